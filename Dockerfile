@@ -1,0 +1,33 @@
+# docker build -t fluxgate .
+# docker run -p 8080:8080 -v "$(pwd)/fluxgate.yaml:/app/fluxgate.yaml" fluxgate
+#
+# The image holds Node, the libraries that it links, the compiled program and its two packages: no shell, no npm, nothing
+# to update. It runs as a user without rights (so the mounted file must be readable by others) and writes nothing
+# but its standard output: `docker run --read-only` is fine.
+
+FROM node:26-bookworm-slim AS build
+WORKDIR /app
+COPY .npmrc package.json package-lock.json ./
+RUN npm ci
+COPY . .
+RUN npm run build
+
+# The Node that ships is the one of package-lock.json, which the tests ran on, not the one that happens to be in the base image.
+RUN set -eu; \
+    node="$(readlink -f node_modules/.bin/node)"; \
+    mkdir -p /image/usr/local/bin /image/etc /image/app; \
+    cp "$node" /image/usr/local/bin/node; \
+    ldd "$node" | grep -o '/[^ )]*' | xargs cp --parents --dereference --target-directory=/image; \
+    echo 'fluxgate:x:65532:65532::/app:/' >/image/etc/passwd; \
+    echo 'fluxgate:x:65532:' >/image/etc/group; \
+    echo 'hosts: files dns' >/image/etc/nsswitch.conf; \
+    npm ci --omit=dev --omit=optional; \
+    cp -r LICENSE package.json dist node_modules /image/app/
+
+FROM scratch
+COPY --from=build /image/ /
+WORKDIR /app
+ENV NODE_ENV=production
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "/app/dist/main.js"]

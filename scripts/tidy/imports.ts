@@ -1,0 +1,85 @@
+import { posix } from 'node:path'
+import { lineOf, type SourceFile } from './tree.ts'
+
+/**
+ * THE table of edges: what each part of src/ may import. A name is a folder or a file at the top of src/; `folder/file`
+ * opens that one file only. A part may always import itself. Read it as a tower: everything imports downwards, and
+ * config, access, observe and stand-in lean on it from the side with the few edges that stand here.
+ */
+const EDGES: Readonly<Record<string, readonly string[]>> = {
+  runtime: [],
+  failure: [],
+  http: ['runtime', 'failure'],
+  http1: ['runtime', 'failure', 'http'],
+  http2: ['runtime', 'failure', 'http'],
+  upstream: ['runtime', 'failure', 'http', 'http1', 'http2', 'config/snapshot'],
+  listener: ['runtime', 'failure', 'http', 'http1', 'http2', 'config/snapshot'],
+  exchange: ['runtime', 'failure', 'http', 'upstream', 'access', 'config/snapshot', 'observe/record'],
+  gateway: [
+    'runtime',
+    'failure',
+    'http',
+    'http1',
+    'http2',
+    'upstream',
+    'listener',
+    'exchange',
+    'access',
+    'config/snapshot',
+    'observe',
+  ],
+  cli: ['runtime', 'failure', 'gateway', 'access', 'config', 'observe', 'stand-in'],
+  main: ['runtime', 'cli'],
+
+  config: ['runtime', 'http'],
+  access: ['runtime', 'failure', 'http', 'config/snapshot'],
+  observe: ['runtime', 'failure', 'config/snapshot'],
+  'stand-in': ['runtime'],
+}
+
+/** The packages that src/ may use at all, and where. Nothing on the path of a request depends on one. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  yaml: ['config'],
+  valibot: ['config'],
+}
+
+/** Import and export statements as the formatter leaves them, dynamic imports, and files named by URL (a worker's). */
+const IMPORT =
+  /^(?:import|export|\})[^'\n]*\bfrom '([^'\n]+)'|^import '([^'\n]+)'|\b(?:import|new URL)\(\s*'([^'\n]+)'/gm
+
+export function checkImports(files: readonly SourceFile[]): string[] {
+  const problems: string[] = []
+  for (const file of files) {
+    if (!file.path.startsWith('src/') || !file.path.endsWith('.ts')) continue
+    const from = partOf(file.path)
+    if (EDGES[from] === undefined) {
+      problems.push(`${file.path}: ${from} has no row in the table of edges (scripts/tidy/imports.ts)`)
+      continue
+    }
+    for (const match of file.text.matchAll(IMPORT)) {
+      const wrong = judge(file.path, from, (match[1] ?? match[2] ?? match[3])!)
+      if (wrong !== undefined) problems.push(`${file.path}:${lineOf(file.text, match.index)}: ${wrong}`)
+    }
+  }
+  return problems
+}
+
+function judge(path: string, from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('node:')) return undefined
+  if (!specifier.startsWith('.')) {
+    const name = specifier.startsWith('@') ? specifier.split('/', 2).join('/') : specifier.split('/', 1)[0]!
+    if (PACKAGES[name]?.includes(from)) return undefined
+    return `${from} may not import the package ${name}`
+  }
+  const target = posix.join(posix.dirname(path), specifier)
+  if (!target.startsWith('src/')) return target === 'package.json' ? undefined : `src may not import ${target}`
+  const to = partOf(target)
+  const file = target.slice('src/'.length, -'.ts'.length)
+  if (to === from || EDGES[from]!.includes(to) || EDGES[from]!.includes(file)) return undefined
+  return `${from} may not import ${to} (it may: ${EDGES[from]!.join(', ') || 'nothing'})`
+}
+
+/** `src/http1/encoder.ts` → `http1`, `src/failure.ts` → `failure`. */
+function partOf(path: string): string {
+  return path.split('/')[1]!.replace(/\.ts$/, '')
+}

@@ -1,0 +1,27 @@
+import { formatProblem, loadConfiguration } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+
+/** `fluxgate check`: says everything that is wrong with the file, or that nothing is; the exit code. */
+export function check(path: string, out: (line: string) => void, env: NodeJS.ProcessEnv = process.env): number {
+  const loaded = loadConfiguration(path, env)
+  const problems = loaded.ok ? [] : loaded.problems
+  for (const found of [...problems, ...loaded.warnings]) out(formatProblem(found))
+  if (loaded.ok && loaded.warnings.length === 0) {
+    out(`${path}: OK, ${summary(loaded.settings)}`)
+    return 0
+  }
+  const counts = [count(problems.length, 'problem'), count(loaded.warnings.length, 'warning')]
+  out(`${path}: ${counts.filter((text) => !text.startsWith('0')).join(', ')}`)
+  return 1
+}
+
+function summary({ upstreams, staticKeys, jwtKeys, allowAnonymous }: Settings): string {
+  const keys = staticKeys.length + jwtKeys.length
+  const counts = `${count(upstreams.length, 'upstream')}, ${count(keys, 'key')}`
+  if (allowAnonymous) return `${counts}; no key is needed (server.allow_anonymous)`
+  return keys === 0 ? `${counts}; without keys every request is answered with 401` : counts
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

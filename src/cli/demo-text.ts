@@ -1,0 +1,67 @@
+/** What the demo runs with and what it says, as text. */
+
+/** The gateway key of every demo: well known, so that examples can be copied as they are. */
+export const DEMO_KEY = 'fluxgate-demo-key'
+
+const PREFIXES = ['openai', 'anthropic', 'gemini']
+
+export function demoConfiguration(bindAddress: string, standInPort: number, providerKey: string): string {
+  const upstreams = PREFIXES.map(
+    (name) => `  ${name}:
+    request_path: /${name}
+    target_url: http://127.0.0.1:${standInPort}
+    api_key: ${providerKey}
+`,
+  )
+  return `version: 1
+server:
+  bind_address: ${JSON.stringify(bindAddress)}
+upstreams:
+${upstreams.join('')}api_keys:
+  static:
+    - id: demo
+      key: ${DEMO_KEY}
+`
+}
+
+/** An address to connect to, for one to listen on. */
+function reachable(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')
+}
+
+/** `address`: what the gateway listens on. */
+export function demoText(address: string, key: string): string {
+  const origin = `http://${reachable(address)}`
+  return `
+Fluxgate runs at ${origin} in front of a stand-in for OpenAI, Anthropic and Gemini.
+Its gateway key is ${key}; the stand-in has another one, which clients never see.
+
+Try it from a second terminal:
+
+  # OpenAI, streamed
+  curl -N ${origin}/openai/v1/chat/completions -H 'Authorization: Bearer ${key}' \\
+    -H 'Content-Type: application/json' \\
+    -d '{"model":"stand-in-1","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
+
+  # Anthropic
+  curl ${origin}/anthropic/v1/messages -H 'x-api-key: ${key}' -H 'anthropic-version: 2023-06-01' \\
+    -H 'Content-Type: application/json' \\
+    -d '{"model":"stand-in-1","max_tokens":100,"messages":[{"role":"user","content":"Hello!"}]}'
+
+  # Gemini
+  curl ${origin}/gemini/v1beta/models/stand-in-1:generateContent -H 'x-goog-api-key: ${key}' \\
+    -H 'Content-Type: application/json' -d '{"contents":[{"parts":[{"text":"Hello!"}]}]}'
+
+  # A wrong key: 401, and the provider never hears of it
+  curl -i ${origin}/openai/v1/models -H 'Authorization: Bearer wrong'
+
+Or point an official SDK at it:
+
+  new OpenAI({ baseURL: '${origin}/openai/v1', apiKey: '${key}' })
+  new Anthropic({ baseURL: '${origin}/anthropic', apiKey: '${key}' })
+  new GoogleGenAI({ apiKey: '${key}', httpOptions: { baseUrl: '${origin}/gemini' } })
+
+Each request is logged below. Ctrl-C stops the demo.
+
+`
+}

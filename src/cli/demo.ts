@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type LoadFailure, type LoadSuccess, loadConfiguration } from '../config/load.ts'
+import { createGateway } from '../gateway.ts'
+import { STAND_IN_KEY, startStandIn } from '../stand-in/stand-in.ts'
+import { DEMO_KEY, demoConfiguration, demoText } from './demo-text.ts'
+import { numbered } from './reload.ts'
+import { drain, listen, serviceCommand } from './serve.ts'
+import { OPTION_VALUES, usageError } from './usage.ts'
+
+/** Runs the gateway in front of the stand-in provider until it is told to stop; the exit code of the process. */
+export function demo(bindAddress: string): Promise<number> {
+  return serviceCommand(async (logging, processEvents) => {
+    const standIn = await startStandIn()
+    const loaded = loadText(demoConfiguration(bindAddress, standIn.port, STAND_IN_KEY))
+    if (!loaded.ok) {
+      const shown = `--bind-address ${OPTION_VALUES['--bind-address']}`
+      process.stderr.write(usageError('demo', `invalid value '${bindAddress}' for '${shown}': ${loaded.error}`))
+      return 2
+    }
+    const { log, writeRecord } = logging
+    const gateway = createGateway(numbered(loaded.configuration, 1), { log, writeRecord })
+    const address = await listen(gateway, bindAddress, log)
+    if (address === undefined) {
+      process.stderr.write(`error: ${bindAddress} cannot be listened on; try another one with --bind-address\n`)
+      return 1
+    }
+    logging.print(demoText(address, DEMO_KEY))
+    await processEvents.stopRequested
+    return drain(gateway, processEvents, log)
+  })
+}
+
+/** Through a file of its own, so that the demo shows the same path from text to snapshot that a real start takes. */
+function loadText(text: string): LoadSuccess | LoadFailure {
+  const folder = mkdtempSync(join(tmpdir(), 'fluxgate-demo-'))
+  try {
+    const path = join(folder, 'demo.yaml')
+    writeFileSync(path, text)
+    return loadConfiguration(path)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,70 @@
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Logging } from '../observe/logging.ts'
+
+/**
+ * What the outside tells the process. SIGTERM and SIGINT ask for a stop and, a second time, for an exit at once; SIGHUP asks
+ * for a reload; SIGUSR2 asks for nothing, which without a handler would kill. (Node ignores SIGPIPE by itself, and the start
+ * script keeps SIGUSR1 from opening a debugger.)
+ *
+ * An exception that nobody caught is a bug, and what it left half done is unknown. Going on could serve one client's bytes
+ * to another, exiting at once would cut streams that are fine: so it is logged, no new connection is accepted, what runs
+ * gets CRASH_DRAIN_MS to end, and the process exits with 1 for its supervisor to start a new one.
+ */
+
+export const CRASH_DRAIN_MS = 5000
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+type StopSignal = keyof typeof EXIT_CODES
+
+export interface ProcessEvents {
+  /** Resolves when the process has to end, whatever the reason. */
+  readonly stopRequested: Promise<void>
+  /** Resolves at the first exception that nobody caught. */
+  readonly crashed: Promise<void>
+  hasCrashed(): boolean
+  /** Called on SIGHUP. Until it is set there is nothing to reload. */
+  onHangup: () => void
+}
+
+/** Takes over the signals of this process; once, and before its socket listens. */
+export function takeProcessEvents({ log, flushNow }: Logging): ProcessEvents {
+  const signal = Promise.withResolvers<void>()
+  const crash = Promise.withResolvers<void>()
+  let wasSignalled = false
+  let hasCrashed = false
+  const events: ProcessEvents = {
+    stopRequested: Promise.race([signal.promise, crash.promise]),
+    crashed: crash.promise,
+    hasCrashed: () => hasCrashed,
+    onHangup() {},
+  }
+
+  function stop(name: StopSignal): void {
+    announce(log, wasSignalled ? EVENTS.stoppingAtOnce : EVENTS.stopping, {}, name)
+    if (wasSignalled) {
+      flushNow()
+      process.exit(EXIT_CODES[name])
+    }
+    wasSignalled = true
+    signal.resolve()
+  }
+
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGHUP', () => events.onHangup())
+  process.on('SIGUSR2', () => {})
+  // Rejections that nobody handled arrive here as well: Node raises them, with `origin` saying so.
+  process.on('uncaughtException', (error: unknown, origin) => {
+    announce(log, EVENTS.crashed, { origin, ...describeError(error) })
+    hasCrashed = true
+    crash.resolve()
+  })
+  return events
+}
+
+/** The fields `error` and `stack` of whatever was thrown. */
+export function describeError(error: unknown): { error: string; stack: string | undefined } {
+  return error instanceof Error
+    ? { error: error.message, stack: error.stack }
+    : { error: String(error), stack: undefined }
+}

@@ -1,0 +1,73 @@
+import { type Configuration, formatProblem, type LoadSuccess } from '../config/load.ts'
+import type { Snapshot } from '../config/snapshot.ts'
+import type { WatchEvent } from '../config/watch.ts'
+import type { Gateway } from '../gateway.ts'
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { describeError } from './process-events.ts'
+
+/** From what the watcher saw to what the gateway serves, one change after the other. */
+
+export interface ReloaderOptions {
+  readonly gateway: Pick<Gateway, 'publish'>
+  readonly log: Log
+  /** As given on the command line. */
+  readonly path: string
+  /** Where the gateway listens now. */
+  readonly address: string
+  /** Generation of the snapshot that it started with. */
+  readonly generation: number
+}
+
+export interface Reloader {
+  onEvent(event: WatchEvent): void
+  /** Takes no more changes; resolves when the one that is being published is through. */
+  close(): Promise<void>
+}
+
+export function numbered(configuration: Configuration, generation: number): Snapshot {
+  return { ...configuration, generation }
+}
+
+export function logWarnings(log: Log, { warnings }: LoadSuccess): void {
+  for (const problem of warnings) announce(log, EVENTS.configurationWarning, { problem: formatProblem(problem) })
+}
+
+export function createReloader({ gateway, log, path, ...start }: ReloaderOptions): Reloader {
+  let { address, generation } = start
+  let isClosed = false
+  let published = Promise.resolve()
+
+  async function publish(loaded: LoadSuccess): Promise<void> {
+    if (isClosed) return
+    const snapshot = numbered(loaded.configuration, ++generation)
+    const result = await gateway.publish(snapshot)
+    logWarnings(log, loaded)
+    announce(log, EVENTS.reloaded, { path, status: 'applied' })
+    if (result.rebound === 'yes') {
+      announce(log, EVENTS.addressChanged, { old_address: address, new_address: result.address })
+      announce(log, EVENTS.listening, {}, result.address)
+      address = result.address
+    } else if (result.rebound === 'failed') {
+      announce(log, EVENTS.bindFailed, { address: snapshot.server.bindAddress.text, error: result.error })
+    }
+  }
+
+  function onChanged(loaded: LoadSuccess): void {
+    published = published
+      .then(() => publish(loaded))
+      .catch((error: unknown) => announce(log, EVENTS.reloadFailed, { path, ...describeError(error) }))
+  }
+
+  return {
+    onEvent(event) {
+      if (event.type === 'changed') onChanged(event.loaded)
+      else if (event.type === 'invalid') announce(log, EVENTS.invalid, { path, error: event.error })
+      else announce(log, EVENTS[event.type], { path })
+    },
+    close() {
+      isClosed = true
+      return published
+    },
+  }
+}

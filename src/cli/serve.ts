@@ -1,0 +1,46 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Gateway } from '../gateway.ts'
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { type Logging, openLogging } from '../observe/logging.ts'
+import { CRASH_DRAIN_MS, describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
+
+/** The parts of a gateway's life that `run` and `demo` share. */
+
+/** Gives `body` a log and the process's events; what was logged is out when this resolves with the exit code. */
+export async function serviceCommand(
+  body: (logging: Logging, processEvents: ProcessEvents) => Promise<number>,
+): Promise<number> {
+  const logging = openLogging()
+  const processEvents = takeProcessEvents(logging)
+  try {
+    return await body(logging, processEvents)
+  } catch (error) {
+    announce(logging.log, EVENTS.crashed, { origin: 'start or stop', ...describeError(error) })
+    return 1
+  } finally {
+    await logging.flush()
+  }
+}
+
+/** The address that is listened on, or undefined when that failed. */
+export async function listen(gateway: Pick<Gateway, 'listen'>, address: string, log: Log): Promise<string | undefined> {
+  announce(log, EVENTS.binding, {}, address)
+  const result = await gateway.listen()
+  if (!result.ok) {
+    announce(log, EVENTS.bindFailed, { address, error: result.error })
+    return undefined
+  }
+  announce(log, EVENTS.listening, {}, result.address)
+  return result.address
+}
+
+/** Lets what runs come to its end, in CRASH_DRAIN_MS if we have crashed; the exit code of the process. */
+export async function drain(gateway: Pick<Gateway, 'drain'>, events: ProcessEvents, log: Log): Promise<number> {
+  const outOfTime = events.crashed.then(() => wait(CRASH_DRAIN_MS, false))
+  const allEnded = await Promise.race([gateway.drain(), outOfTime])
+  if (events.hasCrashed()) return 1
+  if (!allEnded) announce(log, EVENTS.cut)
+  announce(log, EVENTS.stopped)
+  return allEnded ? 0 : 1
+}

@@ -1,0 +1,100 @@
+import { hash } from 'node:crypto'
+import type { ConfigurationDocument, JwtKeyDocument, StaticKeyDocument } from './document.ts'
+import { formatPath, type Path } from './problem.ts'
+import type { Scope } from './scope.ts'
+import { readFieldSecret, readSecret } from './secret.ts'
+import type { JwtKeySettings, StaticKeySettings } from './settings.ts'
+import { nearest } from './suggest.ts'
+import { UniquePlaces } from './unique.ts'
+
+type KeysDocument = NonNullable<ConfigurationDocument['api_keys']>
+
+/** RFC 7518 §3.2: a key of the hash's size or more. */
+const MIN_JWT_KEY_BYTES = 32
+
+const DIGEST_OF_NOTHING = hash('sha256', '', 'hex')
+
+export function compileStaticKeys(
+  document: KeysDocument,
+  upstreamNames: readonly string[],
+  scope: Scope,
+): readonly StaticKeySettings[] {
+  const digests = new UniquePlaces(scope)
+  const ids = new UniquePlaces(scope)
+  const keys: StaticKeySettings[] = []
+  for (const [index, entry] of (document.static ?? []).entries()) {
+    if (entry === undefined) continue
+    const path = ['api_keys', 'static', index]
+    const digest = compileDigest(entry, path, digests, scope)
+    if (entry.id !== undefined) ids.claim(entry.id, [...path, 'id'])
+    const upstreams = compileNames(entry, path, upstreamNames, scope)
+    if (digest !== undefined) keys.push({ digest, name: entry.id ?? formatPath(path.slice(1)), upstreams })
+  }
+  return keys
+}
+
+function compileDigest(entry: StaticKeyDocument, path: Path, digests: UniquePlaces, scope: Scope): string | undefined {
+  const hasKey = scope.isGiven([...path, 'key'])
+  const hasDigest = scope.isGiven([...path, 'key_sha256'])
+  if (hasKey && hasDigest) scope.problem([...path, 'key_sha256'], 'stands beside key; one of them must go')
+  if (!hasKey && !hasDigest) scope.problem([...path, 'key'], 'is missing; a key needs key or key_sha256')
+  if (entry.key !== undefined) {
+    const secret = readFieldSecret(entry.key, scope)
+    if ('wrong' in secret) scope.problem([...path, 'key'], secret.wrong)
+    else if (secret.text === '') scope.problem([...path, 'key'], 'must be neither empty nor blank')
+    else return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
+  } else if (entry.key_sha256 !== undefined) {
+    const digest = entry.key_sha256.toLowerCase()
+    if (digest === DIGEST_OF_NOTHING) scope.problem([...path, 'key_sha256'], 'is the digest of an empty key')
+    else return claimed(digest, [...path, 'key_sha256'], digests)
+  }
+  return undefined
+}
+
+function claimed(digest: string, path: Path, digests: UniquePlaces): string | undefined {
+  return digests.claim(digest, path) ? digest : undefined
+}
+
+function compileNames(
+  entry: StaticKeyDocument,
+  path: Path,
+  upstreamNames: readonly string[],
+  scope: Scope,
+): readonly string[] {
+  const names: string[] = []
+  for (const [index, name] of (entry.upstreams ?? []).entries()) {
+    if (name === undefined) continue
+    if (upstreamNames.includes(name)) names.push(name)
+    else {
+      const near = nearest(name, upstreamNames)
+      const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
+      scope.problem([...path, 'upstreams', index], `is not the name of a configured upstream${hint}`)
+    }
+  }
+  return names
+}
+
+export function compileJwtKeys(document: KeysDocument, scope: Scope): readonly JwtKeySettings[] {
+  const ids = new UniquePlaces(scope)
+  const keys: JwtKeySettings[] = []
+  for (const [index, entry] of (document.jwt ?? []).entries()) {
+    if (entry === undefined) continue
+    const path = ['api_keys', 'jwt', index]
+    const isNew = entry.id !== undefined && ids.claim(entry.id, [...path, 'id'])
+    const secret = compileJwtSecret(entry, [...path, 'key'], scope)
+    if (isNew && secret !== undefined) keys.push({ id: entry.id, secret: secret.toString('base64') })
+  }
+  return keys
+}
+
+/** It never travels in a field, so its bytes may be any. */
+function compileJwtSecret(entry: JwtKeyDocument, path: Path, scope: Scope): Buffer | undefined {
+  if (entry.key === undefined) return undefined
+  const secret = readSecret(entry.key, scope)
+  if ('wrong' in secret) scope.problem(path, secret.wrong)
+  else if (secret.bytes.toString('latin1').trim() === '') scope.problem(path, 'must be neither empty nor blank')
+  else if (secret.bytes.length < MIN_JWT_KEY_BYTES) {
+    scope.problem(path, `must have at least ${MIN_JWT_KEY_BYTES} bytes, which is what HS256 is safe with`)
+  } else return secret.bytes
+  return undefined
+}

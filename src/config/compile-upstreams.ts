@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto'
+import { compileUpstreamTls } from './compile-upstream-tls.ts'
+import { DEFAULTS } from './defaults.ts'
+import type { ConfigurationDocument, TimeoutsDocument, UpstreamDocument } from './document.ts'
+import type { Path } from './problem.ts'
+import { parseRequestPath } from './request-path.ts'
+import type { Scope } from './scope.ts'
+import { readFieldSecret } from './secret.ts'
+import type { Target, Upstream, UpstreamTls } from './snapshot.ts'
+import { parseTargetUrl } from './target-url.ts'
+import { UniquePlaces } from './unique.ts'
+
+/** What decides whether an upstream needs a key. */
+export interface Door {
+  readonly allowsAnonymous: boolean
+  readonly hasKeys: boolean
+}
+
+/** The upstreams that are whole; whatever is wrong with the others has been reported. */
+export function compileUpstreams(
+  document: NonNullable<ConfigurationDocument['upstreams']>,
+  door: Door,
+  scope: Scope,
+): readonly Upstream[] {
+  const prefixes = new UniquePlaces(scope)
+  const upstreams: Upstream[] = []
+  for (const [name, entry] of Object.entries(document)) {
+    // The timeouts that hold for all stand beside the upstreams.
+    if (typeof entry !== 'object') continue
+    const upstream = compileUpstream(name, entry, document, door, prefixes, scope)
+    if (upstream !== undefined) upstreams.push(upstream)
+  }
+  return upstreams
+}
+
+function compileUpstream(
+  name: string,
+  document: UpstreamDocument,
+  shared: TimeoutsDocument,
+  door: Door,
+  prefixes: UniquePlaces,
+  scope: Scope,
+): Upstream | undefined {
+  const path = ['upstreams', name]
+  const prefix = compilePrefix(document.request_path, [...path, 'request_path'], prefixes, scope)
+  const target = compileTarget(document.target_url, [...path, 'target_url'], scope)
+  const credential = document.credential ?? DEFAULTS.credential
+  const apiKey = compileApiKey(document, credential === 'pass', [...path, 'api_key'], door, scope)
+  const tls = document.tls && compileUpstreamTls(document.tls, [...path, 'tls'], scope)
+  if (document.tls !== undefined && target?.scheme === 'http') {
+    scope.problem([...path, 'tls'], 'is for https targets only; remove it, or use https in target_url')
+  }
+  if (prefix === undefined || target === undefined) return undefined
+  return {
+    name,
+    prefix,
+    target,
+    apiKey,
+    credential,
+    tls,
+    endpoint: endpointOf(target, tls),
+    connectTimeoutMs: document.connect_timeout_ms ?? shared.connect_timeout_ms ?? DEFAULTS.connect_timeout_ms,
+    responseTimeoutMs: document.response_timeout_ms ?? shared.response_timeout_ms ?? DEFAULTS.response_timeout_ms,
+    idleTimeoutMs: document.idle_timeout_ms ?? shared.idle_timeout_ms ?? DEFAULTS.idle_timeout_ms,
+    requestTimeoutMs: document.request_timeout_ms ?? shared.request_timeout_ms,
+  }
+}
+
+function compilePrefix(text: string | undefined, path: Path, prefixes: UniquePlaces, scope: Scope): string | undefined {
+  if (text === undefined) return undefined
+  const parsed = parseRequestPath(text)
+  if ('wrong' in parsed) {
+    scope.problem(path, parsed.wrong)
+    return undefined
+  }
+  return prefixes.claim(parsed.prefix, path) ? parsed.prefix : undefined
+}
+
+function compileTarget(text: string | undefined, path: Path, scope: Scope): Target | undefined {
+  if (text === undefined) return undefined
+  const target = parseTargetUrl(text)
+  if (!('wrong' in target)) return target
+  scope.problem(path, target.wrong)
+  return undefined
+}
+
+function compileApiKey(
+  document: UpstreamDocument,
+  passes: boolean,
+  path: Path,
+  door: Door,
+  scope: Scope,
+): string | undefined {
+  const isRequired = door.hasKeys && !passes
+  if (document.api_key === undefined) {
+    if (isRequired && !scope.isGiven(path)) {
+      scope.problem(
+        path,
+        "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass",
+      )
+    }
+    return undefined
+  }
+  const secret = readFieldSecret(document.api_key, scope)
+  if ('wrong' in secret) {
+    scope.problem(path, secret.wrong)
+    return undefined
+  }
+  if (secret.text === '' && (isRequired || !door.allowsAnonymous)) {
+    scope.problem(path, 'must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)')
+  }
+  return secret.text
+}
+
+/** Connections are shared by endpoint, and the name of one may be logged: TLS material goes into it as a digest. */
+function endpointOf(target: Target, tls: UpstreamTls | undefined): string {
+  const host = target.host.includes(':') ? `[${target.host}]` : target.host
+  const place = `${target.scheme}://${host}:${target.port}`
+  if (tls === undefined) return place
+  return `${place}#${hash('sha256', JSON.stringify([tls.ca, tls.serverName, tls.cert, tls.key]), 'hex')}`
+}

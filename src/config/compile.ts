@@ -1,0 +1,31 @@
+/** Document → settings. Everything that a single value cannot tell is checked here; every problem found is reported. */
+import { compileJwtKeys, compileStaticKeys } from './compile-keys.ts'
+import { compileServer } from './compile-server.ts'
+import { compileUpstreams } from './compile-upstreams.ts'
+import { DEFAULTS } from './defaults.ts'
+import type { ConfigurationDocument } from './document.ts'
+import type { Scope } from './scope.ts'
+import type { Settings } from './settings.ts'
+
+/** Worth something only if no problem was reported. */
+export function compile(document: ConfigurationDocument, scope: Scope): Settings {
+  const server = document.server ?? {}
+  const upstreams = document.upstreams ?? {}
+  const keys = document.api_keys ?? {}
+  const allowsAnonymous = server.allow_anonymous ?? DEFAULTS.allow_anonymous
+  const hasKeys = (keys.static ?? []).length + (keys.jwt ?? []).length > 0
+  if (allowsAnonymous && hasKeys) {
+    scope.problem(
+      ['server', 'allow_anonymous'],
+      'is true although keys are configured; remove it, or the keys under api_keys',
+    )
+  }
+  const upstreamNames = Object.keys(upstreams).filter((name) => typeof upstreams[name] !== 'number')
+  return {
+    server: compileServer(server, scope),
+    allowAnonymous: allowsAnonymous,
+    upstreams: compileUpstreams(upstreams, { allowsAnonymous, hasKeys }, scope),
+    staticKeys: compileStaticKeys(keys, upstreamNames, scope),
+    jwtKeys: compileJwtKeys(keys, scope),
+  }
+}

@@ -1,0 +1,13 @@
+/** What holds where the configuration file is silent. */
+export const DEFAULTS = {
+  bind_address: '0.0.0.0:8080',
+  max_connections: 1024,
+  allow_anonymous: false,
+  head_timeout_ms: 10_000,
+  body_timeout_ms: 60_000,
+  keep_alive_timeout_ms: 75_000,
+  connect_timeout_ms: 10_000,
+  response_timeout_ms: 600_000,
+  idle_timeout_ms: 600_000,
+  credential: 'swap',
+} as const

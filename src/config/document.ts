@@ -1,0 +1,35 @@
+/** A configuration file after validation, still in the words of the file. */
+import type * as v from 'valibot'
+import type { jwtKey, server, staticKey, tls, upstream } from './schema.ts'
+
+/** A document whose wrong values have been reported and taken out: what is there has its type, but anything may be absent. */
+type Checked<T> = T extends readonly (infer Item)[]
+  ? readonly (Checked<Item> | undefined)[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Checked<T[K]> | undefined }
+    : T
+
+export type SecretSource = string | { readonly env: string } | { readonly file: string }
+export type ServerDocument = Checked<v.InferOutput<typeof server>>
+export type TlsDocument = Checked<v.InferOutput<typeof tls>>
+export type UpstreamDocument = Checked<Omit<v.InferOutput<typeof upstream>, 'api_key'>> & {
+  readonly api_key?: SecretSource
+}
+export type TimeoutsDocument = Checked<
+  Pick<
+    v.InferOutput<typeof upstream>,
+    'connect_timeout_ms' | 'response_timeout_ms' | 'idle_timeout_ms' | 'request_timeout_ms'
+  >
+>
+export type StaticKeyDocument = Checked<Omit<v.InferOutput<typeof staticKey>, 'key'>> & { readonly key?: SecretSource }
+export type JwtKeyDocument = Checked<Omit<v.InferOutput<typeof jwtKey>, 'key'>> & { readonly key?: SecretSource }
+
+export interface ConfigurationDocument {
+  readonly server?: ServerDocument
+  /** The shared timeouts beside the upstreams by name. */
+  readonly upstreams?: TimeoutsDocument & Readonly<Record<string, UpstreamDocument | number | undefined>>
+  readonly api_keys?: {
+    readonly static?: readonly (StaticKeyDocument | undefined)[]
+    readonly jwt?: readonly (JwtKeyDocument | undefined)[]
+  }
+}

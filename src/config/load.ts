@@ -1,0 +1,126 @@
+/** One way from a file to a configuration, for the start and for every reload. */
+import { dirname, resolve } from 'node:path'
+import { assemble, type Configuration } from './assemble.ts'
+import { parseBindAddress } from './bind-address.ts'
+import { compile } from './compile.ts'
+import { decode, type TextFault } from './decode.ts'
+import { type Parsed, parse } from './parse.ts'
+import { byPlace, formatPath, formatProblem, type Path, type Problem, summarizeProblems } from './problem.ts'
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
+import { type Obstacle, readSource, type Source, type SourceContent } from './source.ts'
+import { isGiven, locate } from './tree.ts'
+import { validate } from './validate.ts'
+
+export { type Configuration, formatProblem, type Problem }
+
+export const MAX_CONFIGURATION_BYTES = 10 * 1024 * 1024
+
+export type LoadCause = 'parse' | 'validation' | 'io'
+
+interface Loaded {
+  readonly warnings: readonly Problem[]
+  /** Every file that was read or looked for, the configuration file first. */
+  readonly sources: readonly Source[]
+}
+
+export interface LoadSuccess extends Loaded {
+  readonly ok: true
+  readonly configuration: Configuration
+  /** The same as plain data, for other processes: `assemble` makes the configuration of it. */
+  readonly settings: Settings
+}
+
+export interface LoadFailure extends Loaded {
+  readonly ok: false
+  readonly cause: LoadCause
+  /** Why the configuration file could not be read, if that was the cause. */
+  readonly reason?: Obstacle
+  readonly problems: readonly Problem[]
+  /** All problems in one line, for the log. */
+  readonly error: string
+  /** The text of `server.bind_address`, if it is text but no address. */
+  readonly badBindAddress?: string
+}
+
+/** What runs while there is no valid file: it listens on the default address and lets nobody in. */
+export function defaultConfiguration(): Configuration {
+  return assemble(DEFAULT_SETTINGS)
+}
+
+export function loadConfiguration(path: string, env: NodeJS.ProcessEnv = process.env): LoadSuccess | LoadFailure {
+  const content = readSource(path, MAX_CONFIGURATION_BYTES)
+  const sources = [sourceOf(content)]
+  const fail = (cause: LoadCause, faults: readonly TextFault[]): LoadFailure => {
+    const problems = faults.map((fault) => ({ file: path, path: '', ...fault }))
+    return { ok: false, cause, problems, warnings: [], error: summarizeProblems(problems), sources }
+  }
+  if (content.obstacle !== undefined) {
+    const problem = { file: path, line: undefined, column: undefined, path: '', text: content.wrong ?? '' }
+    return { ...fail('io', []), reason: content.obstacle, problems: [problem], error: formatProblem(problem) }
+  }
+  const text = decode(content.bytes)
+  if (typeof text !== 'string') return fail('parse', [text])
+  const parsed = parse(text)
+  if (parsed.faults.length > 0) return fail('parse', parsed.faults)
+  return interpret(path, parsed, env, sources)
+}
+
+/** Parsed text → configuration, or everything that is wrong with it. */
+function interpret(
+  file: string,
+  { root, position }: Parsed,
+  env: NodeJS.ProcessEnv,
+  sources: Source[],
+): LoadSuccess | LoadFailure {
+  const problems: Problem[] = []
+  const warnings: Problem[] = []
+  const problemAt = (offset: number, path: Path, text: string) => ({
+    file,
+    ...position(offset),
+    path: formatPath(path),
+    text,
+  })
+  const problem = (path: Path, text: string) => void problems.push(problemAt(locate(root, path), path, text))
+  const warning = (path: Path, text: string, at: number) => void warnings.push(problemAt(at, path, text))
+
+  const document = validate(root, { problem, warning })
+  const settings = compile(document, {
+    env,
+    problem,
+    read: sourceReader(dirname(file), sources),
+    isGiven: (path) => isGiven(root, path),
+  })
+  warnings.sort(byPlace)
+  if (problems.length === 0) return { ok: true, configuration: assemble(settings), settings, warnings, sources }
+  problems.sort(byPlace)
+  const bindText = document.server?.bind_address
+  const badBindAddress = bindText === undefined || parseBindAddress(bindText) !== undefined ? undefined : bindText
+  return {
+    ok: false,
+    cause: 'validation',
+    problems,
+    warnings,
+    error: summarizeProblems(problems),
+    sources,
+    ...(badBindAddress !== undefined && { badBindAddress }),
+  }
+}
+
+/** Reads the files that the document names, each one once, and notes them among the sources. */
+function sourceReader(folder: string, sources: Source[]): (path: string, limit: number) => SourceContent {
+  const contents = new Map<string, SourceContent>()
+  return (path, limit) => {
+    const place = resolve(folder, path)
+    const known = contents.get(`${limit} ${place}`)
+    if (known !== undefined) return known
+    const content = readSource(place, limit)
+    contents.set(`${limit} ${place}`, content)
+    sources.push(sourceOf(content))
+    return content
+  }
+}
+
+/** What is kept of a file: enough to see that it changed, and not its content. */
+function sourceOf({ path, limit, digest, obstacle, stamp }: SourceContent): Source {
+  return { path, limit, digest, obstacle, stamp }
+}

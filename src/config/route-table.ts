@@ -1,0 +1,22 @@
+/** Longest-prefix match: one look-up in a map for each length that a prefix has, however many upstreams there are. */
+import type { RouteTable, Upstream } from './snapshot.ts'
+
+const SLASH = 0x2f
+
+/** Prefixes must be distinct; they start with a slash and do not end in one, or are empty. */
+export function createRouteTable(upstreams: readonly Upstream[]): RouteTable {
+  const byPrefix = new Map(upstreams.map((upstream) => [upstream.prefix, upstream]))
+  const lengths = [...new Set(upstreams.map(({ prefix }) => prefix.length))].sort((a, b) => b - a)
+
+  function find(path: string): Upstream | undefined {
+    for (const length of lengths) {
+      // A prefix ends where a segment ends: /a matches /a and /a/b, never /ab.
+      if (path.length < length || (path.length > length && path.charCodeAt(length) !== SLASH)) continue
+      const upstream = byPrefix.get(path.slice(0, length))
+      if (upstream !== undefined) return upstream
+    }
+    return undefined
+  }
+
+  return Object.freeze({ find })
+}

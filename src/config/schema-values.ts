@@ -1,0 +1,62 @@
+/** The kinds of values that a configuration is made of. Every text says what would be right. */
+import * as v from 'valibot'
+
+/** The longest delay that a timer of Node can wait; more than this would fire at once. */
+const MAX_TIMEOUT_MS = 2_147_483_647
+
+const QUOTES = 'in quotes if it looks like a number'
+
+/** Text that is neither empty nor blank. */
+export function text(description: string) {
+  return v.pipe(
+    v.string(`must be text (${QUOTES})`),
+    v.regex(/\S/, 'must be neither empty nor blank'),
+    v.description(description),
+  )
+}
+
+/** Text that is taken apart when it is compiled; the pattern is what an editor can check meanwhile. */
+export function patterned(pattern: RegExp, message: string, description: string) {
+  return v.pipe(v.string(`must be text (${QUOTES})`), v.regex(pattern, message), v.description(description))
+}
+
+export function timeout(description: string) {
+  const message = `must be an integer of milliseconds from 1 to ${MAX_TIMEOUT_MS}`
+  return v.pipe(
+    v.number(message),
+    v.integer(message),
+    v.minValue(1, message),
+    v.maxValue(MAX_TIMEOUT_MS, message),
+    v.description(description),
+  )
+}
+
+export function flag(description: string) {
+  return v.pipe(v.boolean('must be true or false'), v.description(description))
+}
+
+/** A switch for something that this version cannot do. Off describes what is done anyway. */
+export function notYet(description: string) {
+  return v.pipe(
+    v.literal(false, 'is not supported in this version; leave it out or set it to false'),
+    v.description(`${description} Not supported in this version.`),
+  )
+}
+
+const SECRET = `must be text (${QUOTES}), { env: NAME } or { file: PATH }`
+
+export function secret(description: string) {
+  return v.pipe(
+    v.union(
+      [
+        v.string(),
+        v.strictObject({
+          env: v.pipe(v.string(), v.regex(/^[^=\s\0]+$/, 'must name an environment variable after env')),
+        }),
+        v.strictObject({ file: v.pipe(v.string(), v.regex(/\S/, 'must name a file after file')) }),
+      ],
+      SECRET,
+    ),
+    v.description(description),
+  )
+}

@@ -1,0 +1,15 @@
+import type { FailureCode } from '../failure.ts'
+import type { Exchange } from './exchange.ts'
+
+/** What is refused before anybody asks for a key. */
+export function admit(exchange: Exchange): FailureCode | undefined {
+  if (exchange.downstream.isOverLimit) return 'max_connections'
+  if (exchange.refusedHead !== undefined) return exchange.refusedHead.failure
+  if (exchange.head!.hasUnknownExpectation) return 'expectation_failed'
+  return undefined
+}
+
+/** WebSocket upgrades pass the door first, and end there in this version. */
+export function admitUpgrade(exchange: Exchange): FailureCode | undefined {
+  return exchange.head!.isWebSocketUpgrade ? 'upgrade_not_implemented' : undefined
+}

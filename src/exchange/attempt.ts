@@ -1,0 +1,93 @@
+import type { ClientConnection } from '../http1/client-connection.ts'
+import { NO_BYTES } from '../runtime/outgoing.ts'
+import type { Exchange } from './exchange.ts'
+import { forward } from './forward.ts'
+import { refuse } from './refuse.ts'
+import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
+import { watch } from './watch.ts'
+
+/**
+ * Gets a connection and sends the request on it. On a warm connection all of that happens within the read that brought the
+ * head, and head and first body bytes leave in one write.
+ */
+export function attempt(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+  const upstream = exchange.upstream!
+  forward(exchange)
+  if (upstream.requestTimeoutMs !== undefined) exchange.downstream.armExchangeDeadline(upstream.requestTimeoutMs)
+  const taken = exchange.path.pools.of(upstream).take()
+  if (taken !== undefined && !taken.isStale) {
+    keepForReplay(exchange)
+    send(exchange, taken.connection, before, buffer, start, end)
+    return
+  }
+  exchange.held = copyPiece(before, buffer, start, end)
+  if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
+  if (taken === undefined) connect(exchange)
+  else lookBeforeUse(exchange, taken.connection)
+}
+
+/** One turn of the event loop, so that a FIN that has come already is seen before a request goes its way. */
+function lookBeforeUse(exchange: Exchange, connection: ClientConnection<Exchange>): void {
+  setImmediate(() => {
+    if (exchange.isOver || exchange.failure !== undefined) connection.release(true)
+    else if (!connection.isUsable) connect(exchange)
+    else {
+      keepForReplay(exchange)
+      sendHeld(exchange, connection)
+    }
+  })
+}
+
+/** A new connection, then the request. Nothing has left before that, so any method may go through here again. */
+export function connect(exchange: Exchange): void {
+  const upstream = exchange.upstream!
+  exchange.cancelConnect = exchange.path.pools.of(upstream).connect(
+    upstream.connectTimeoutMs,
+    (connection) => {
+      exchange.cancelConnect = undefined
+      sendHeld(exchange, connection)
+    },
+    (failure) => {
+      exchange.cancelConnect = undefined
+      refuse(exchange, failure)
+    },
+  )
+}
+
+/** Once more from the beginning, on a fresh connection. */
+export function sendAgain(exchange: Exchange): void {
+  exchange.hasRetried = true
+  exchange.held = Buffer.concat(exchange.replay!.pieces)
+  exchange.replay = undefined
+  exchange.requestBytes = 0
+  if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
+  connect(exchange)
+}
+
+function sendHeld(exchange: Exchange, connection: ClientConnection<Exchange>): void {
+  const held = exchange.held ?? NO_BYTES
+  exchange.held = undefined
+  send(exchange, connection, '', held, 0, held.length)
+  if (exchange.connection !== undefined && !exchange.isSendBlocked) exchange.downstream.resumeRequest()
+}
+
+function send(
+  exchange: Exchange,
+  connection: ClientConnection<Exchange>,
+  before: string,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): void {
+  exchange.connection = connection
+  exchange.clock = 'none'
+  connection.begin(exchange)
+  addToReplay(exchange, before, buffer, start, end)
+  exchange.requestBytes += before.length + end - start
+  const mayGoOn = connection.sendHead(exchange.upstreamHead, exchange.head!.method, before, buffer, start, end)
+  if (!mayGoOn && !exchange.isRequestDone) {
+    exchange.isSendBlocked = true
+    exchange.downstream.pauseRequest()
+  }
+  watch(exchange)
+}

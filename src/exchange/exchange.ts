@@ -1,0 +1,94 @@
+import type { Identity, Snapshot, Upstream } from '../config/snapshot.ts'
+import type { FailureCode } from '../failure.ts'
+import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
+import type { RequestHead } from '../http/message.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
+import type { RequestRecord } from '../observe/record.ts'
+import { monotonicMs } from '../runtime/clock.ts'
+import type { Deadline } from '../runtime/deadline.ts'
+import type { Pools } from '../upstream/pools.ts'
+
+/** What the path of every request shares. */
+export interface Path {
+  /** The snapshot that new exchanges take. */
+  snapshot: Snapshot
+  readonly pools: Pools<Exchange>
+  readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
+  readonly reportRefusal: (exchange: Exchange, failure: FailureCode) => void
+  readonly reportBug: (error: unknown) => void
+}
+
+/** Body bytes kept so that a request can be sent once more. */
+export interface Replay {
+  readonly pieces: Buffer[]
+  bytes: number
+}
+
+/** One request and its responses. All that is known of it stands here, every field from the beginning. */
+export class Exchange {
+  readonly path: Path
+  readonly snapshot: Snapshot
+  readonly downstream: Downstream
+  /** Undefined where the head itself was refused. */
+  readonly head: RequestHead | undefined
+  readonly refusedHead: RefusedHead | undefined
+  readonly startedAtMs: number
+
+  // authenticate
+  identity: Identity | undefined = undefined
+  /** Index into the head's lines of the field that carried the gateway key; -1: none (anonymous). */
+  credentialLine = -1
+  /** Indexes of all lines that carry a gateway key. */
+  gatewayKeyLines: readonly number[] = []
+
+  // route
+  upstream: Upstream | undefined = undefined
+
+  // attempt
+  /** The request target that the upstream sees. */
+  upstreamTarget = ''
+  /** The request head that the upstream sees. */
+  upstreamHead = ''
+  connection: UpstreamConnection | undefined = undefined
+  cancelConnect: (() => void) | undefined = undefined
+  /** The first body bytes, while there is no connection to send them on. */
+  held: Buffer | undefined = undefined
+  replay: Replay | undefined = undefined
+  hasRetried = false
+
+  // relay
+  isRequestDone = false
+  /** The upstream does not take more of the request at the moment. */
+  isSendBlocked = false
+  /** A 100 has been relayed. */
+  hasContinued = false
+  /** Which clock runs: see watch. */
+  clock: 'none' | 'body' | 'response' | 'idle' = 'none'
+  isHeadSent = false
+  isResponseDone = false
+  /** The response ends with the connection: if it breaks off, only a reset can say so. */
+  isUntilClose = false
+  keepsClient = false
+  hasClientLeft = false
+  /** Runs where neither side has a clock any more: after the client's leaving, and while last bytes wait to be taken. */
+  deadline: Deadline | undefined = undefined
+
+  // record
+  failure: FailureCode | undefined = undefined
+  status: number | undefined = undefined
+  requestBytes = 0
+  responseBytes = 0
+  responseBodyLength: string | undefined = undefined
+  headAtMs = 0
+  isOver = false
+
+  constructor(path: Path, downstream: Downstream, head: RequestHead | RefusedHead) {
+    this.path = path
+    this.snapshot = path.snapshot
+    this.downstream = downstream
+    this.head = isRefused(head) ? undefined : head
+    this.refusedHead = isRefused(head) ? head : undefined
+    this.startedAtMs = monotonicMs()
+    this.isRequestDone = isRefused(head) || downstream.isRequestComplete
+  }
+}

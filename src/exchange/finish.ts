@@ -1,0 +1,15 @@
+import type { Exchange } from './exchange.ts'
+import { record } from './record.ts'
+
+/** The one exit: whatever happened, every exchange leaves through here, once, after its last byte. */
+export function finish(exchange: Exchange, keep: boolean): void {
+  if (exchange.isOver) return
+  exchange.isOver = true
+  exchange.deadline?.close()
+  exchange.cancelConnect?.()
+  const connection = exchange.connection
+  exchange.connection = undefined
+  connection?.release(false)
+  record(exchange)
+  exchange.downstream.finish(keep)
+}

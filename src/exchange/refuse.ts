@@ -1,0 +1,59 @@
+import { STATUS_CODES } from 'node:http'
+import { errorType, FAILURES, type FailureCode } from '../failure.ts'
+import type { OwnAnswer } from '../http/downstream.ts'
+import type { Exchange } from './exchange.ts'
+import { finish } from './finish.ts'
+
+/** Gives the client an answer of our own, if it can still get one, and ends the exchange. */
+export function refuse(exchange: Exchange, failure: FailureCode): void {
+  if (exchange.isOver || exchange.failure !== undefined) return
+  const { downstream } = exchange
+  const row = FAILURES[failure]
+  exchange.failure = failure
+  exchange.cancelConnect?.()
+  exchange.cancelConnect = undefined
+  const connection = exchange.connection
+  exchange.connection = undefined
+  connection?.release(false)
+  if (row.warn) exchange.path.reportRefusal(exchange, failure)
+  if (row.status === 0 || downstream.isGone) {
+    downstream.cut(false)
+    finish(exchange, false)
+    return
+  }
+  const keep = !row.close && !downstream.isDraining && downstream.keepsAfterRefusal()
+  exchange.status = row.status
+  downstream.sendAnswer(answerOf(failure), !keep)
+  downstream.whenFlushed(() => finish(exchange, keep))
+}
+
+const answers = new Map<FailureCode, OwnAnswer>()
+
+/** Answers are the same every time: a refusal tells nothing but its kind. */
+function answerOf(failure: FailureCode): OwnAnswer {
+  let answer = answers.get(failure)
+  if (answer === undefined) {
+    answer = makeAnswer(failure)
+    answers.set(failure, answer)
+  }
+  return answer
+}
+
+/** A body that the official clients of OpenAI, Anthropic, Google, Mistral and the AI SDK print well. */
+function makeAnswer(failure: FailureCode): OwnAnswer {
+  const { status, message } = FAILURES[failure]
+  const code = `fluxgate_${failure}`
+  const text = `fluxgate: ${message}`
+  const content = JSON.stringify({
+    type: 'error',
+    error: { type: errorType(status), message: text, code, param: null },
+    message: text,
+  })
+  const fields: [string, string][] = [
+    ['Content-Type', 'application/json'],
+    ['x-fluxgate-error', code],
+  ]
+  if (status === 401) fields.push(['WWW-Authenticate', 'Bearer'])
+  if (failure === 'max_connections') fields.push(['Retry-After', '1'])
+  return { status, reason: STATUS_CODES[status] ?? '', fields, content }
+}

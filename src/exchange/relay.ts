@@ -1,0 +1,189 @@
+import type { FailureCode } from '../failure.ts'
+import type { ResponseHead } from '../http/message.ts'
+import { monotonicMs } from '../runtime/clock.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { sendAgain } from './attempt.ts'
+import type { Exchange } from './exchange.ts'
+import { finish } from './finish.ts'
+import { refuse } from './refuse.ts'
+import { addToReplay, mayRetry } from './retry.ts'
+import { watch } from './watch.ts'
+
+/**
+ * Bytes both ways, at the same time, each way held back by the other end of it. What ends a relay: both messages whole, or one
+ * side broken.
+ */
+
+/**
+ * How long after its client's leaving an upstream may still come to its end by itself (a client that goes right after the
+ * terminal event has got all it wanted). Cancelling must have happened within 100 ms.
+ */
+const GRACE_MS = 50
+
+// ---- the request's way
+
+export function requestBytes(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): boolean {
+  const connection = exchange.connection
+  // Nobody takes it any more: the answer is out, the upstream gone.
+  if (connection === undefined) return true
+  exchange.requestBytes += before.length + end - start
+  addToReplay(exchange, before, buffer, start, end)
+  const mayGoOn = connection.sendBytes(before, buffer, start, end)
+  exchange.isSendBlocked = !mayGoOn
+  watch(exchange)
+  return mayGoOn
+}
+
+export function upstreamDrained(exchange: Exchange): void {
+  exchange.isSendBlocked = false
+  if (!exchange.isRequestDone || exchange.isHeadSent) watch(exchange)
+  exchange.downstream.resumeRequest()
+}
+
+export function requestEnd(exchange: Exchange): void {
+  exchange.isRequestDone = true
+  if (exchange.isResponseDone) complete(exchange)
+  else watch(exchange)
+}
+
+export function requestFailed(exchange: Exchange, failure: FailureCode): void {
+  if (exchange.isResponseDone) finish(exchange, false)
+  else if (exchange.isHeadSent) breakOff(exchange, failure)
+  else refuse(exchange, failure)
+}
+
+// ---- the response's way
+
+export function interim(exchange: Exchange, head: ResponseHead): void {
+  exchange.downstream.sendInterim(head)
+  if (head.status !== 100 || exchange.isRequestDone) return
+  exchange.hasContinued = true
+  watch(exchange)
+}
+
+export function responseHead(
+  exchange: Exchange,
+  head: ResponseHead,
+  before: string,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  isComplete: boolean,
+): boolean {
+  const { downstream } = exchange
+  exchange.headAtMs = monotonicMs()
+  exchange.status = head.status
+  exchange.responseBodyLength = head.contentLengthText
+  exchange.responseBytes += before.length + end - start
+  exchange.replay = undefined
+  exchange.isUntilClose = head.framing === 'until-close'
+  // An upstream that closes now will not take the rest of an upload: neither shall we.
+  const isCutShort = !exchange.isRequestDone && head.endsConnection
+  exchange.keepsClient = !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !isCutShort
+  exchange.isHeadSent = true
+  const mayGoOn = downstream.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
+  if (isComplete) responseDone(exchange)
+  else watch(exchange)
+  return mayGoOn
+}
+
+export function responseBytes(
+  exchange: Exchange,
+  before: string,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  isComplete: boolean,
+): boolean {
+  exchange.responseBytes += before.length + end - start
+  const mayGoOn = exchange.downstream.sendBytes(before, buffer, start, end)
+  if (isComplete) responseDone(exchange)
+  else watch(exchange)
+  return mayGoOn
+}
+
+export function responseEnd(exchange: Exchange): void {
+  responseDone(exchange)
+}
+
+export function clientDrained(exchange: Exchange): void {
+  watch(exchange)
+  exchange.connection?.resumeResponse()
+}
+
+function responseDone(exchange: Exchange): void {
+  exchange.isResponseDone = true
+  if (exchange.isRequestDone) complete(exchange)
+}
+
+/** Both messages are whole: the upstream connection is free, and the exchange over when its last byte is on its way. */
+function complete(exchange: Exchange): void {
+  const { downstream, connection } = exchange
+  exchange.connection = undefined
+  connection?.release(true)
+  // A client that went after the terminal event and before our last byte had all that it wanted.
+  const wasGone = downstream.isGone
+  let isFlushed = false
+  downstream.whenFlushed(() => {
+    isFlushed = true
+    if (downstream.isGone && !wasGone) exchange.failure ??= 'client_abort'
+    finish(exchange, exchange.keepsClient)
+  })
+  if (isFlushed) return
+  exchange.deadline ??= new Deadline(() => breakOff(exchange, 'idle_timeout'))
+  if (!exchange.hasClientLeft) exchange.deadline.arm(exchange.upstream!.idleTimeoutMs)
+}
+
+// ---- ends before the end
+
+export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte: boolean): void {
+  exchange.connection = undefined
+  if (exchange.isResponseDone) {
+    // It answered and closed without the rest of the upload. Its answer stands; the client's bytes are dropped.
+    finish(exchange, false)
+  } else if (exchange.isHeadSent) breakOff(exchange, failure)
+  else if (mayRetry(exchange, failure, anyByte)) sendAgain(exchange)
+  else refuse(exchange, failure)
+}
+
+export function upstreamExpired(exchange: Exchange): void {
+  if (exchange.isResponseDone) finish(exchange, false)
+  else if (exchange.isHeadSent) breakOff(exchange, 'idle_timeout')
+  else refuse(exchange, exchange.isRequestDone || !exchange.isSendBlocked ? 'response_timeout' : 'idle_timeout')
+}
+
+export function exchangeExpired(exchange: Exchange): void {
+  if (exchange.isResponseDone) finish(exchange, false)
+  else if (exchange.isHeadSent) breakOff(exchange, 'request_timeout')
+  else refuse(exchange, 'request_timeout')
+}
+
+export function clientLeft(exchange: Exchange): void {
+  if (exchange.isOver || exchange.hasClientLeft) return
+  exchange.hasClientLeft = true
+  if (!exchange.isRequestDone) {
+    // The request can never be whole now.
+    if (exchange.isResponseDone) finish(exchange, false)
+    else abandon(exchange)
+    return
+  }
+  exchange.deadline?.close()
+  exchange.deadline = new Deadline(() => abandon(exchange))
+  exchange.deadline.arm(GRACE_MS)
+}
+
+function abandon(exchange: Exchange): void {
+  if (exchange.isHeadSent) breakOff(exchange, 'client_abort')
+  else refuse(exchange, 'client_abort')
+}
+
+/** The response head is out, so there is no answer left to give: the client must see that its message is not whole. */
+export function breakOff(exchange: Exchange, failure: FailureCode): void {
+  if (exchange.isOver) return
+  exchange.failure = failure
+  const connection = exchange.connection
+  exchange.connection = undefined
+  connection?.release(false)
+  exchange.downstream.cut(exchange.isUntilClose)
+  finish(exchange, false)
+}

@@ -1,0 +1,38 @@
+import type { FailureCode } from '../failure.ts'
+import { isIdempotent } from '../http/method.ts'
+import type { Exchange } from './exchange.ts'
+
+/** How much of a request body is kept for sending it once more. */
+export const REPLAY_BYTES = 65_536
+
+/**
+ * The one retry decision for bytes that have left. A provider may have acted on them, and tokens cost money: only an idempotent
+ * request (RFC 9110 section 9.2.2) goes out again, once, and only when a kept-alive connection ended before a single byte
+ * of a response. (Where no byte had left, connecting goes on by itself: see upstream/connect.)
+ */
+export function mayRetry(exchange: Exchange, failure: FailureCode, anyByte: boolean): boolean {
+  return failure === 'reused_conn_lost' && !anyByte && !exchange.hasRetried && exchange.replay !== undefined
+}
+
+/** Begins to keep the body of a request that may have to go out again. */
+export function keepForReplay(exchange: Exchange): void {
+  if (isIdempotent(exchange.head!.method)) exchange.replay = { pieces: [], bytes: 0 }
+}
+
+/** Adds body bytes; past the bound the request cannot be sent again any more. */
+export function addToReplay(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+  const replay = exchange.replay
+  if (replay === undefined) return
+  replay.bytes += before.length + end - start
+  if (replay.bytes > REPLAY_BYTES) {
+    exchange.replay = undefined
+    return
+  }
+  if (replay.bytes > 0) replay.pieces.push(copyPiece(before, buffer, start, end))
+}
+
+/** A piece of a body in memory of its own. */
+export function copyPiece(before: string, buffer: Buffer, start: number, end: number): Buffer {
+  const piece = Buffer.from(buffer.subarray(start, end))
+  return before === '' ? piece : Buffer.concat([Buffer.from(before, 'latin1'), piece])
+}

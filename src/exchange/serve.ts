@@ -1,0 +1,65 @@
+import type { FailureCode } from '../failure.ts'
+import type { Downstream, DownstreamEvents, RefusedHead } from '../http/downstream.ts'
+import type { RequestHead } from '../http/message.ts'
+import type { UpstreamEvents } from '../http/upstream-connection.ts'
+import { admit, admitUpgrade } from './admit.ts'
+import { attempt } from './attempt.ts'
+import { authenticate } from './authenticate.ts'
+import { Exchange, type Path } from './exchange.ts'
+import { refuse } from './refuse.ts'
+import * as relay from './relay.ts'
+import { route } from './route.ts'
+
+/**
+ * The path of a request, in order:
+ *
+ *     admit ▸ authenticate ▸ route ▸ attempt ▸ relay        what goes well
+ *        └────────┴───────────┴────────┴──▸ refuse          an answer of ours
+ *                                               └─▸ finish  the one exit, with the one record
+ */
+export function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+  const failure: FailureCode | undefined =
+    admit(exchange) ?? authenticate(exchange) ?? route(exchange) ?? admitUpgrade(exchange)
+  if (failure === undefined) attempt(exchange, before, buffer, start, end)
+  else refuse(exchange, failure)
+}
+
+/** What the client's side tells the path. */
+export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
+  return {
+    open: (downstream: Downstream, head: RequestHead | RefusedHead) => new Exchange(path, downstream, head),
+    serve,
+    requestBytes: relay.requestBytes,
+    requestEnd: relay.requestEnd,
+    requestFailed: relay.requestFailed,
+    clientLeft: relay.clientLeft,
+    clientDrained: relay.clientDrained,
+    exchangeExpired: relay.exchangeExpired,
+    bug(exchange: Exchange | undefined, _downstream: Downstream, error: unknown) {
+      path.reportBug(error)
+      if (exchange !== undefined) endAfterBug(exchange)
+    },
+  }
+}
+
+/** The request pays for a bug of ours, nobody else: 500 if its head is not out yet, else a visible break. */
+function endAfterBug(exchange: Exchange): void {
+  if (exchange.isHeadSent) relay.breakOff(exchange, 'internal')
+  else refuse(exchange, 'internal')
+}
+
+/** What the upstream's side tells the path. */
+export const upstreamEvents: UpstreamEvents<Exchange> = {
+  interim: relay.interim,
+  responseHead: relay.responseHead,
+  responseBytes: relay.responseBytes,
+  responseEnd: relay.responseEnd,
+  upstreamFailed: relay.upstreamFailed,
+  upstreamDrained: relay.upstreamDrained,
+  upstreamExpired: relay.upstreamExpired,
+  bug(exchange: Exchange | undefined, error: unknown) {
+    if (exchange === undefined) return
+    exchange.path.reportBug(error)
+    endAfterBug(exchange)
+  },
+}

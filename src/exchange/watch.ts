@@ -1,0 +1,36 @@
+import type { Exchange } from './exchange.ts'
+
+/**
+ * Sees to it that the one clock runs that counts in this state, and starts it over: called wherever bytes have moved.
+ *
+ *     response begun                          idle       idle_timeout
+ *     request whole, or waiting for a 100     response   response_timeout
+ *     upload that the upstream does not take  idle       idle_timeout
+ *     upload otherwise                        body       body_timeout of the client
+ */
+export function watch(exchange: Exchange): void {
+  const { connection, downstream } = exchange
+  if (connection === undefined) return
+  const clock = clockOf(exchange)
+  if (clock === exchange.clock) {
+    if (clock === 'body') downstream.refreshBodyDeadline()
+    // Interim responses do not count: the wait for an answer has begun once and for all.
+    else if (clock === 'idle') connection.refreshDeadline()
+    return
+  }
+  if (exchange.clock === 'body') downstream.disarmBodyDeadline()
+  exchange.clock = clock
+  if (clock === 'body') {
+    connection.disarmDeadline()
+    downstream.armBodyDeadline(exchange.snapshot.server.bodyTimeoutMs)
+  } else {
+    connection.armDeadline(clock === 'idle' ? exchange.upstream!.idleTimeoutMs : exchange.upstream!.responseTimeoutMs)
+  }
+}
+
+function clockOf(exchange: Exchange): 'body' | 'response' | 'idle' {
+  if (exchange.isHeadSent) return 'idle'
+  if (exchange.isRequestDone) return 'response'
+  if (exchange.isSendBlocked) return 'idle'
+  return exchange.downstream.awaitsContinue && !exchange.hasContinued ? 'response' : 'body'
+}

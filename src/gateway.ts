@@ -1,0 +1,102 @@
+import type { Snapshot } from './config/snapshot.ts'
+import type { Exchange, Path } from './exchange/exchange.ts'
+import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
+import { FAILURES } from './failure.ts'
+import { type BindResult, Listener } from './listener/listener.ts'
+import type { Log } from './observe/log.ts'
+import type { RequestRecord } from './observe/record.ts'
+import { Pools } from './upstream/pools.ts'
+
+export interface GatewaySinks {
+  readonly log: Log
+  readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
+}
+
+export type Rebound = { rebound: 'no' } | { rebound: 'yes'; address: string } | { rebound: 'failed'; error: string }
+
+export interface Gateway {
+  /** Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for. */
+  listen(): Promise<BindResult>
+  /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
+  publish(snapshot: Snapshot): Promise<Rebound>
+  /** Stops accepting and lets every exchange finish. False: `server.shutdown_timeout_ms` cut what still ran. */
+  drain(): Promise<boolean>
+}
+
+/** Puts the rooms together: one listener, one set of pools, one path between them. */
+export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway {
+  const pools = new Pools<Exchange>(upstreamEvents)
+  const path: Path = {
+    snapshot,
+    pools,
+    writeRecord: sinks.writeRecord,
+    reportRefusal: (exchange, failure) => {
+      sinks.log.warn('Refused a request that could be an attack', {
+        client_ip: exchange.downstream.clientIp,
+        error: failure,
+        reason: FAILURES[failure].message,
+      })
+    },
+    reportBug: (error) => {
+      sinks.log.error('A request has failed because of a bug', { error: error instanceof Error ? error.stack : String(error) })
+    },
+  }
+  const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
+  /** What is listened on: not what the snapshot says where that could not be bound. */
+  let bound = snapshot.server.bindAddress
+
+  return {
+    listen: () => listener.bind(snapshot.server.bindAddress),
+
+    async publish(next) {
+      path.snapshot = next
+      listener.publish(next.server)
+      pools.publish(next)
+      const wanted = next.server.bindAddress
+      if (wanted.host === bound.host && wanted.port === bound.port) return { rebound: 'no' }
+      const result = await rebind(listener, bound, wanted)
+      if (result.rebound === 'yes') bound = wanted
+      return result
+    },
+
+    drain() {
+      const { shutdownTimeoutMs } = path.snapshot.server
+      return new Promise((resolve) => {
+        const limit =
+          shutdownTimeoutMs === undefined
+            ? undefined
+            : setTimeout(() => {
+                listener.destroy()
+                resolve(false)
+              }, shutdownTimeoutMs)
+        listener.drain(() => {
+          clearTimeout(limit)
+          pools.close()
+          resolve(true)
+        })
+      })
+    },
+  }
+}
+
+type Address = Snapshot['server']['bindAddress']
+
+/** The new socket first. Where the two overlap that cannot work: then the old one is closed, and bound again if need be. */
+async function rebind(listener: Listener<Exchange>, previous: Address, wanted: Address): Promise<Rebound> {
+  const overlaps = wanted.port === previous.port && wanted.port !== 0
+  if (overlaps) listener.unbind()
+  const result = await listener.bind(wanted)
+  if (result.ok) return { rebound: 'yes', address: result.address }
+  if (overlaps) await listener.bind(previous)
+  return { rebound: 'failed', error: result.error }
+}
+
+/** Accepting fails when descriptors run out, many times a second: said once a minute. */
+function reportAcceptFailures(log: Log): (error: Error) => void {
+  let silentUntil = 0
+  return (error) => {
+    if (performance.now() < silentUntil) return
+    silentUntil = performance.now() + 60_000
+    log.error('Connections cannot be accepted', { error: error.message })
+  }
+}

@@ -1,0 +1,90 @@
+import type { FailureCode } from '../failure.ts'
+import type { RequestHead, ResponseHead } from './message.ts'
+
+/**
+ * The client's side of an exchange, whatever protocol carries it. The path of a request talks to this interface and never
+ * asks which protocol it is.
+ */
+export interface Downstream {
+  readonly clientIp: string | undefined
+  /** The client asked for the connection to close after this exchange. */
+  readonly wantsClose: boolean
+  /** It waits for a 100 before it sends its body. */
+  readonly awaitsContinue: boolean
+  /** The whole request has been read. */
+  readonly isRequestComplete: boolean
+  /** Nothing that is sent reaches the client any more. */
+  readonly isGone: boolean
+  /** Taken in past the connection limit: it is told so, and closed. */
+  readonly isOverLimit: boolean
+  /** The gateway is shutting down: what still goes out says that the connection closes. */
+  readonly isDraining: boolean
+  /** The deadline of the whole exchange, if one is configured. */
+  armExchangeDeadline(ms: number): void
+  /** The clock for a client's silence in the middle of its request body. */
+  armBodyDeadline(ms: number): void
+  refreshBodyDeadline(): void
+  disarmBodyDeadline(): void
+  /** Back-pressure towards the client: stop and go on reading the request body. */
+  pauseRequest(): void
+  resumeRequest(): void
+  /** Whether the connection could be kept if the request were refused now. */
+  keepsAfterRefusal(): boolean
+  sendInterim(head: ResponseHead): void
+  /**
+   * Sends the final head and the first bytes of its body in one write.
+   * This and `sendBytes` return false when no more may be sent until `onClientDrained`.
+   */
+  sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean
+  sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
+  /** Sends an answer of the gateway's own. */
+  sendAnswer(answer: OwnAnswer, addClose: boolean): void
+  /** Calls back when everything that was sent is on its way (in the kernel) or lost; at once if it is already. */
+  whenFlushed(callback: () => void): void
+  /** The exchange is over and its response whole. */
+  finish(keep: boolean): void
+  /** The exchange is over and its response is not whole: the client must see that. */
+  cut(reset: boolean): void
+}
+
+/** What the client's side tells the path of a request. `E` is the exchange. */
+export interface DownstreamEvents<E> {
+  /** A head has arrived (or the reason to refuse it); `serve` follows. */
+  open(downstream: Downstream, head: RequestHead | RefusedHead): E
+  /** The first body bytes come along: valid during the call only. */
+  serve(exchange: E, before: string, buffer: Buffer, start: number, end: number): void
+  /** Further body bytes, valid during the call. False: their buffer is in use until `resumeRequest`, reading pauses. */
+  requestBytes(exchange: E, before: string, buffer: Buffer, start: number, end: number): boolean
+  requestEnd(exchange: E): void
+  /** The request broke off or broke the rules. */
+  requestFailed(exchange: E, failure: FailureCode): void
+  /** The client has said FIN, or has gone. It may come twice: first FIN, then gone. */
+  clientLeft(exchange: E): void
+  clientDrained(exchange: E): void
+  exchangeExpired(exchange: E): void
+  /** Our code threw: `exchange` is what was at work, if any. */
+  bug(exchange: E | undefined, downstream: Downstream, error: unknown): void
+}
+
+/** Why a head was refused, with as much of its request line as could be read. */
+export interface RefusedHead {
+  readonly failure: FailureCode
+  /** Without a whole request line there is nothing to record. */
+  readonly hasRequestLine: boolean
+  readonly method: string
+  readonly target: string
+}
+
+export function isRefused(head: RequestHead | RefusedHead): head is RefusedHead {
+  return 'failure' in head
+}
+
+/** An answer of the gateway's own. */
+export interface OwnAnswer {
+  readonly status: number
+  readonly reason: string
+  /** Name and value pairs, without Content-Length and Connection. */
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  /** ASCII. */
+  readonly content: string
+}

@@ -1,0 +1,109 @@
+/** The fields that the gateway looks at. Every other field line passes as the bytes that it is. */
+export const FIELD = {
+  other: 0,
+  host: 1,
+  contentLength: 2,
+  transferEncoding: 3,
+  connection: 4,
+  keepAlive: 5,
+  proxyConnection: 6,
+  proxyAuthenticate: 7,
+  proxyAuthorization: 8,
+  te: 9,
+  upgrade: 10,
+  expect: 11,
+  authorization: 12,
+  xApiKey: 13,
+  apiKey: 14,
+  xGoogApiKey: 15,
+  xFluxgateKey: 16,
+  /** Named by a Connection option (RFC 9110 section 7.6.1). */
+  nominated: 17,
+} as const
+
+export type Field = (typeof FIELD)[keyof typeof FIELD]
+
+export function isCredentialField(field: Field): boolean {
+  return field >= FIELD.authorization && field <= FIELD.xFluxgateKey
+}
+
+/** Compares `text[start..]` with a lower-case name of the same length, ignoring case. The text must be a valid token. */
+function named(text: string, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((text.charCodeAt(start + i) | 0x20) !== name.charCodeAt(i)) return false
+  }
+  return true
+}
+
+/** Which field the token `text[start..end)` names. By length first: most names are settled by one switch. */
+export function fieldOf(text: string, start: number, end: number): Field {
+  switch (end - start) {
+    case 2:
+      return named(text, start, 'te') ? FIELD.te : FIELD.other
+    case 4:
+      return named(text, start, 'host') ? FIELD.host : FIELD.other
+    case 6:
+      return named(text, start, 'expect') ? FIELD.expect : FIELD.other
+    case 7:
+      if (named(text, start, 'upgrade')) return FIELD.upgrade
+      return named(text, start, 'api-key') ? FIELD.apiKey : FIELD.other
+    case 9:
+      return named(text, start, 'x-api-key') ? FIELD.xApiKey : FIELD.other
+    case 10:
+      if (named(text, start, 'connection')) return FIELD.connection
+      return named(text, start, 'keep-alive') ? FIELD.keepAlive : FIELD.other
+    case 13:
+      return named(text, start, 'authorization') ? FIELD.authorization : FIELD.other
+    case 14:
+      if (named(text, start, 'content-length')) return FIELD.contentLength
+      if (named(text, start, 'x-goog-api-key')) return FIELD.xGoogApiKey
+      return named(text, start, 'x-fluxgate-key') ? FIELD.xFluxgateKey : FIELD.other
+    case 16:
+      return named(text, start, 'proxy-connection') ? FIELD.proxyConnection : FIELD.other
+    case 17:
+      return named(text, start, 'transfer-encoding') ? FIELD.transferEncoding : FIELD.other
+    case 18:
+      return named(text, start, 'proxy-authenticate') ? FIELD.proxyAuthenticate : FIELD.other
+    case 19:
+      return named(text, start, 'proxy-authorization') ? FIELD.proxyAuthorization : FIELD.other
+    default:
+      return FIELD.other
+  }
+}
+
+/** Fields that Connection must never be able to remove: framing, routing, credentials. */
+const PROTECTED = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'x-fluxgate-key',
+])
+
+export function isProtectedFromNomination(lowerCaseName: string): boolean {
+  return PROTECTED.has(lowerCaseName)
+}
+
+/** Fields that have no meaning, or a dangerous one, in a trailer section (RFC 9110 section 6.5.1). */
+const FORBIDDEN_IN_TRAILERS = new Set([
+  ...PROTECTED,
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'www-authenticate',
+  'cookie',
+  'set-cookie',
+])
+
+export function isForbiddenInTrailers(lowerCaseName: string): boolean {
+  return FORBIDDEN_IN_TRAILERS.has(lowerCaseName)
+}

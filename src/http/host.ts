@@ -1,0 +1,12 @@
+import { isIPv6 } from 'node:net'
+
+/** `uri-host [ ":" port ]` (RFC 9110 section 7.2). No comma, though a reg-name may have one: others read a list there. */
+const HOST = /^(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{0,5}))?$/
+
+export function isValidHost(value: string): boolean {
+  const match = HOST.exec(value)
+  if (match === null) return false
+  const [, literal, port] = match
+  if (literal !== undefined && !isIPv6(literal)) return false
+  return port === undefined || port === '' || Number(port) <= 65_535
+}

@@ -1,0 +1,29 @@
+/** Character classes of RFC 9110 section 5.6 as tables over latin-1 code units. */
+
+const TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+export const IS_TOKEN: Uint8Array = new Uint8Array(256)
+for (const character of TOKEN) IS_TOKEN[character.charCodeAt(0)] = 1
+
+/** Value of a hexadecimal digit, or -1. */
+export const HEX_VALUE: Int8Array = new Int8Array(256).fill(-1)
+for (let digit = 0; digit < 16; digit++) {
+  HEX_VALUE[digit.toString(16).charCodeAt(0)] = digit
+  HEX_VALUE[digit.toString(16).toUpperCase().charCodeAt(0)] = digit
+}
+
+export const TAB = 0x09
+export const LF = 0x0a
+export const CR = 0x0d
+export const SP = 0x20
+export const DQUOTE = 0x22
+export const COLON = 0x3a
+export const SEMICOLON = 0x3b
+export const EQUALS = 0x3d
+export const BACKSLASH = 0x5c
+export const DEL = 0x7f
+
+/** field-value octets (RFC 9110 section 5.5): visible ASCII, obs-text, blank and tab. */
+export function isFieldValueOctet(octet: number): boolean {
+  return (octet >= SP && octet !== DEL) || octet === TAB
+}

@@ -1,0 +1,316 @@
+import type { Socket } from 'node:net'
+import type { FailureCode } from '../failure.ts'
+import type { ResponseHead } from '../http/message.ts'
+import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { NO_BYTES, send, sendTextAndBytes } from '../runtime/outgoing.ts'
+import { BULK_THRESHOLD, giveBackBulkBuffer, sharedReadBuffer, takeBulkBuffer } from '../runtime/read-buffers.ts'
+import type { Reader } from '../runtime/sockets.ts'
+import { BodyFollower } from './body-follower.ts'
+import { HeadReader } from './head-reader.ts'
+import { parseResponseHead, RESPONSE_PREFIX } from './parse-response.ts'
+
+/** Where a connection goes when its exchange is over, and who hears that it has died while it was idle. */
+export interface ConnectionHome<E> {
+  readonly events: UpstreamEvents<E>
+  /** `maxIdleSeconds`: what the upstream has announced. */
+  keep(connection: ClientConnection<E>, maxIdleSeconds: number | undefined): void
+  closed(connection: ClientConnection<E>): void
+}
+
+/** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
+const MAX_INTERIM_RESPONSES = 32
+
+/**
+ * An upstream's HTTP/1.1 connection, one exchange at a time.
+ *
+ *     idle ──begin──▶ head ──final head──▶ body ──end of message──▶ done ──release──▶ idle
+ *     idle ──any byte, FIN──▶ closed          any ──failure, release(false)──▶ closed
+ */
+type Phase = 'idle' | 'head' | 'body' | 'done' | 'closed'
+
+export class ClientConnection<E> implements UpstreamConnection, Reader {
+  /** Counter value of the pool's clock when this connection became idle, and when it must go. */
+  idleSinceTick = 0
+  expiresAtTick = 0
+  /** The peer's address, so that a pool can let go of addresses that a name no longer has. */
+  readonly address: string
+
+  readonly #home: ConnectionHome<E>
+  #socket!: Socket
+  #phase: Phase = 'idle'
+  #exchange: E | undefined = undefined
+  #exchanges = 0
+  #method = ''
+  #head: ResponseHead | undefined = undefined
+  readonly #heads = new HeadReader()
+  readonly #body = new BodyFollower()
+  #interims = 0
+  /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
+  #hasSurplus = false
+  #isHeld = false
+  #bulk: Buffer | undefined = undefined
+  #wantsBulk = false
+  #isBulkLent = false
+  readonly #deadline: Deadline
+
+  constructor(home: ConnectionHome<E>, address: string) {
+    this.#home = home
+    this.address = address
+    this.#deadline = new Deadline(() => {
+      if (this.#exchange !== undefined) this.#home.events.upstreamExpired(this.#exchange)
+    })
+  }
+
+  /** The socket is connected (and its TLS handshake done) and reads into this connection. */
+  attach(socket: Socket): void {
+    this.#socket = socket
+    socket.on('end', () => this.#ended())
+    socket.on('error', () => this.#lost())
+    socket.on('close', () => this.#lost())
+    socket.on('drain', () => {
+      if (this.#exchange !== undefined && socket.writableLength === 0) this.#home.events.upstreamDrained(this.#exchange)
+    })
+  }
+
+  get isUsable(): boolean {
+    return this.#phase === 'idle' && this.#socket.writable
+  }
+
+  begin(exchange: E): void {
+    this.#exchange = exchange
+    this.#exchanges++
+    this.#phase = 'head'
+    this.#interims = 0
+    this.#head = undefined
+  }
+
+  // ---- reading
+
+  onBytes(buffer: Buffer, length: number): boolean {
+    this.#wantsBulk = false
+    this.#isBulkLent = false
+    try {
+      this.#take(buffer, length)
+    } catch (error) {
+      const exchange = this.#exchange
+      this.#close()
+      this.#home.events.bug(exchange, error)
+    }
+    return !this.#isHeld
+  }
+
+  #take(buffer: Buffer, length: number): void {
+    switch (this.#phase) {
+      case 'head':
+        this.#takeHead(buffer, 0, length)
+        break
+      case 'body':
+        this.#takeBody(buffer, 0, length)
+        break
+      case 'done':
+        this.#hasSurplus = true
+        break
+      case 'idle':
+        this.#close()
+    }
+  }
+
+  nextReadBuffer(): Buffer {
+    if (this.#wantsBulk) {
+      if (this.#isBulkLent) return this.#bulk ?? sharedReadBuffer
+      this.#bulk ??= takeBulkBuffer()
+      return this.#bulk
+    }
+    if (this.#bulk !== undefined) {
+      if (!this.#isBulkLent) giveBackBulkBuffer(this.#bulk)
+      this.#bulk = undefined
+    }
+    return sharedReadBuffer
+  }
+
+  #takeHead(buffer: Buffer, start: number, end: number): void {
+    let at = start
+    while (at < end && this.#phase === 'head') {
+      at = this.#heads.read(buffer, at, end)
+      const { state, text } = this.#heads
+      if (state === 'incomplete') {
+        if (!couldBecomeResponse(text)) this.#fail('upstream_protocol')
+        return
+      }
+      const head = state === 'whole' ? parseResponseHead(text, this.#method) : undefined
+      this.#heads.reset()
+      if (head === undefined || head.status === 101) {
+        this.#fail('upstream_protocol')
+        return
+      }
+      if (head.status >= 200) {
+        this.#takeFinalHead(head, buffer, at, end)
+        return
+      }
+      if (++this.#interims > MAX_INTERIM_RESPONSES) {
+        this.#fail('upstream_protocol')
+        return
+      }
+      this.#home.events.interim(this.#exchange!, head)
+    }
+  }
+
+  /** The first piece of the body is followed before the head goes on: what breaks already there is still a clean 502. */
+  #takeFinalHead(head: ResponseHead, buffer: Buffer, start: number, end: number): void {
+    this.#head = head
+    this.#body.start(head.framing, head.contentLength)
+    let at = start
+    let runEnd = start
+    let before = ''
+    if (!this.#body.isDone && start < end) {
+      at = this.#body.follow(buffer, start, end)
+      runEnd = this.#body.runEnd
+      before = this.#body.before
+    }
+    const isDone = this.#body.isDone
+    if (isDone && at < end) this.#hasSurplus = true
+    // Two framings and bytes behind the one that counts: the upstream meant the other.
+    if (this.#body.isFailed || (head.hasBothFramings && this.#hasSurplus)) {
+      this.#fail('upstream_protocol')
+      return
+    }
+    this.#phase = isDone ? 'done' : 'body'
+    this.#wantsBulk = !isDone && end - start >= BULK_THRESHOLD
+    if (!this.#home.events.responseHead(this.#exchange!, head, before, buffer, start, runEnd, isDone)) this.#hold(buffer, isDone)
+  }
+
+  #takeBody(buffer: Buffer, start: number, end: number): void {
+    const at = this.#body.follow(buffer, start, end)
+    const { isDone, isFailed, before, runEnd } = this.#body
+    if (isFailed) {
+      this.#fail('upstream_protocol')
+      return
+    }
+    if (isDone) this.#phase = 'done'
+    if (isDone && at < end) this.#hasSurplus = true
+    this.#wantsBulk = !isDone && end - start >= BULK_THRESHOLD
+    if (!this.#home.events.responseBytes(this.#exchange!, before, buffer, start, runEnd, isDone)) this.#hold(buffer, isDone)
+  }
+
+  #hold(buffer: Buffer, isDone: boolean): void {
+    if (!isDone) this.#isHeld = true
+    if (buffer === this.#bulk) this.#isBulkLent = true
+  }
+
+  // ---- the upstream's end
+
+  #ended(): void {
+    if (this.#phase === 'body' && this.#body.end()) {
+      const exchange = this.#exchange!
+      this.#phase = 'done'
+      this.#hasSurplus = true
+      this.#home.events.responseEnd(exchange)
+      return
+    }
+    this.#lost()
+  }
+
+  /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
+  #lost(): void {
+    switch (this.#phase) {
+      case 'closed':
+        return
+      case 'idle':
+        this.#close()
+        return
+      case 'head':
+        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset')
+        return
+      default:
+        this.#fail('upstream_truncated')
+    }
+  }
+
+  get #hasAnyByte(): boolean {
+    return this.#head !== undefined || this.#interims > 0 || this.#heads.hasBegun
+  }
+
+  #fail(failure: FailureCode): void {
+    const exchange = this.#exchange
+    const anyByte = this.#hasAnyByte
+    this.#close()
+    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte)
+  }
+
+  // ---- UpstreamConnection: what the path of the request asks for
+
+  get isReused(): boolean {
+    return this.#exchanges > 1
+  }
+
+  sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean {
+    this.#method = method
+    return sendTextAndBytes(this.#socket, head + before, buffer, start, end)
+  }
+
+  sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
+    if (before !== '') sendTextAndBytes(this.#socket, before, NO_BYTES, 0, 0)
+    return send(this.#socket, buffer, start, end)
+  }
+
+  pauseResponse(): void {
+    if (this.#isHeld) return
+    this.#isHeld = true
+    this.#socket.pause()
+  }
+
+  resumeResponse(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#socket.resume()
+  }
+
+  armDeadline(ms: number): void {
+    this.#deadline.arm(ms)
+  }
+
+  refreshDeadline(): void {
+    this.#deadline.refresh()
+  }
+
+  disarmDeadline(): void {
+    this.#deadline.disarm()
+  }
+
+  release(reusable: boolean): void {
+    const head = this.#head
+    this.#exchange = undefined
+    this.#deadline.disarm()
+    if (this.#phase === 'closed') return
+    const isClean = this.#phase === 'done' && head !== undefined && !head.endsConnection && !this.#hasSurplus && !this.#isHeld
+    if (!reusable || !isClean || !this.#socket.writable) {
+      this.#close()
+      return
+    }
+    this.#phase = 'idle'
+    this.#head = undefined
+    this.#home.keep(this, head.keepAliveSeconds)
+  }
+
+  /** Closes at once; for the pool. */
+  close(): void {
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.#exchange = undefined
+    this.#deadline.close()
+    this.#home.closed(this)
+    this.#socket.destroy()
+  }
+}
+
+/** Whether the beginning of a head may still turn out to be HTTP/1. */
+function couldBecomeResponse(text: string): boolean {
+  return text.length >= RESPONSE_PREFIX.length
+    ? text.startsWith(RESPONSE_PREFIX)
+    : RESPONSE_PREFIX.startsWith(text)
+}

@@ -1,0 +1,96 @@
+import { FIELD } from '../http/fields.ts'
+import type { FieldLine, RequestHead, ResponseHead } from '../http/message.ts'
+import type { OwnAnswer } from '../http/downstream.ts'
+import { listMembers } from './field-section.ts'
+
+/**
+ * Heads going out: whole runs of the received text, with single lines left out or their values replaced. What is not
+ * touched stays byte for byte: order, spelling, spacing, repetition.
+ */
+
+/** What becomes of one line of interest: undefined passes it, '' removes it, other text stands in its place (with its CRLF). */
+export type LineEdit = string | undefined
+
+const REMOVED = ''
+const CLOSE_LINE = 'Connection: close\r\n'
+
+/** Lines that are meant for one connection only (RFC 9110 section 7.6.1). */
+export function connectionSpecificEdit(text: string, line: FieldLine): LineEdit {
+  switch (line.field) {
+    case FIELD.connection:
+    case FIELD.keepAlive:
+    case FIELD.proxyConnection:
+    case FIELD.proxyAuthenticate:
+    case FIELD.proxyAuthorization:
+    case FIELD.upgrade:
+    case FIELD.nominated:
+      return REMOVED
+    case FIELD.te:
+      return trailersOnly(text, line)
+    default:
+      return undefined
+  }
+}
+
+/** `TE` says two things: which codings this connection takes (not ours to pass on), and that trailers are welcome. */
+function trailersOnly(text: string, line: FieldLine): LineEdit {
+  const value = text.slice(line.valueStart, line.valueEnd)
+  if (value === 'trailers') return undefined
+  return listMembers(value).includes('trailers') ? `${text.slice(line.start, line.valueStart)}trailers\r\n` : REMOVED
+}
+
+/** The same line with another value: name, colon and spacing stay. */
+export function withValue(text: string, line: FieldLine, valueStart: number, value: string): string {
+  return text.slice(line.start, valueStart) + value + text.slice(line.valueEnd, line.next)
+}
+
+/**
+ * @param requestTarget origin-form, as the upstream is to see it
+ * @param edits one for each of `head.lines`
+ * @param appended further whole lines for the end of the section, with their CRLF
+ */
+export function encodeRequestHead(
+  head: RequestHead,
+  requestTarget: string,
+  edits: readonly LineEdit[],
+  appended: string,
+): string {
+  const { text, lines } = head
+  let out = `${head.method} ${requestTarget} HTTP/1.1\r\n`
+  let from = head.fieldsStart
+  for (let i = 0; i < lines.length; i++) {
+    const edit = edits[i]
+    if (edit === undefined) continue
+    const line = lines[i]!
+    out += text.slice(from, line.start) + edit
+    from = line.next
+  }
+  return `${out + text.slice(from, head.end - 2) + appended}\r\n`
+}
+
+export function encodeResponseHead(head: ResponseHead, addClose: boolean): string {
+  const { text, lines } = head
+  let out = `HTTP/1.1${text.slice(head.start + 8, head.fieldsStart)}`
+  let from = head.fieldsStart
+  for (const line of lines) {
+    const edit = framingEdit(head, line) ?? connectionSpecificEdit(text, line)
+    if (edit === undefined) continue
+    out += text.slice(from, line.start) + edit
+    from = line.next
+  }
+  return `${out + text.slice(from, head.end - 2) + (addClose ? CLOSE_LINE : '')}\r\n`
+}
+
+/** A length beside chunks is removed (RFC 9112 section 6.3), and framing where no body can be (RFC 9112 section 6.1, RFC 9110 section 8.6). */
+function framingEdit(head: ResponseHead, line: FieldLine): LineEdit {
+  if (line.field === FIELD.contentLength) return head.hasBothFramings || head.status < 200 ? REMOVED : undefined
+  if (line.field === FIELD.transferEncoding) return head.status === 204 ? REMOVED : undefined
+  return undefined
+}
+
+export function encodeOwnAnswer(answer: OwnAnswer, isHead: boolean, addClose: boolean): string {
+  let head = `HTTP/1.1 ${answer.status} ${answer.reason}\r\n`
+  for (const [name, value] of answer.fields) head += `${name}: ${value}\r\n`
+  head += `Content-Length: ${answer.content.length}\r\n${addClose ? CLOSE_LINE : ''}\r\n`
+  return isHead ? head : head + answer.content
+}

@@ -1,0 +1,119 @@
+import { FIELD, fieldOf, isProtectedFromNomination } from '../http/fields.ts'
+import type { FieldLine } from '../http/message.ts'
+import { COLON, CR, IS_TOKEN, isFieldValueOctet, LF, SP, TAB } from '../http/octets.ts'
+
+/**
+ * Header sections (RFC 9112 section 5): `field-name ":" OWS field-value OWS CRLF`, ended by an empty line.
+ * One pass finds the line ends and refuses every octet that does not belong: bare CR and LF, folding, controls, a name that
+ * is no token.
+ */
+
+export interface FieldSection {
+  /** Lines of interest, in order. */
+  lines: FieldLine[]
+  count: number
+  /** After the empty line; -1: malformed. */
+  end: number
+}
+
+export function parseFieldSection(text: string, start: number): FieldSection {
+  const lines: FieldLine[] = []
+  let count = 0
+  let at = start
+  while (text.charCodeAt(at) !== CR) {
+    const colon = skipToken(text, at)
+    if (colon === at || text.charCodeAt(colon) !== COLON) return { lines, count, end: -1 }
+    const lineEnd = skipFieldValue(text, colon + 1)
+    if (text.charCodeAt(lineEnd) !== CR || text.charCodeAt(lineEnd + 1) !== LF) return { lines, count, end: -1 }
+    count++
+    const field = fieldOf(text, at, colon)
+    if (field !== FIELD.other) lines.push(fieldLine(text, field, at, colon + 1, lineEnd))
+    at = lineEnd + 2
+  }
+  return { lines, count, end: text.charCodeAt(at + 1) === LF ? at + 2 : -1 }
+}
+
+function skipToken(text: string, start: number): number {
+  let i = start
+  while (IS_TOKEN[text.charCodeAt(i)] === 1) i++
+  return i
+}
+
+function skipFieldValue(text: string, start: number): number {
+  let i = start
+  while (isFieldValueOctet(text.charCodeAt(i))) i++
+  return i
+}
+
+function fieldLine(text: string, field: FieldLine['field'], start: number, from: number, lineEnd: number): FieldLine {
+  let valueStart = from
+  let valueEnd = lineEnd
+  while (valueStart < valueEnd && isBlank(text.charCodeAt(valueStart))) valueStart++
+  while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--
+  return { field, start, valueStart, valueEnd, next: lineEnd + 2 }
+}
+
+function isBlank(c: number): boolean {
+  return c === SP || c === TAB
+}
+
+/** The non-empty members of a comma-separated value, lower-case. */
+export function listMembers(value: string): string[] {
+  return value
+    .toLowerCase()
+    .split(',')
+    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .filter((member) => member !== '')
+}
+
+/** What the Connection lines of a section say. */
+export interface ConnectionOptions {
+  hasClose: boolean
+  hasUpgrade: boolean
+  /** An option names a field that the gateway itself answers for. */
+  nominatesProtected: boolean
+  /** Names that are no option of their own: these fields go no further. */
+  nominated: string[] | undefined
+}
+
+export function addConnectionOptions(options: ConnectionOptions, value: string): void {
+  // What nearly every client sends.
+  if (value === 'keep-alive' || value === 'Keep-Alive') return
+  for (const name of listMembers(value)) {
+    if (name === 'close') options.hasClose = true
+    else if (name === 'upgrade') options.hasUpgrade = true
+    else if (isProtectedFromNomination(name)) options.nominatesProtected = true
+    else if (name !== 'keep-alive' && name !== 'te') (options.nominated ??= []).push(name)
+  }
+}
+
+/** The lines of interest once more, now with those that Connection nominates. A second pass, but nobody pays it who does not nominate. */
+export function withNominated(text: string, start: number, known: readonly FieldLine[], names: readonly string[]): FieldLine[] {
+  const lines: FieldLine[] = []
+  let next = 0
+  let at = start
+  while (text.charCodeAt(at) !== CR) {
+    const colon = skipToken(text, at)
+    const lineEnd = skipFieldValue(text, colon + 1)
+    const line = known[next]
+    if (line !== undefined && line.start === at) {
+      lines.push(line)
+      next++
+    } else if (names.includes(text.slice(at, colon).toLowerCase())) {
+      lines.push(fieldLine(text, FIELD.nominated, at, colon + 1, lineEnd))
+    }
+    at = lineEnd + 2
+  }
+  return lines
+}
+
+/** 1*DIGIT up to 2^63-1 (RFC 9110 section 8.6); Infinity beyond 2^53-1, undefined if it is no length. */
+export function parseContentLength(text: string): number | undefined {
+  if (!/^[0-9]+$/.test(text)) return undefined
+  if (text.length <= 15) return Number(text)
+  const digits = text.replace(/^0+/, '')
+  if (digits.length > 19) return undefined
+  const length = BigInt(digits === '' ? '0' : digits)
+  if (length > 0x7fff_ffff_ffff_ffffn) return undefined
+  return length > BigInt(Number.MAX_SAFE_INTEGER) ? Number.POSITIVE_INFINITY : Number(length)
+}

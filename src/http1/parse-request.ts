@@ -1,0 +1,159 @@
+import type { FailureCode } from '../failure.ts'
+import type { RefusedHead } from '../http/downstream.ts'
+import { FIELD } from '../http/fields.ts'
+import { isValidHost } from '../http/host.ts'
+import { type FieldLine, type Framing, MAX_REQUEST_FIELD_LINES, type RequestHead } from '../http/message.ts'
+import { isMisspelled } from '../http/method.ts'
+import { IS_TOKEN, LF, SP } from '../http/octets.ts'
+import { MAX_TARGET_BYTES, parseTarget } from '../http/target.ts'
+import {
+  addConnectionOptions,
+  type ConnectionOptions,
+  listMembers,
+  parseContentLength,
+  parseFieldSection,
+  withNominated,
+} from './field-section.ts'
+
+/**
+ * Parses the request head at `text[start..]` (latin-1), which must contain its empty line. Every rule whose breach could let
+ * the next hop see another message than we do ends here (RFC 9112 section 11.2).
+ */
+export function parseRequestHead(text: string, start: number): RequestHead | RefusedHead {
+  const methodEnd = skipMethod(text, start)
+  const method = text.slice(start, methodEnd)
+  const lineEnd = text.indexOf('\r', methodEnd)
+  if (method === '' || text.charCodeAt(methodEnd) !== SP || text.charCodeAt(lineEnd + 1) !== LF) {
+    return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
+  }
+  const targetEnd = text.indexOf(' ', methodEnd + 1)
+  if (targetEnd === -1 || targetEnd > lineEnd) {
+    return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
+  }
+  const target = text.slice(methodEnd + 1, targetEnd)
+  const failure = checkRequestLine(method, target, text.slice(targetEnd + 1, lineEnd))
+  if (failure !== undefined) return { failure, hasRequestLine: true, method, target }
+  const origin = parseTarget(target)
+  if (origin === 'bad_target') return { failure: 'bad_target', hasRequestLine: true, method, target }
+
+  const fieldsStart = lineEnd + 2
+  const section = parseFieldSection(text, fieldsStart)
+  if (section.end === -1) return { failure: 'bad_field', hasRequestLine: true, method, target }
+  if (section.count > MAX_REQUEST_FIELD_LINES) return { failure: 'head_too_large', hasRequestLine: true, method, target }
+  const found = readFields(text, section.lines, origin.authority)
+  if (found.failure !== undefined) return { failure: found.failure, hasRequestLine: true, method, target }
+  const nominated = found.connection.nominated
+  return {
+    text,
+    start,
+    end: section.end,
+    method,
+    target,
+    pathAndQuery: origin.pathAndQuery,
+    pathLength: origin.pathLength,
+    fieldsStart,
+    lines: nominated === undefined ? section.lines : withNominated(text, fieldsStart, section.lines, nominated),
+    framing: found.framing,
+    contentLength: found.contentLength,
+    contentLengthText: found.contentLengthText,
+    wantsClose: found.connection.hasClose,
+    isWebSocketUpgrade: found.connection.hasUpgrade && found.offersWebSocket,
+    expectsContinue: found.expectsContinue,
+    hasUnknownExpectation: found.hasUnknownExpectation,
+  }
+}
+
+function skipMethod(text: string, start: number): number {
+  let i = start
+  while (IS_TOKEN[text.charCodeAt(i)] === 1) i++
+  return i
+}
+
+function checkRequestLine(method: string, target: string, version: string): FailureCode | undefined {
+  if (version !== 'HTTP/1.1') return /^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'version_not_supported' : 'bad_request_line'
+  if (method === 'CONNECT' || method === 'TRACE') return 'method_not_implemented'
+  if (target === '' || isMisspelled(method)) return 'bad_request_line'
+  if (target.length > MAX_TARGET_BYTES) return 'target_too_long'
+  return undefined
+}
+
+interface RequestFields {
+  failure: FailureCode | undefined
+  connection: ConnectionOptions
+  framing: Framing
+  contentLength: number
+  contentLengthText: string | undefined
+  offersWebSocket: boolean
+  expectsContinue: boolean
+  hasUnknownExpectation: boolean
+}
+
+function readFields(text: string, lines: readonly FieldLine[], authority: string | undefined): RequestFields {
+  const found: RequestFields = {
+    failure: undefined,
+    connection: { hasClose: false, hasUpgrade: false, nominatesProtected: false, nominated: undefined },
+    framing: 'none',
+    contentLength: 0,
+    contentLengthText: undefined,
+    offersWebSocket: false,
+    expectsContinue: false,
+    hasUnknownExpectation: false,
+  }
+  let host: string | undefined
+  let hostLines = 0
+  let coding: string | undefined
+  let framingLines = 0
+  for (const line of lines) {
+    switch (line.field) {
+      case FIELD.host:
+        host = text.slice(line.valueStart, line.valueEnd)
+        hostLines++
+        break
+      case FIELD.contentLength:
+        found.contentLengthText = text.slice(line.valueStart, line.valueEnd)
+        framingLines++
+        break
+      case FIELD.transferEncoding:
+        coding = coding === undefined ? text.slice(line.valueStart, line.valueEnd) : `${coding},`
+        framingLines++
+        break
+      case FIELD.connection:
+        addConnectionOptions(found.connection, text.slice(line.valueStart, line.valueEnd))
+        break
+      case FIELD.upgrade:
+        found.offersWebSocket ||= listMembers(text.slice(line.valueStart, line.valueEnd)).includes('websocket')
+        break
+      case FIELD.expect:
+        if (text.slice(line.valueStart, line.valueEnd).toLowerCase() === '100-continue') found.expectsContinue = true
+        else found.hasUnknownExpectation = true
+        break
+    }
+  }
+  if (hostLines !== 1 || !isValidHost(host!)) found.failure = 'bad_host'
+  else if (authority !== undefined && authority.toLowerCase() !== host!.toLowerCase()) found.failure = 'bad_host'
+  else if (found.connection.nominatesProtected) found.failure = 'bad_connection'
+  else found.failure = frame(found, coding, framingLines)
+  return found
+}
+
+/** RFC 9112 section 6.3, without any of its leniencies: one length, or one `chunked`, or no body. */
+function frame(found: RequestFields, coding: string | undefined, framingLines: number): FailureCode | undefined {
+  if (framingLines === 0) return undefined
+  if (coding !== undefined) {
+    if (found.contentLengthText !== undefined) return 'bad_framing'
+    if (coding.toLowerCase() !== 'chunked') return 'bad_transfer_coding'
+    found.framing = 'chunked'
+    return undefined
+  }
+  const length = framingLines === 1 ? parseContentLength(found.contentLengthText!) : undefined
+  if (length === undefined) return 'bad_framing'
+  found.contentLength = length
+  found.framing = length === 0 ? 'none' : 'length'
+  return undefined
+}
+
+/** The request line of a head that is not whole, for the record of its refusal. */
+export function readRequestLine(text: string): { hasRequestLine: boolean; method: string; target: string } {
+  const line = /^([^ \r\n]*)(?: ([^ \r\n]*))?[^\r\n]*\r\n/.exec(text)
+  return { hasRequestLine: line !== null, method: line?.[1] ?? '', target: line?.[2] ?? '' }
+}

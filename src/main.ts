@@ -1,0 +1,38 @@
+import { type Command, parseArguments } from './cli/arguments.ts'
+
+/** From the command line to the exit code. Each command is imported when it is asked for: a start loads what it runs. */
+
+function print(text: string): void {
+  process.stdout.write(text)
+}
+
+async function execute(command: Command): Promise<number> {
+  switch (command.name) {
+    case 'run':
+      return (await import('./cli/run.ts')).run(command.configPath)
+    case 'check':
+      return (await import('./cli/check.ts')).check(command.configPath, (line) => print(`${line}\n`))
+    case 'demo':
+      return (await import('./cli/demo.ts')).demo(command.bindAddress)
+    case 'hash-key':
+      return (await import('./cli/hash-key.ts')).hashKey(process.stdin)
+    case 'help':
+      print((await import('./cli/usage.ts')).helpText(command.about))
+      return 0
+    case 'version':
+      print(`fluxgate ${(await import('./cli/version.ts')).readVersion()}\n`)
+      return 0
+    case 'usage-error':
+      process.stderr.write(command.text)
+      return 2
+  }
+}
+
+const command = parseArguments(process.argv.slice(2))
+const isService = command.name === 'run' || command.name === 'demo'
+// A reader that has left (`fluxgate --help | head -1`) is no failure. A service writes without this stream.
+if (!isService) process.stdout.on('error', () => {})
+const code = await execute(command)
+// What a service logged is flushed, and what it cut may still hold the process; others may still have output in a pipe.
+if (isService) process.exit(code)
+process.exitCode = code

@@ -1,0 +1,101 @@
+import type { Snapshot } from '../config/snapshot.ts'
+import { threeDigits, timestamp } from '../runtime/clock.ts'
+import { quote, textValue } from './escape.ts'
+import { isLevelEnabled, type LogSettings, lineHead } from './log.ts'
+import type { RequestRecord } from './record.ts'
+import { redactTarget } from './redact.ts'
+
+/** The request record as one line: text or JSON, the same fields in the same order. */
+
+/** Every field of the line, in the order in which they stand there, with its meaning for the reference. */
+export const ACCESS_FIELDS = {
+  client_ip: "Address of the connection's other end.",
+  method: 'Method of the request.',
+  request_url: 'Request target as received, credentials in its query masked.',
+  request_body_length: '`Content-Length` of the request.',
+  api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
+  target_url: 'Where the request was sent, credentials in its query masked.',
+  upstream: 'Name of the upstream in the configuration.',
+  duration_ms: 'How long the exchange took, to its last byte.',
+  status: 'Status that the client got; absent when it got none.',
+  response_body_length: '`Content-Length` of the response.',
+  request_bytes: 'Bytes of the request body that were relayed, chunk framing included.',
+  response_bytes: 'Bytes of the response body that were relayed, chunk framing included.',
+  ttfb_ms: 'From the end of the request head to the first byte of the response head.',
+  outcome:
+    '`complete`, `client_abort`, `upstream_abort` (the upstream could not be reached, spoke nonsense or broke off), `timeout` (one of the gateway ran out) or `refused` (any other answer that the gateway made).',
+  error: 'Code of the failure that ended the exchange; absent when there was none.',
+} as const
+
+type FieldName = keyof typeof ACCESS_FIELDS
+
+export const RECORD_MESSAGE = 'Request processed'
+
+/** What stands between two values. */
+function labels(json: boolean): Readonly<Record<FieldName, string>> {
+  const names = Object.keys(ACCESS_FIELDS)
+  return Object.fromEntries(names.map((name) => [name, json ? `,"${name}":` : ` ${name}=`])) as Record<
+    FieldName,
+    string
+  >
+}
+
+/** A length is text that the sender chose: in JSON, what is no number there (`007`) stays a string. */
+const JSON_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/
+
+function jsonLength(length: string): string {
+  return JSON_NUMBER.test(length) ? length : quote(length)
+}
+
+/** Always three decimals, put together from integers: a third of what printing the double costs. */
+function millis(ms: number): string {
+  const micros = ms > 0 ? Math.round(ms * 1000) : 0
+  const whole = Math.floor(micros / 1000)
+  return `${whole}.${threeDigits(micros - whole * 1000)}`
+}
+
+/** The line of a record, its line end included. */
+export type RecordFormatter = (record: RequestRecord, snapshot: Snapshot) => string
+
+/**
+ * There is one of these lines for every request and it is on by default, so the fields are spelled out: 0.45 µs a line,
+ * where a loop over the list needs 1.1 µs (its property loads and concatenations see every type).
+ */
+export function createRecordFormatter(settings: LogSettings): RecordFormatter {
+  const json = settings.format === 'json'
+  const start = json ? '{"time":"' : ''
+  const head = lineHead(settings, 'trace', RECORD_MESSAGE)
+  const end = json ? '}\n' : '\n'
+  const text = json ? quote : textValue
+  const length = json ? jsonLength : textValue
+  const label = labels(json)
+
+  return (r, snapshot) => {
+    const { keys } = snapshot
+    let line = start + timestamp() + head
+    if (r.clientIp !== undefined) line += label.client_ip + text(r.clientIp)
+    line += label.method + text(r.method) + label.request_url + text(redactTarget(r.requestUrl, keys))
+    if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
+    if (r.apiKey !== undefined) line += label.api_key + text(r.apiKey)
+    if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))
+    if (r.upstream !== undefined) line += label.upstream + text(r.upstream)
+    line += label.duration_ms + millis(r.durationMs)
+    if (r.status !== undefined) line += label.status + r.status
+    if (r.responseBodyLength !== undefined) line += label.response_body_length + length(r.responseBodyLength)
+    line += label.request_bytes + r.requestBytes + label.response_bytes + r.responseBytes
+    if (r.ttfbMs !== undefined) line += label.ttfb_ms + millis(r.ttfbMs)
+    line += label.outcome + text(r.outcome)
+    if (r.error !== undefined) line += label.error + text(r.error)
+    return line + end
+  }
+}
+
+/** Writes the record of an exchange; does nothing when the level is not enabled. */
+export function createRecordWriter(
+  settings: LogSettings,
+  write: (line: string) => void,
+): (record: RequestRecord, snapshot: Snapshot) => void {
+  if (!isLevelEnabled(settings, 'trace')) return () => {}
+  const format = createRecordFormatter(settings)
+  return (record, snapshot) => write(format(record, snapshot))
+}

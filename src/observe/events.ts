@@ -1,0 +1,111 @@
+import type { Fields, Level, Log } from './log.ts'
+
+/**
+ * The events of the process's life. Operators have alerts on these texts: a change of one of them is a breaking change.
+ * `{}` in a message is an address or the name of a signal.
+ */
+
+export interface EventKind {
+  readonly level: Level
+  readonly message: string
+  /** Names of its fields, in order. */
+  readonly fields: readonly string[]
+  /** For the reference. */
+  readonly meaning: string
+}
+
+function kind(level: Level, message: string, fields: string, meaning: string): EventKind {
+  return { level, message, fields: fields === '' ? [] : fields.split(' '), meaning }
+}
+
+const info = (message: string, fields: string, meaning: string): EventKind => kind('info', message, fields, meaning)
+const warn = (message: string, fields: string, meaning: string): EventKind => kind('warn', message, fields, meaning)
+const error = (message: string, fields: string, meaning: string): EventKind => kind('error', message, fields, meaning)
+
+export const EVENTS = {
+  unknownSetting: warn(
+    'Unknown log setting; using the default',
+    'name value expected',
+    'An environment variable of the log has a value that it does not take.',
+  ),
+  starting: info('Starting fluxgate proxy with configuration path', 'path', 'The first line of a start.'),
+  defaultConfiguration: warn(
+    'Using default configuration due to load failure',
+    'path error status cause',
+    'The file is missing or invalid at start. Every request gets 401 until it can be loaded. `cause` is `parse`, `validation` or `io`.',
+  ),
+  configurationWarning: warn(
+    'Configuration warning',
+    'problem',
+    'Something in the file is probably a mistake: an unknown key.',
+  ),
+  loaded: info('Loaded configuration', 'path status', 'The file is valid and will be served.'),
+  initialized: info('Fluxgate proxy initialized', 'path', 'Ready to listen; never on the default configuration.'),
+  binding: info('Starting proxy server on {}', '', 'The socket is about to be bound to the configured address.'),
+  listening: info(
+    'Fluxgate proxy server listening on {}',
+    '',
+    'Clients can connect; with port 0 this says which port it is.',
+  ),
+  bindFailed: warn(
+    'Failed to bind to address',
+    'address error',
+    'The address cannot be listened on. At start the process exits with 1; after a reload the old address keeps serving.',
+  ),
+  reloaded: info('Configuration file changed, reloaded automatically', 'path status', 'A change of the file is live.'),
+  addressChanged: info(
+    'Bind address changed, restarting server',
+    'old_address new_address',
+    'A reload moved the listener; connections to the old address are served to their end.',
+  ),
+  invalid: warn(
+    'Configuration file changed but validation failed; keeping previous settings',
+    'path error',
+    'A change of the file was refused.',
+  ),
+  missing: warn(
+    'Configuration file not found during polling; continuing with last valid configuration',
+    'path',
+    'The file is gone.',
+  ),
+  denied: warn(
+    'Configuration file access denied during polling; continuing with last valid configuration',
+    'path',
+    'The file cannot be read.',
+  ),
+  reloadFailed: error(
+    'Publishing the configuration failed',
+    'path error stack',
+    'A bug of the gateway: please report it.',
+  ),
+  stopping: info('Shutdown signal received ({}); shutting down proxy', '', 'No new connections; what runs may end.'),
+  stoppingAtOnce: warn(
+    'Second shutdown signal received ({}); exiting at once',
+    '',
+    'Exchanges that still run are cut.',
+  ),
+  cut: warn(
+    'Exchanges were cut at the end of the shutdown timeout',
+    '',
+    '`server.shutdown_timeout_ms` was over before they were. The process exits with 1.',
+  ),
+  stopped: info('Proxy server shutdown complete', '', 'The last line of a stop.'),
+  crashed: error(
+    'Uncaught exception; shutting down',
+    'origin error stack',
+    'A bug of the gateway: please report it. What runs gets five seconds to end, then the process exits with 1.',
+  ),
+  dropped: warn(
+    'Log records dropped',
+    'count',
+    'Standard output took nothing for so long that lines had to be left out. Stands where they are missing.',
+  ),
+} as const
+
+/** Logs an event; `subject` takes the place of `{}`. */
+export function announce(log: Log, event: EventKind, fields?: Fields, subject = ''): void {
+  log[event.level](
+    event.message.replace('{}', () => subject),
+    fields,
+  )
+}

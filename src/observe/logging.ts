@@ -1,0 +1,86 @@
+import type { Snapshot } from '../config/snapshot.ts'
+import { createRecordWriter } from './access-log.ts'
+import { announce, EVENTS } from './events.ts'
+import { createLog, formatEvent, isLevelEnabled, LEVELS, type Log, type LogSettings } from './log.ts'
+import type { RequestRecord } from './record.ts'
+import { createSink } from './sink.ts'
+import { openStdout } from './stdout.ts'
+
+/** The environment's settings, the log and the writer of request records, over one sink: all that a command needs to log. */
+
+interface Variable<Value extends string> {
+  readonly name: string
+  /** The first one is the default. */
+  readonly values: readonly Value[]
+  readonly meaning: string
+}
+
+export const LOG_LEVEL: Variable<(typeof LEVELS)[number]> = {
+  name: 'FLUXGATE_LOG',
+  values: LEVELS,
+  meaning: 'The least level that is written.',
+}
+export const LOG_FORMAT: Variable<'text' | 'json'> = {
+  name: 'FLUXGATE_LOG_FORMAT',
+  values: ['text', 'json'],
+  meaning: 'Lines of text, or one JSON object per line.',
+}
+export const LOG_STYLE: Variable<'auto' | 'always' | 'never'> = {
+  name: 'FLUXGATE_LOG_STYLE',
+  values: ['auto', 'always', 'never'],
+  meaning: 'Colour of the level in lines of text; `auto`: on a terminal.',
+}
+
+export interface LogEnvironment {
+  readonly settings: LogSettings
+  /** Variables whose value is none of theirs; the default took its place. */
+  readonly unknown: readonly { readonly name: string; readonly value: string; readonly expected: string }[]
+}
+
+export function readLogEnvironment(env: NodeJS.ProcessEnv, isTerminal: boolean): LogEnvironment {
+  const unknown: { name: string; value: string; expected: string }[] = []
+  function read<Value extends string>({ name, values }: Variable<Value>): Value {
+    const value = env[name] ?? ''
+    const known = values.find((candidate) => candidate === value.toLowerCase())
+    // empty is unset: that is how compose files and unit files leave a variable out
+    if (known === undefined && value !== '') unknown.push({ name, value, expected: values.join('|') })
+    return known ?? values[0]!
+  }
+  const style = read(LOG_STYLE)
+  const colour = style === 'always' || (style === 'auto' && isTerminal)
+  return { settings: { level: read(LOG_LEVEL), format: read(LOG_FORMAT), colour }, unknown }
+}
+
+export interface Logging {
+  readonly log: Log
+  readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
+  /** Text for a person, as it is, in order with the log. */
+  print(text: string): void
+  /** Writes what can be written without waiting. */
+  flushNow(): void
+  /** Before an exit: waits for a slow reader, for one second at most. */
+  flush(): Promise<void>
+}
+
+export function openLogging(env: NodeJS.ProcessEnv = process.env): Logging {
+  const { fd, isTerminal } = openStdout()
+  const { settings, unknown } = readLogEnvironment(env, isTerminal)
+  const sink = createSink({
+    fd,
+    describeDropped: (count) =>
+      isLevelEnabled(settings, EVENTS.dropped.level)
+        ? formatEvent(settings, EVENTS.dropped.level, EVENTS.dropped.message, { count })
+        : '',
+  })
+  const log = createLog(settings, sink.writeSoon)
+  for (const { name, value, expected } of unknown) {
+    announce(log, EVENTS.unknownSetting, { name, value, expected })
+  }
+  return {
+    log,
+    writeRecord: createRecordWriter(settings, sink.write),
+    print: sink.writeSoon,
+    flushNow: sink.flushNow,
+    flush: sink.flush,
+  }
+}

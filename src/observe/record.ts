@@ -1,0 +1,27 @@
+import type { Outcome } from '../failure.ts'
+
+/** What is known of an exchange when it has ended; one of these becomes one line of the log. Absent values are undefined. */
+export interface RequestRecord {
+  readonly clientIp: string | undefined
+  readonly method: string
+  /** The request target as received; the log redacts the credentials in its query. */
+  readonly requestUrl: string
+  /** Content-Length of the request, as received. */
+  readonly requestBodyLength: string | undefined
+  /** The key's id, or its place in the configuration. */
+  readonly apiKey: string | undefined
+  /** scheme://authority/target as sent upstream. */
+  readonly targetUrl: string | undefined
+  readonly upstream: string | undefined
+  readonly durationMs: number
+  /** What the client got; undefined when it got nothing. */
+  readonly status: number | undefined
+  readonly responseBodyLength: string | undefined
+  /** Message-body bytes relayed, chunk framing included. */
+  readonly requestBytes: number
+  readonly responseBytes: number
+  /** First byte of the response head minus the end of the request head. */
+  readonly ttfbMs: number | undefined
+  readonly outcome: Outcome
+  readonly error: string | undefined
+}

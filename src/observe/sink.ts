@@ -1,0 +1,107 @@
+import { monotonicMs } from '../runtime/clock.ts'
+import { type Attempt, createWriteQueue } from './write-queue.ts'
+
+/**
+ * Lines on their way to standard output. Traffic never waits for them: lines gather in memory and are written in batches,
+ * and a descriptor that takes nothing (a pipe that nobody reads, a full disk, a reader that has left) costs a bounded queue
+ * and then lines, which are counted, never time.
+ */
+
+/** A batch is written at once when it has this many characters, else after FLUSH_MS. */
+const BATCH_LENGTH = 64 * 1024
+const FLUSH_MS = 20
+/** All that waits. Past it lines are dropped until half of it has been written. */
+const QUEUE_BYTES = 8 * 1024 * 1024
+/** When to try again what the descriptor has not taken. */
+const RETRY_MS = { partly: 2, full: 20, failed: 500 } as const
+/** What an exit waits at most for a reader. */
+const EXIT_FLUSH_MS = 1000
+const EXIT_POLL_MS = 5
+
+export interface Sink {
+  /** A line that may wait up to 20 ms for company. */
+  write(line: string): void
+  /** A line that goes out at the end of this turn of the event loop. */
+  writeSoon(line: string): void
+  /** Writes what can be written without waiting. */
+  flushNow(): void
+  /** Resolves when everything has been written, when that has failed, or after one second. */
+  flush(): Promise<void>
+}
+
+export interface SinkOptions {
+  /** Has to be non-blocking, or a file. */
+  readonly fd: number
+  /** The line that stands where lines are missing; empty: none. */
+  readonly describeDropped: (count: number) => string
+}
+
+export function createSink({ fd, describeDropped }: SinkOptions): Sink {
+  const queue = createWriteQueue(fd)
+  /** Not yet encoded. */
+  let pending = ''
+  let dropped = 0
+  let timer: NodeJS.Timeout | undefined
+  let isTurnEndPlanned = false
+
+  function append(line: string): void {
+    if (dropped > 0 || queue.bytes() + pending.length + line.length > QUEUE_BYTES) {
+      dropped++
+      return
+    }
+    pending += line
+    if (pending.length >= BATCH_LENGTH) attempt()
+  }
+
+  function enqueuePending(): void {
+    if (pending === '') return
+    queue.push(Buffer.from(pending, 'utf8'))
+    pending = ''
+  }
+
+  function attempt(): Attempt {
+    enqueuePending()
+    let result = queue.write()
+    if (dropped > 0 && queue.bytes() <= QUEUE_BYTES / 2) {
+      pending = describeDropped(dropped)
+      dropped = 0
+      enqueuePending()
+      if (result === 'done') result = queue.write()
+    }
+    if (result !== 'done') wakeAfter(RETRY_MS[result])
+    return result
+  }
+
+  function wakeAfter(ms: number): void {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      attempt()
+    }, ms).unref() // the log is no reason for a process to live
+  }
+
+  return {
+    write(line) {
+      append(line)
+      if (timer === undefined) wakeAfter(FLUSH_MS)
+    },
+    writeSoon(line) {
+      append(line)
+      if (isTurnEndPlanned) return
+      isTurnEndPlanned = true
+      setImmediate(() => {
+        isTurnEndPlanned = false
+        attempt()
+      })
+    },
+    flushNow() {
+      attempt()
+    },
+    async flush() {
+      const deadline = monotonicMs() + EXIT_FLUSH_MS
+      for (let result = attempt(); result === 'full' || result === 'partly'; result = attempt()) {
+        if (monotonicMs() >= deadline) return
+        await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS))
+      }
+    },
+  }
+}

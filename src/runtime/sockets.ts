@@ -1,0 +1,98 @@
+import net from 'node:net'
+import tls from 'node:tls'
+import { BULK_THRESHOLD, sharedReadBuffer } from './read-buffers.ts'
+
+/**
+ * Sockets that read into memory of ours (`onread`), so that a read allocates nothing.
+ * `net.connect` and `tls.connect` offer that; an accepted socket does not, so its handle is moved into a socket that does.
+ * This is the only file that touches `_handle`.
+ */
+export interface Reader {
+  /** Bytes 0 to `length` of `buffer` have arrived; valid during the call only. False pauses reading until `resume()`. */
+  onBytes(buffer: Buffer, length: number): boolean
+  /** Where the next read goes. Asked after every read. */
+  nextReadBuffer(): Buffer
+}
+
+interface OnRead {
+  buffer: () => Buffer
+  callback: (length: number, buffer: Uint8Array) => boolean
+}
+
+function onReadOf(reader: Reader): OnRead {
+  return {
+    buffer: () => reader.nextReadBuffer(),
+    callback: (length, buffer) => reader.onBytes(buffer as Buffer, length),
+  }
+}
+
+/** A write of this many bytes or more asks for a 'drain' event, as everything that is written from a bulk buffer must. */
+const HIGH_WATER_MARK = BULK_THRESHOLD
+
+type WithHandle = { _handle: unknown }
+
+/**
+ * Takes over a socket accepted by a server with `pauseOnConnect`. The result allows half-open: its owner sees 'end' and
+ * decides. Where handles cannot be moved, the accepted socket itself is read by 'data' events.
+ */
+export function adoptAccepted(accepted: net.Socket, reader: Reader): net.Socket {
+  const handle = (accepted as unknown as WithHandle)._handle
+  if (typeof (handle as { useUserBuffer?: unknown } | null)?.useUserBuffer !== 'function') return readByEvents(accepted, reader)
+  ;(accepted as unknown as WithHandle)._handle = null
+  return new net.Socket({
+    handle,
+    onread: onReadOf(reader),
+    allowHalfOpen: true,
+    highWaterMark: HIGH_WATER_MARK,
+  } as net.SocketConstructorOpts)
+}
+
+function readByEvents(accepted: net.Socket, reader: Reader): net.Socket {
+  accepted.allowHalfOpen = true
+  accepted.on('data', (chunk: Buffer) => {
+    // In pieces of the shared buffer's size: the reader owns no more than that.
+    for (let at = 0; at < chunk.length; at += sharedReadBuffer.length) {
+      const length = Math.min(sharedReadBuffer.length, chunk.length - at)
+      chunk.copy(sharedReadBuffer, 0, at, at + length)
+      if (!reader.onBytes(sharedReadBuffer, length)) accepted.pause()
+    }
+  })
+  accepted.resume()
+  return accepted
+}
+
+export function connectTcp(address: string, port: number, reader: Reader): net.Socket {
+  return net.connect({
+    host: address,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    highWaterMark: HIGH_WATER_MARK,
+    onread: onReadOf(reader),
+  } as net.TcpNetConnectOpts)
+}
+
+export function connectTls(
+  address: string,
+  port: number,
+  servername: string,
+  secureContext: tls.SecureContext,
+  reader: Reader,
+): tls.TLSSocket {
+  return tls.connect({
+    host: address,
+    port,
+    // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
+    ...(net.isIP(servername) === 0 ? { servername } : {}),
+    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername, certificate),
+    rejectUnauthorized: true,
+    secureContext,
+    ALPNProtocols: ['http/1.1'],
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    highWaterMark: HIGH_WATER_MARK,
+    onread: onReadOf(reader),
+  } as tls.ConnectionOptions)
+}

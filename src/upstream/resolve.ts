@@ -1,0 +1,63 @@
+import dns from 'node:dns'
+import { isIP } from 'node:net'
+import { monotonicMs } from '../runtime/clock.ts'
+
+/** getaddrinfo tells no time to live; an answer is good for this long. A new connection after that looks again. */
+const FRESH_MS = 1_000
+
+export type Lookup = (host: string, answer: (error: Error | null, addresses: string[]) => void) => void
+
+/** The system's resolver: /etc/hosts, nsswitch and search domains as everything else on the machine sees them. */
+export const systemLookup: Lookup = (host, answer) => {
+  dns.lookup(host, { all: true }, (error, found) => {
+    answer(error, error === null ? found.map((entry) => entry.address) : [])
+  })
+}
+
+/**
+ * The addresses of one host name: looked up when a connection is made, one look-up at a time (a slow resolver must not take
+ * up the thread pool), and with the last good answer kept for when the resolver fails.
+ */
+export class Resolver {
+  readonly #host: string
+  readonly #lookup: Lookup
+  #addresses: readonly string[] = []
+  #freshUntil = 0
+  #waiting: ((addresses: readonly string[]) => void)[] | undefined = undefined
+
+  constructor(host: string, lookup: Lookup = systemLookup) {
+    this.#host = host
+    this.#lookup = lookup
+    if (isIP(host) !== 0) {
+      this.#addresses = [host]
+      this.#freshUntil = Number.POSITIVE_INFINITY
+    }
+  }
+
+  /** Whether the name is known to have moved away from an address. */
+  isGone(address: string): boolean {
+    return this.#addresses.length > 0 && !this.#addresses.includes(address)
+  }
+
+  /** Calls back with the addresses, at once where they are known; none: the name cannot be resolved. */
+  resolve(use: (addresses: readonly string[]) => void): void {
+    if (this.#freshUntil === Number.POSITIVE_INFINITY || monotonicMs() < this.#freshUntil) {
+      use(this.#addresses)
+      return
+    }
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(use)
+      return
+    }
+    this.#waiting = [use]
+    this.#lookup(this.#host, (error, addresses) => {
+      const waiting = this.#waiting ?? []
+      this.#waiting = undefined
+      if (error === null && addresses.length > 0) {
+        this.#addresses = addresses
+        this.#freshUntil = monotonicMs() + FRESH_MS
+      }
+      for (const each of waiting) each(this.#addresses)
+    })
+  }
+}

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { Snapshot } from '../../../src/config/snapshot.ts'
+import type { Outcome } from '../../../src/failure.ts'
+import {
+  ACCESS_FIELDS,
+  createRecordFormatter,
+  createRecordWriter,
+  RECORD_MESSAGE,
+} from '../../../src/observe/access-log.ts'
+import type { RequestRecord } from '../../../src/observe/record.ts'
+import { assertOneLine, parseJson, parseText } from './parse-line.ts'
+
+const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unknown as Snapshot
+
+const formatText = createRecordFormatter({ level: 'trace', format: 'text', colour: false })
+const formatJson = createRecordFormatter({ level: 'trace', format: 'json', colour: false })
+
+const FULL: RequestRecord = {
+  clientIp: '10.0.0.7',
+  method: 'POST',
+  requestUrl: '/openai/v1/chat/completions?key=secret',
+  requestBodyLength: '230',
+  apiKey: 'team-a',
+  targetUrl: 'https://api.openai.com/v1/chat/completions?key=secret',
+  upstream: 'openai',
+  durationMs: 12.3456,
+  status: 200,
+  responseBodyLength: '300',
+  requestBytes: 230,
+  responseBytes: 300,
+  ttfbMs: 11,
+  outcome: 'upstream_abort',
+  error: 'upstream_truncated',
+}
+
+const BARE: RequestRecord = {
+  clientIp: undefined,
+  method: 'GET',
+  requestUrl: '/',
+  requestBodyLength: undefined,
+  apiKey: undefined,
+  targetUrl: undefined,
+  upstream: undefined,
+  durationMs: 0,
+  status: undefined,
+  responseBodyLength: undefined,
+  requestBytes: 0,
+  responseBytes: 0,
+  ttfbMs: undefined,
+  outcome: 'client_abort',
+  error: undefined,
+}
+
+describe('the line of a request', () => {
+  test('has every field, in the order of the list', () => {
+    assert.equal(
+      formatText(FULL, SNAPSHOT).slice('2026-01-02T03:04:05.678901Z'.length),
+      ' TRACE Request processed client_ip=10.0.0.7 method=POST request_url=/openai/v1/chat/completions?key=*** ' +
+        'request_body_length=230 api_key=team-a target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
+        'upstream=openai duration_ms=12.346 status=200 response_body_length=300 request_bytes=230 response_bytes=300 ' +
+        'ttfb_ms=11.000 outcome=upstream_abort error=upstream_truncated\n',
+    )
+    const names = parseText(formatText(FULL, SNAPSHOT), RECORD_MESSAGE).fields.map(([name]) => name)
+    assert.deepEqual(names, Object.keys(ACCESS_FIELDS))
+  })
+
+  test('begins with an RFC 3339 timestamp of now', () => {
+    const before = Date.now()
+    const { time } = parseText(formatText(FULL, SNAPSHOT), RECORD_MESSAGE)
+    assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+    assert.ok(Date.parse(time) >= before - 1 && Date.parse(time) <= Date.now() + 1)
+  })
+
+  test('leaves absent values out', () => {
+    assert.equal(
+      formatText(BARE, SNAPSHOT).slice('2026-01-02T03:04:05.678901Z'.length),
+      ' TRACE Request processed method=GET request_url=/ duration_ms=0.000 request_bytes=0 response_bytes=0 outcome=client_abort\n',
+    )
+  })
+
+  test('has numbers where JSON has numbers', () => {
+    const { time, ...rest } = JSON.parse(formatJson(FULL, SNAPSHOT))
+    assert.deepEqual(Object.entries(rest), [
+      ['level', 'TRACE'],
+      ['message', 'Request processed'],
+      ['client_ip', '10.0.0.7'],
+      ['method', 'POST'],
+      ['request_url', '/openai/v1/chat/completions?key=***'],
+      ['request_body_length', 230],
+      ['api_key', 'team-a'],
+      ['target_url', 'https://api.openai.com/v1/chat/completions?key=***'],
+      ['upstream', 'openai'],
+      ['duration_ms', 12.346],
+      ['status', 200],
+      ['response_body_length', 300],
+      ['request_bytes', 230],
+      ['response_bytes', 300],
+      ['ttfb_ms', 11],
+      ['outcome', 'upstream_abort'],
+      ['error', 'upstream_truncated'],
+    ])
+    assert.match(time, /Z$/)
+  })
+
+  for (const length of ['007', '99999999999999999999', '1e3', '-1', '0x10', '']) {
+    test(`keeps a length of ${JSON.stringify(length)} as text in JSON`, () => {
+      const line = formatJson({ ...FULL, requestBodyLength: length }, SNAPSHOT)
+      assert.equal(JSON.parse(line).request_body_length, length)
+    })
+  }
+
+  for (const [ms, shown] of [
+    [0, '0.000'],
+    [0.0004, '0.000'],
+    [0.0006, '0.001'],
+    [1.0049, '1.005'],
+    [999.9999, '1000.000'],
+    [86_400_000.5, '86400000.500'],
+    [-1, '0.000'],
+    [Number.NaN, '0.000'],
+  ] as const) {
+    test(`shows ${ms} ms as ${shown}`, () => {
+      const fields = new Map(parseText(formatText({ ...FULL, durationMs: ms }, SNAPSHOT), RECORD_MESSAGE).fields)
+      assert.equal(fields.get('duration_ms'), shown)
+    })
+  }
+
+  test('colours the level only', () => {
+    const colourful = createRecordFormatter({ level: 'trace', format: 'text', colour: true })
+    const [time, rest] = [colourful(BARE, SNAPSHOT).slice(0, 27), colourful(BARE, SNAPSHOT).slice(27)]
+    assert.doesNotMatch(time, /\u001b/)
+    assert.equal(rest.replace('\u001b[35mTRACE\u001b[0m', 'TRACE'), formatText(BARE, SNAPSHOT).slice(27))
+  })
+})
+
+const nasty = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 30 }),
+  fc
+    .array(
+      fc.constantFrom(
+        '\r',
+        '\n',
+        '\u001b[2J',
+        '"',
+        "'",
+        '\\',
+        ' ',
+        '=',
+        '\t',
+        '\u2028',
+        '\u0085',
+        'x',
+        '"\n2026 INFO y',
+      ),
+    )
+    .map((parts) => parts.join('')),
+)
+const records: fc.Arbitrary<RequestRecord> = fc.record({
+  clientIp: fc.option(nasty, { nil: undefined }),
+  method: nasty,
+  // no credential in a query: this is about the rest of the line
+  requestUrl: nasty.map((target) => target.replaceAll('?', '')),
+  requestBodyLength: fc.option(nasty, { nil: undefined }),
+  apiKey: fc.option(nasty, { nil: undefined }),
+  targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll('?', '')),
+  upstream: fc.option(nasty, { nil: undefined }),
+  durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+  status: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
+  responseBodyLength: fc.option(nasty, { nil: undefined }),
+  requestBytes: fc.nat(),
+  responseBytes: fc.nat(),
+  ttfbMs: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true }), { nil: undefined }),
+  outcome: nasty as fc.Arbitrary<Outcome>,
+  error: fc.option(nasty, { nil: undefined }),
+})
+
+describe('whatever a record holds', () => {
+  test('it is one line that no terminal obeys, in both formats', () => {
+    fc.assert(
+      fc.property(records, (record) => {
+        assertOneLine(formatText(record, SNAPSHOT))
+        assertOneLine(formatJson(record, SNAPSHOT))
+      }),
+    )
+  })
+
+  test('text and JSON say the same, and it is what the record says', () => {
+    fc.assert(
+      fc.property(records, (record) => {
+        const text = parseText(formatText(record, SNAPSHOT), RECORD_MESSAGE)
+        const json = parseJson(formatJson(record, SNAPSHOT))
+        const asNumbers = (fields: typeof text.fields): unknown[] =>
+          fields.map(([name, value]) => [name, name.endsWith('_ms') ? Number(value) : value])
+        assert.deepEqual(asNumbers(text.fields), asNumbers(json.fields))
+        assert.equal(text.level, json.level)
+        const fields = new Map(text.fields)
+        assert.equal(fields.get('client_ip'), record.clientIp)
+        assert.equal(fields.get('request_url'), record.requestUrl)
+        assert.equal(fields.get('error'), record.error)
+      }),
+    )
+  })
+})
+
+describe('the writer', () => {
+  test('passes whole lines on', () => {
+    const lines: string[] = []
+    createRecordWriter({ level: 'trace', format: 'text', colour: false }, (line) => lines.push(line))(FULL, SNAPSHOT)
+    assert.equal(lines.length, 1)
+    assert.match(lines[0]!, /^.{27} TRACE Request processed .*\n$/)
+  })
+
+  test('is silent above TRACE', () => {
+    const lines: string[] = []
+    createRecordWriter({ level: 'debug', format: 'text', colour: false }, (line) => lines.push(line))(FULL, SNAPSHOT)
+    assert.deepEqual(lines, [])
+  })
+})

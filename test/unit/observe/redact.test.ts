@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
+import { redactTarget } from '../../../src/observe/redact.ts'
+
+const IDENTITY: Identity = { name: 'k', routes: { find: () => undefined } }
+
+function keyRing(...keys: string[]): KeyRing {
+  return { staticKeys: new Map(keys.map((key) => [hash('sha256', key), IDENTITY])), jwtKeys: new Map() }
+}
+
+const KEYS = keyRing('fgk_team', 'a/b+c=', 'semi;colon', 'schlüssel')
+
+const CASES: readonly (readonly [target: string, logged: string])[] = [
+  ['/v1/models', '/v1/models'],
+  ['/v1/models?', '/v1/models?'],
+  ['/v1?alt=sse&page=2', '/v1?alt=sse&page=2'],
+  // by name
+  ['/v1?key=s', '/v1?key=***'],
+  ['/v1?alt=sse&key=s&x=1', '/v1?alt=sse&key=***&x=1'],
+  ['/v1?api-key=s&api_key=s&apikey=s', '/v1?api-key=***&api_key=***&apikey=***'],
+  ['/v1?access_token=s&token=s', '/v1?access_token=***&token=***'],
+  ['/v1?KEY=s&Api-Key=s', '/v1?KEY=***&Api-Key=***'],
+  ['/v1?k%65y=s&%61pi%5Fkey=s', '/v1?k%65y=***&%61pi%5Fkey=***'],
+  ['/v1?%61%63%63%65%73%73%5F%74%6F%6B%65%6E=s', '/v1?%61%63%63%65%73%73%5F%74%6F%6B%65%6E=***'],
+  ['/v1?key=a=b=c', '/v1?key=***'],
+  ['/v1?key=a;b', '/v1?key=***'],
+  ['/v1?a=1;key=s', '/v1?a=1;key=***'],
+  ['/v1?alt=sse?key=s', '/v1?alt=sse?key=***'],
+  ['/v1?a=1#key=s', '/v1?a=1#key=***'],
+  ['/v1?&&key=s', '/v1?&&key=***'],
+  ['/v1?key=', '/v1?key='],
+  ['/v1?key', '/v1?key'],
+  ['/v1?monkey=s&keys=s&tokens=9', '/v1?monkey=s&keys=s&tokens=9'],
+  ['/v1?%zz=1&key%=s', '/v1?%zz=1&key%=s'],
+  ['/key=s/v1', '/key=s/v1'],
+  ['http://host/v1?key=s', 'http://host/v1?key=***'],
+  // by value
+  ['/v1?x=fgk_team', '/v1?x=***'],
+  ['/v1?x=fgk%5Fteam&y=%66gk_team', '/v1?x=***&y=***'],
+  ['/v1?x=fgk_team;y=1', '/v1?x=***'],
+  ['/v1?fgk_team', '/v1?***'],
+  ['/v1?x=a/b+c=', '/v1?x=***'],
+  ['/v1?x=a%2Fb%2Bc%3D', '/v1?x=***'],
+  ['/v1?x=semi;colon', '/v1?x=***'],
+  ['/v1?x=schl%C3%BCssel', '/v1?x=***'],
+  ['/v1?x=schl\u00c3\u00bcssel', '/v1?x=***'],
+  ['/v1?x=fgk_teamx', '/v1?x=fgk_teamx'],
+]
+
+describe('the query in the log', () => {
+  for (const [target, logged] of CASES) {
+    test(`${target} becomes ${logged}`, () => assert.equal(redactTarget(target, KEYS), logged))
+  }
+
+  test('names are masked where no key is configured', () => {
+    assert.equal(redactTarget('/v1?key=s&x=fgk_team', keyRing()), '/v1?key=***&x=fgk_team')
+  })
+
+  test('is looked up anew when the keys have changed', () => {
+    assert.equal(redactTarget('/v1?x=new-key', keyRing('old-key')), '/v1?x=new-key')
+    assert.equal(redactTarget('/v1?x=new-key', keyRing('new-key')), '/v1?x=***')
+  })
+
+  test('is masked as a whole after 64 parameters, so that a long one costs no more', () => {
+    const many = Array.from({ length: 65 }, (_, i) => `p${i}=v`)
+    assert.equal(redactTarget(`/v1?${many.slice(0, 64).join('&')}`, KEYS), `/v1?${many.slice(0, 64).join('&')}`)
+    assert.equal(redactTarget(`/v1?${many.join('&')}&x=fgk_team`, KEYS), `/v1?${many.slice(0, 64).join('&')}&***`)
+  })
+})
+
+test('no spelling of a key between other parameters gets through', () => {
+  const key = 'fgk_Team-7'
+  const spelling = fc
+    .array(fc.constantFrom('raw', 'lower', 'upper'), { minLength: key.length, maxLength: key.length })
+    .map((ways) =>
+      [...key]
+        .map((char, i) => {
+          const hex = `%${char.charCodeAt(0).toString(16)}`
+          return ways[i] === 'raw' ? char : ways[i] === 'lower' ? hex : hex.toUpperCase()
+        })
+        .join(''),
+    )
+  const filler = fc.array(fc.stringMatching(/^[a-z=%&;?#0-9]{0,8}$/), { maxLength: 3 }).map((parts) => parts.join('&'))
+  fc.assert(
+    fc.property(filler, fc.stringMatching(/^[a-z]{1,5}$/), spelling, filler, (before, name, spelled, after) => {
+      const logged = redactTarget(`/x?${before}&${name}=${spelled}&${after}`, keyRing(key))
+      assert.ok(!logged.includes(spelled), logged)
+    }),
+  )
+})
