@@ -22,7 +22,8 @@ RUN set -eu; \
     echo 'fluxgate:x:65532:' >/image/etc/group; \
     echo 'hosts: files dns' >/image/etc/nsswitch.conf; \
     npm ci --omit=dev --omit=optional; \
-    cp -r LICENSE package.json dist node_modules /image/app/
+    cp -r LICENSE package.json dist node_modules /image/app/; \
+    chmod -R a+rX /image
 
 FROM scratch
 COPY --from=build /image/ /

@@ -42,7 +42,7 @@ export const FAILURES = {
   target_too_long: row(414, 'client', 'refused', true, 'The request target is longer than 32 KiB.'),
   head_too_large: row(431, 'client', 'refused', true, 'The request head is larger than 64 KiB or has more than 256 header lines.'),
   version_not_supported: row(505, 'client', 'refused', true, 'Only HTTP/1.1 is spoken here. An nginx in front needs "proxy_http_version 1.1".'),
-  expectation_failed: row(417, 'client', 'refused', false, 'The only expectation understood here is 100-continue.'),
+  expectation_failed: row(417, 'client', 'refused', true, 'The only expectation understood here is 100-continue.'),
   head_timeout: row(408, 'client', 'timeout', true, 'The request head did not arrive in time.'),
   body_timeout: row(408, 'client', 'timeout', true, 'The request body stopped arriving.'),
   client_abort: row(0, 'client', 'client_abort', true, 'The client went away.'),

@@ -1,6 +1,9 @@
 import { posix } from 'node:path'
 import { lineOf, type SourceFile } from './tree.ts'
 
+const BASE = ['runtime', 'failure']
+const WIRE = [...BASE, 'http', 'http1', 'http2']
+
 /**
  * THE table of edges: what each part of src/ may import. A name is a folder or a file at the top of src/; `folder/file`
  * opens that one file only. A part may always import itself. Read it as a tower: everything imports downwards, and
@@ -9,31 +12,19 @@ import { lineOf, type SourceFile } from './tree.ts'
 const EDGES: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   failure: [],
-  http: ['runtime', 'failure'],
-  http1: ['runtime', 'failure', 'http'],
-  http2: ['runtime', 'failure', 'http'],
-  upstream: ['runtime', 'failure', 'http', 'http1', 'http2', 'config/snapshot'],
-  listener: ['runtime', 'failure', 'http', 'http1', 'http2', 'config/snapshot'],
-  exchange: ['runtime', 'failure', 'http', 'upstream', 'access', 'config/snapshot', 'observe/record'],
-  gateway: [
-    'runtime',
-    'failure',
-    'http',
-    'http1',
-    'http2',
-    'upstream',
-    'listener',
-    'exchange',
-    'access',
-    'config/snapshot',
-    'observe',
-  ],
-  cli: ['runtime', 'failure', 'gateway', 'access', 'config', 'observe', 'stand-in'],
+  http: BASE,
+  http1: [...BASE, 'http'],
+  http2: [...BASE, 'http'],
+  listener: [...WIRE, 'config/snapshot'],
+  upstream: [...WIRE, 'config/snapshot'],
+  exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],
+  gateway: [...WIRE, 'listener', 'upstream', 'exchange', 'access', 'config/snapshot', 'observe'],
+  cli: [...BASE, 'gateway', 'access', 'config', 'observe', 'stand-in'],
   main: ['runtime', 'cli'],
 
   config: ['runtime', 'http'],
-  access: ['runtime', 'failure', 'http', 'config/snapshot'],
-  observe: ['runtime', 'failure', 'config/snapshot'],
+  access: [...BASE, 'http', 'config/snapshot'],
+  observe: [...BASE, 'config/snapshot'],
   'stand-in': ['runtime'],
 }
 

@@ -16,7 +16,9 @@ export function demo(bindAddress: string): Promise<number> {
     const loaded = loadText(demoConfiguration(bindAddress, standIn.port, STAND_IN_KEY))
     if (!loaded.ok) {
       const shown = `--bind-address ${OPTION_VALUES['--bind-address']}`
-      process.stderr.write(usageError('demo', `invalid value '${bindAddress}' for '${shown}': ${loaded.error}`))
+      // the address is all that can be wrong with this file
+      const reason = loaded.problems.map(({ text }) => text).join('; ')
+      process.stderr.write(usageError('demo', `invalid value '${bindAddress}' for '${shown}': ${reason}`))
       return 2
     }
     const { log, writeRecord } = logging

@@ -35,9 +35,14 @@ export async function listen(gateway: Pick<Gateway, 'listen'>, address: string, 
   return result.address
 }
 
-/** Lets what runs come to its end, in CRASH_DRAIN_MS if we have crashed; the exit code of the process. */
-export async function drain(gateway: Pick<Gateway, 'drain'>, events: ProcessEvents, log: Log): Promise<number> {
-  const outOfTime = events.crashed.then(() => wait(CRASH_DRAIN_MS, false))
+/** Lets what runs come to its end, for `crashDrainMs` if we have crashed; the exit code of the process. */
+export async function drain(
+  gateway: Pick<Gateway, 'drain'>,
+  events: ProcessEvents,
+  log: Log,
+  crashDrainMs = CRASH_DRAIN_MS,
+): Promise<number> {
+  const outOfTime = events.crashed.then(() => wait(crashDrainMs, false))
   const allEnded = await Promise.race([gateway.drain(), outOfTime])
   if (events.hasCrashed()) return 1
   if (!allEnded) announce(log, EVENTS.cut)

@@ -38,10 +38,12 @@ export function parse(text: string): Parsed {
       uniqueKeys: false,
       intAsBigInt: true,
       prettyErrors: false,
-      logLevel: 'silent',
       lineCounter: lines,
     })
-    for (const error of document.errors) fault(error.pos[0], faultText(error.code, error.message))
+    // What the library says after it has run out of stack are consequences.
+    const exhausted = document.errors.find((error) => error.code === 'RESOURCE_EXHAUSTION')
+    const errors = exhausted === undefined ? document.errors : [exhausted]
+    for (const error of errors) fault(error.pos[0], faultText(error.code, error.message))
     for (const warning of document.warnings) {
       if (warning.code === 'TAG_RESOLVE_FAILED') fault(warning.pos[0], faultText(warning.code, ''))
     }

@@ -17,7 +17,7 @@ export function text(description: string) {
 
 /** Text that is taken apart when it is compiled; the pattern is what an editor can check meanwhile. */
 export function patterned(pattern: RegExp, message: string, description: string) {
-  return v.pipe(v.string(`must be text (${QUOTES})`), v.regex(pattern, message), v.description(description))
+  return v.pipe(v.string(message), v.regex(pattern, message), v.description(description))
 }
 
 export function timeout(description: string) {

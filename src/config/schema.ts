@@ -77,7 +77,7 @@ export const upstream = v.pipe(
     {
       request_path: patterned(
         /^\//,
-        'must start with /',
+        'must be a path that starts with /',
         'Path prefix that selects this upstream and is stripped. Starts with `/`; `/` alone takes everything. The longest matching prefix wins.',
       ),
       target_url: patterned(
@@ -151,10 +151,10 @@ export const staticKey = v.pipe(
     {
       key: v.optional(secret('The key that clients send. Either this or `key_sha256`.')),
       key_sha256: v.optional(
-        v.pipe(
-          v.string('must be the SHA-256 of a key: 64 hex digits'),
-          v.regex(/^[0-9a-fA-F]{64}$/, 'must be the SHA-256 of a key: 64 hex digits'),
-          v.description("The key's SHA-256 in hex, as `fluxgate hash-key` prints it, so that the file holds no key."),
+        patterned(
+          /^[0-9a-fA-F]{64}$/,
+          'must be the SHA-256 of a key: 64 hex digits, in quotes',
+          "The key's SHA-256 in hex, as `fluxgate hash-key` prints it, so that the file holds no key.",
         ),
       ),
       id: v.optional(text('The name that the log shows for the key, unique. Default: its place, such as `static[0]`.')),

@@ -63,7 +63,7 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rep
 function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, report: Report): unknown {
   const schema = shape.rest!
   if (name.trim() === '') {
-    report.problem(path, 'a name must be neither empty nor blank')
+    report.problem([...path, name], 'a name must be neither empty nor blank')
     return undefined
   }
   if (tree.kind === 'mapping') return read(schema, tree, [...path, name], report)

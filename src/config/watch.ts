@@ -33,7 +33,7 @@ export interface Watcher {
   close(): void
 }
 
-const POLL_MS = 100
+const POLL_MS = 125
 /** While a change settles, so that it is live soon after. */
 const PENDING_POLL_MS = 25
 const REPEAT_MS = 10 * 60_000

@@ -19,6 +19,8 @@ export const FIELD = {
   xFluxgateKey: 16,
   /** Named by a Connection option (RFC 9110 section 7.6.1). */
   nominated: 17,
+  /** `Content_Length`, `Transfer_Encoding`: to a reader that takes `_` for `-` (CGI and its heirs) this is framing. */
+  framingTwin: 18,
 } as const
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
@@ -33,6 +35,10 @@ function named(text: string, start: number, name: string): boolean {
     if ((text.charCodeAt(start + i) | 0x20) !== name.charCodeAt(i)) return false
   }
   return true
+}
+
+function isTwin(text: string, start: number, end: number, name: string): boolean {
+  return text.slice(start, end).toLowerCase() === name
 }
 
 /** Which field the token `text[start..end)` names. By length first: most names are settled by one switch. */
@@ -57,11 +63,13 @@ export function fieldOf(text: string, start: number, end: number): Field {
     case 14:
       if (named(text, start, 'content-length')) return FIELD.contentLength
       if (named(text, start, 'x-goog-api-key')) return FIELD.xGoogApiKey
-      return named(text, start, 'x-fluxgate-key') ? FIELD.xFluxgateKey : FIELD.other
+      if (named(text, start, 'x-fluxgate-key')) return FIELD.xFluxgateKey
+      return isTwin(text, start, end, 'content_length') ? FIELD.framingTwin : FIELD.other
     case 16:
       return named(text, start, 'proxy-connection') ? FIELD.proxyConnection : FIELD.other
     case 17:
-      return named(text, start, 'transfer-encoding') ? FIELD.transferEncoding : FIELD.other
+      if (named(text, start, 'transfer-encoding')) return FIELD.transferEncoding
+      return isTwin(text, start, end, 'transfer_encoding') ? FIELD.framingTwin : FIELD.other
     case 18:
       return named(text, start, 'proxy-authenticate') ? FIELD.proxyAuthenticate : FIELD.other
     case 19:

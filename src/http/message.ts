@@ -38,7 +38,6 @@ export interface RequestHead {
   readonly fieldsStart: number
   readonly lines: readonly FieldLine[]
   readonly framing: Framing
-  /** Infinity beyond what a double counts exactly: nobody will ever send the end of it. */
   readonly contentLength: number
   readonly contentLengthText: string | undefined
   /** `Connection: close`. */

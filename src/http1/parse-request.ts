@@ -117,6 +117,9 @@ function readFields(text: string, lines: readonly FieldLine[], authority: string
         coding = coding === undefined ? text.slice(line.valueStart, line.valueEnd) : `${coding},`
         framingLines++
         break
+      case FIELD.framingTwin:
+        found.failure = 'bad_framing'
+        break
       case FIELD.connection:
         addConnectionOptions(found.connection, text.slice(line.valueStart, line.valueEnd))
         break
@@ -129,6 +132,7 @@ function readFields(text: string, lines: readonly FieldLine[], authority: string
         break
     }
   }
+  if (found.failure !== undefined) return found
   if (hostLines !== 1 || !isValidHost(host!)) found.failure = 'bad_host'
   else if (authority !== undefined && authority.toLowerCase() !== host!.toLowerCase()) found.failure = 'bad_host'
   else if (found.connection.nominatesProtected) found.failure = 'bad_connection'
@@ -152,8 +156,10 @@ function frame(found: RequestFields, coding: string | undefined, framingLines: n
   return undefined
 }
 
-/** The request line of a head that is not whole, for the record of its refusal. */
+/** The request line of a head that is not whole or not valid, for the record of its refusal. */
 export function readRequestLine(text: string): { hasRequestLine: boolean; method: string; target: string } {
-  const line = /^([^ \r\n]*)(?: ([^ \r\n]*))?[^\r\n]*\r\n/.exec(text)
-  return { hasRequestLine: line !== null, method: line?.[1] ?? '', target: line?.[2] ?? '' }
+  const lineEnd = text.indexOf('\r\n')
+  if (lineEnd === -1) return { hasRequestLine: false, method: '', target: '' }
+  const [method = '', target = ''] = text.slice(0, lineEnd).split(' ', 2)
+  return { hasRequestLine: true, method, target }
 }

@@ -132,25 +132,38 @@ export class ServerConnection<E> implements Downstream, Reader {
     if (!this.#isReadingPaused() && !this.#socket.destroyed) this.#socket.resume()
   }
 
-  /** Takes `buffer[0..length)` and everything that was read ahead, request by request, without recursion. */
+  /** Takes what was read ahead and then `buffer[0..length)`, request by request, without recursion. */
   #pump(buffer: Buffer, length: number): void {
-    if (this.#isPumping) {
-      this.#keepAhead(buffer, 0, length)
+    if (this.#isPumping || this.#ahead.length > 0) {
+      if (length > 0) this.#keepAhead(Buffer.from(buffer.subarray(0, length)))
+      if (!this.#isPumping) this.#pumpAhead()
       return
     }
     this.#isPumping = true
-    let from = buffer
-    let at = 0
-    let end = length
-    for (;;) {
-      while (at < end && this.#takesBytes()) at = this.#take(from, at, end)
-      if (at < end) this.#putBack(from, at, end)
-      if (this.#ahead.length === 0 || !this.#takesBytes()) break
-      from = this.#nextAhead()
-      at = 0
-      end = from.length
+    const at = this.#takeAll(buffer, length)
+    if (at < length && this.#phase !== 'closed') this.#keepAhead(Buffer.from(buffer.subarray(at, length)))
+    this.#isPumping = false
+    if (this.#ahead.length > 0) this.#pumpAhead()
+  }
+
+  #pumpAhead(): void {
+    this.#isPumping = true
+    while (this.#ahead.length > 0 && this.#takesBytes()) {
+      const piece = this.#ahead.shift()!
+      this.#aheadBytes -= piece.length
+      const at = this.#takeAll(piece, piece.length)
+      if (at < piece.length && this.#phase !== 'closed') {
+        this.#ahead.unshift(piece.subarray(at))
+        this.#aheadBytes += piece.length - at
+      }
     }
     this.#isPumping = false
+  }
+
+  #takeAll(buffer: Buffer, end: number): number {
+    let at = 0
+    while (at < end && this.#takesBytes()) at = this.#take(buffer, at, end)
+    return at
   }
 
   #takesBytes(): boolean {
@@ -165,22 +178,9 @@ export class ServerConnection<E> implements Downstream, Reader {
     }
   }
 
-  #nextAhead(): Buffer {
-    const next = this.#ahead.shift()!
-    this.#aheadBytes -= next.length
-    return next
-  }
-
-  #putBack(buffer: Buffer, start: number, end: number): void {
-    if (this.#phase === 'closed') return
-    // What came out of the store is ours already; a read buffer is not.
-    this.#ahead.unshift(isReadBuffer(buffer, this.#bulk) ? Buffer.from(buffer.subarray(start, end)) : buffer.subarray(start, end))
-    this.#aheadBytes += end - start
-  }
-
-  #keepAhead(buffer: Buffer, start: number, end: number): void {
-    this.#ahead.push(Buffer.from(buffer.subarray(start, end)))
-    this.#aheadBytes += end - start
+  #keepAhead(piece: Buffer): void {
+    this.#ahead.push(piece)
+    this.#aheadBytes += piece.length
   }
 
   #take(buffer: Buffer, start: number, end: number): number {
@@ -503,8 +503,4 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#host.connectionClosed(this)
     this.#socket.destroy()
   }
-}
-
-function isReadBuffer(buffer: Buffer, bulk: Buffer | undefined): boolean {
-  return buffer === sharedReadBuffer || buffer === bulk
 }

@@ -108,8 +108,11 @@ test('a wrong key is an AuthenticationError of ours, and the provider sees nothi
   for (const key of ['wrong', STAND_IN_KEY]) {
     await assert.rejects(clientOf(`${gateway.url}/anthropic`, key).messages.create(hello), (error) => {
       assert.ok(error instanceof AuthenticationError)
-      assert.equal(error.message, `401 ${FAILURES.unauthorized.message}`)
-      assert.deepEqual([error.type, error.apiMessage], ['authentication_error', FAILURES.unauthorized.message])
+      assert.equal(error.message, `401 fluxgate: ${FAILURES.unauthorized.message}`)
+      assert.deepEqual(
+        [error.type, error.apiMessage],
+        ['authentication_error', `fluxgate: ${FAILURES.unauthorized.message}`],
+      )
       assert.ok(error.headers.has('x-fluxgate-error'))
       return true
     })
@@ -121,7 +124,7 @@ test('an unknown path is a NotFoundError of ours, and the provider sees nothing'
   const seen = standIn.requests.length
   await assert.rejects(clientOf(`${gateway.url}/anthropic-evil`, CLIENT_KEY).models.list(), (error) => {
     assert.ok(error instanceof NotFoundError)
-    assert.equal(error.message, `404 ${FAILURES.no_route.message}`)
+    assert.equal(error.message, `404 fluxgate: ${FAILURES.no_route.message}`)
     return true
   })
   assert.equal(standIn.requests.length, seen)
@@ -130,7 +133,7 @@ test('an unknown path is a NotFoundError of ours, and the provider sees nothing'
 test('a provider that is down is an InternalServerError of ours', async () => {
   await assert.rejects(clientOf(`${gateway.url}/down`, CLIENT_KEY).messages.create(hello), (error) => {
     assert.ok(error instanceof InternalServerError)
-    assert.equal(error.message, `502 ${FAILURES.connect_refused.message}`)
+    assert.equal(error.message, `502 fluxgate: ${FAILURES.connect_refused.message}`)
     assert.equal(error.type, 'api_error')
     return true
   })

@@ -99,7 +99,7 @@ test('a wrong key is a 401 of ours, and the provider sees nothing', async () => 
   const seen = standIn.requests.length
   for (const key of ['wrong', STAND_IN_KEY]) {
     const { status, body } = await refusalOf(modelsAt(`${gateway.url}/gemini`, key).generateContent(hello))
-    assert.deepEqual([status, body.error.message], [401, FAILURES.unauthorized.message])
+    assert.deepEqual([status, body.error.message], [401, `fluxgate: ${FAILURES.unauthorized.message}`])
   }
   assert.equal(standIn.requests.length, seen)
 })
@@ -107,13 +107,13 @@ test('a wrong key is a 401 of ours, and the provider sees nothing', async () => 
 test('an unknown path is a 404 of ours, and the provider sees nothing', async () => {
   const seen = standIn.requests.length
   const { status, body } = await refusalOf(modelsAt(`${gateway.url}/gemini-evil`, CLIENT_KEY).generateContent(hello))
-  assert.deepEqual([status, body.error.message], [404, FAILURES.no_route.message])
+  assert.deepEqual([status, body.error.message], [404, `fluxgate: ${FAILURES.no_route.message}`])
   assert.equal(standIn.requests.length, seen)
 })
 
 test('a provider that is down is a 502 of ours', async () => {
   const { status, body } = await refusalOf(modelsAt(`${gateway.url}/down`, CLIENT_KEY).generateContent(hello))
-  assert.deepEqual([status, body.error.message], [502, FAILURES.connect_refused.message])
+  assert.deepEqual([status, body.error.message], [502, `fluxgate: ${FAILURES.connect_refused.message}`])
 })
 
 test("the provider's own errors are the provider's", async () => {

@@ -106,7 +106,7 @@ test('a wrong key is an AuthenticationError of ours, and the provider sees nothi
   for (const key of ['wrong', STAND_IN_KEY]) {
     await assert.rejects(clientOf(`${gateway.url}/openai/v1`, key).chat.completions.create(hello), (error) => {
       assert.ok(error instanceof AuthenticationError)
-      assert.equal(error.message, `401 ${FAILURES.unauthorized.message}`)
+      assert.equal(error.message, `401 fluxgate: ${FAILURES.unauthorized.message}`)
       assert.equal(error.type, 'authentication_error')
       assert.ok(error.headers.has('x-fluxgate-error'))
       return true
@@ -119,7 +119,7 @@ test('an unknown path is a NotFoundError of ours, and the provider sees nothing'
   const seen = standIn.requests.length
   await assert.rejects(clientOf(`${gateway.url}/openai-evil/v1`, CLIENT_KEY).models.list(), (error) => {
     assert.ok(error instanceof NotFoundError)
-    assert.equal(error.message, `404 ${FAILURES.no_route.message}`)
+    assert.equal(error.message, `404 fluxgate: ${FAILURES.no_route.message}`)
     return true
   })
   assert.equal(standIn.requests.length, seen)
@@ -129,7 +129,7 @@ test('a provider that is down is an InternalServerError of ours', async () => {
   await assert.rejects(clientOf(`${gateway.url}/down/v1`, CLIENT_KEY).chat.completions.create(hello), (error) => {
     assert.ok(error instanceof InternalServerError)
     assert.equal(error.status, 502)
-    assert.equal(error.message, `502 ${FAILURES.connect_refused.message}`)
+    assert.equal(error.message, `502 fluxgate: ${FAILURES.connect_refused.message}`)
     return true
   })
 })

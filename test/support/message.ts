@@ -66,7 +66,8 @@ export class Message {
     if (codings.length + lengths.length > 1) this.fault ??= 'two framing fields'
     if (codings.some((coding) => coding.toLowerCase() !== 'chunked'))
       this.fault ??= `transfer coding ${quote(`${codings}`)}`
-    if (lengths.some((length) => !/^\d{1,15}$/.test(length))) this.fault ??= `content length ${quote(`${lengths}`)}`
+    if (lengths.some((length) => !/^\d{1,19}$/.test(length))) this.fault ??= `content length ${quote(`${lengths}`)}`
+    // Beyond 2^53 it is not exact any more, and that far away that it does not matter.
     this.length = this.fault === undefined ? Number(lengths[0] ?? 0) : 0
     const bodiless =
       kind === 'response' && (method === 'HEAD' || this.status < 200 || this.status === 204 || this.status === 304)

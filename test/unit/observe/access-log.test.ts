@@ -10,6 +10,7 @@ import {
   RECORD_MESSAGE,
 } from '../../../src/observe/access-log.ts'
 import type { RequestRecord } from '../../../src/observe/record.ts'
+import { anyText } from './any-text.ts'
 import { assertOneLine, parseJson, parseText } from './parse-line.ts'
 
 const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unknown as Snapshot
@@ -135,28 +136,7 @@ describe('the line of a request', () => {
   })
 })
 
-const nasty = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 30 }),
-  fc
-    .array(
-      fc.constantFrom(
-        '\r',
-        '\n',
-        '\u001b[2J',
-        '"',
-        "'",
-        '\\',
-        ' ',
-        '=',
-        '\t',
-        '\u2028',
-        '\u0085',
-        'x',
-        '"\n2026 INFO y',
-      ),
-    )
-    .map((parts) => parts.join('')),
-)
+const nasty = anyText()
 const records: fc.Arbitrary<RequestRecord> = fc.record({
   clientIp: fc.option(nasty, { nil: undefined }),
   method: nasty,

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { get, ok, upTo } from '../support/bytes.ts'
+import { startGateway } from '../support/gateway.ts'
+import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/raw-client.ts'
+
+const server = { max_connections: 2 }
+
+test('past it, a request gets 503 while all others are at work', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startGateway({ server, ...upTo(origin) })
+  using first = await connect(gateway.port)
+  using second = await connect(gateway.port)
+  void first.write(get('/up/1'))
+  void second.write(get('/up/2'))
+  await origin.request(1)
+  for (let i = 0; i < 3; i++) {
+    using late = await connect(gateway.port)
+    void late.write(get('/up/3'))
+    const response = await late.response()
+    assert.equal(response.status, 503)
+    assert.equal(response.value('retry-after'), '1')
+    assert.equal(response.value('connection'), 'close')
+    assert.equal(response.value('x-fluxgate-error'), 'fluxgate_max_connections')
+    assert.equal(await late.ended(), 'fin')
+  }
+  assert.equal((await gateway.waitForRecord()).outcome, 'refused')
+  assert.equal(origin.requests.length, 2)
+  for (const [i, client] of [first, second].entries()) {
+    await origin.requests[i]?.connection.write(ok('ok'))
+    assert.equal((await client.response()).text, 'ok', 'who was there before is served')
+  }
+})
+
+test('past it, a new connection takes the place of the longest idle one', async () => {
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({ server, ...upTo(origin) })
+  using first = await connect(gateway.port)
+  void first.write(get('/up/1'))
+  await first.response()
+  using second = await connect(gateway.port)
+  void second.write(get('/up/2'))
+  await second.response()
+  using third = await connect(gateway.port)
+  void third.write(get('/up/3'))
+  assert.equal((await third.response()).status, 200)
+  assert.equal(await first.ended(), 'fin')
+  assert.equal(second.ending, undefined)
+  using fourth = await connect(gateway.port)
+  void fourth.write(get('/up/4'))
+  assert.equal((await fourth.response()).status, 200)
+  await second.ended()
+  assert.equal(third.ending, undefined)
+})
+
+test('one that has not sent a byte is idle', async () => {
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({ server, ...upTo(origin) })
+  using silent = await connect(gateway.port)
+  using other = await connect(gateway.port)
+  void other.write(get('/up/1'))
+  await other.response()
+  using late = await connect(gateway.port)
+  void late.write(get('/up/2'))
+  assert.equal((await late.response()).status, 200)
+  await silent.ended()
+  assert.equal(silent.receivedBytes, 0)
+  assert.equal(other.ending, undefined)
+})
+
+test('one that has ended does not count', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startGateway({ server, ...upTo(origin) })
+  using busy = await connect(gateway.port)
+  void busy.write(get('/up/busy'))
+  const { connection } = await origin.request()
+  for (let i = 1; i <= 20; i++) {
+    using client = await connect(gateway.port)
+    void client.write(get(`/up/${i}`))
+    await (await origin.request(i)).connection.write(ok('ok'))
+    assert.equal((await client.response()).status, 200)
+    client.reset()
+  }
+  await connection.write(ok('ok'))
+  assert.equal((await busy.response()).status, 200, 'nobody took its place')
+})
