@@ -103,5 +103,6 @@ function kindOf(stats: BigIntStats): string {
 }
 
 function limitText(limit: number): string {
-  return limit >= 1024 * 1024 ? `${limit / 1024 / 1024} MiB` : `${limit / 1024} KiB`
+  const kibibytes = Math.floor(limit / 1024)
+  return kibibytes >= 1024 ? `${Math.floor(kibibytes / 1024)} MiB` : `${kibibytes} KiB`
 }

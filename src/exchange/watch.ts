@@ -13,9 +13,9 @@ export function watch(exchange: Exchange): void {
   if (connection === undefined) return
   const clock = clockOf(exchange)
   if (clock === exchange.clock) {
-    if (clock === 'body') downstream.refreshBodyDeadline()
+    if (clock === 'body') downstream.touchBodyDeadline()
     // Interim responses do not count: the wait for an answer has begun once and for all.
-    else if (clock === 'idle') connection.refreshDeadline()
+    else if (clock === 'idle') connection.touchDeadline()
     return
   }
   if (exchange.clock === 'body') downstream.disarmBodyDeadline()

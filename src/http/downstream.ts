@@ -23,7 +23,7 @@ export interface Downstream {
   armExchangeDeadline(ms: number): void
   /** The clock for a client's silence in the middle of its request body. */
   armBodyDeadline(ms: number): void
-  refreshBodyDeadline(): void
+  touchBodyDeadline(): void
   disarmBodyDeadline(): void
   /** Back-pressure towards the client: stop and go on reading the request body. */
   pauseRequest(): void

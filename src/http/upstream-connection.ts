@@ -12,7 +12,7 @@ export interface UpstreamConnection {
   resumeResponse(): void
   /** The clock for what the upstream owes: an answer, then progress. */
   armDeadline(ms: number): void
-  refreshDeadline(): void
+  touchDeadline(): void
   disarmDeadline(): void
   /** The exchange is over: back to the pool if `reusable` and if its own state allows, else closed. */
   release(reusable: boolean): void

@@ -270,8 +270,8 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     this.#deadline.arm(ms)
   }
 
-  refreshDeadline(): void {
-    this.#deadline.refresh()
+  touchDeadline(): void {
+    this.#deadline.touch()
   }
 
   disarmDeadline(): void {

@@ -194,7 +194,7 @@ export class ServerConnection<E> implements Downstream, Reader {
         return this.#takeDropped(buffer, start, end)
       default:
         // Lingering: silence is measured from here.
-        this.#deadline.refresh()
+        this.#deadline.touch()
         return end
     }
   }
@@ -288,7 +288,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   }
 
   #takeDropped(buffer: Buffer, start: number, end: number): number {
-    this.#deadline.refresh()
+    this.#deadline.touch()
     const at = this.#body.follow(buffer, start, end)
     if (this.#body.isFailed) this.#close()
     else if (this.#body.isDone) this.#becomeIdle()
@@ -366,8 +366,8 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#bodyDeadline.arm(ms)
   }
 
-  refreshBodyDeadline(): void {
-    this.#bodyDeadline?.refresh()
+  touchBodyDeadline(): void {
+    this.#bodyDeadline?.touch()
   }
 
   disarmBodyDeadline(): void {

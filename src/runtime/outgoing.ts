@@ -10,22 +10,32 @@ import { BULK_THRESHOLD } from './read-buffers.ts'
  * until `drain`. TLS sockets never take anything at once: they walk through the slab.
  */
 const SLAB_BYTES = 262_144
+const MAX_VIEWED_BYTES = 2_048
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
 let free = 0
+/** Views of the slab from `free` on, by length: as long as the kernel takes everything, the same ones serve again and again. */
+let views: (Buffer | undefined)[] = []
 
 function reserve(length: number): number {
   if (free + length <= SLAB_BYTES) return free
   slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length))
   free = 0
+  views = []
   return 0
 }
 
 /** Writes slab[at..at + length) and says whether more may be written: false until the socket's next 'drain'. */
 function writeSlab(socket: Socket, at: number, length: number): boolean {
-  const mayGoOn = socket.write(slab.subarray(at, at + length))
+  const mayGoOn = socket.write(viewOf(at, length))
   if (socket.writableLength === 0) return true
   free = at + length
+  views = []
   return mayGoOn
+}
+
+function viewOf(at: number, length: number): Buffer {
+  if (length >= MAX_VIEWED_BYTES) return slab.subarray(at, at + length)
+  return (views[length] ??= slab.subarray(at, at + length))
 }
 
 /**
@@ -33,7 +43,7 @@ function writeSlab(socket: Socket, at: number, length: number): boolean {
  * A socket that has gone takes everything and says nothing: its owner hears of it by its events.
  */
 export function send(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
-  if (socket.destroyed || !socket.writable) return true
+  if (!socket.writable) return true
   const length = end - start
   if (length === 0) return true
   if (length < BULK_THRESHOLD) {
@@ -46,7 +56,7 @@ export function send(socket: Socket, buffer: Buffer, start: number, end: number)
 
 /** Sends latin-1 text and `buffer[start..end)` in one write; the buffer may be used again at once. */
 export function sendTextAndBytes(socket: Socket, text: string, buffer: Buffer, start: number, end: number): boolean {
-  if (socket.destroyed || !socket.writable) return true
+  if (!socket.writable) return true
   const length = text.length + end - start
   const at = reserve(length)
   slab.write(text, at, 'latin1')

@@ -94,7 +94,7 @@ async function send(vector: Vector, client: RawClient, reached: () => Promise<un
         await pace(client, part.every_ms ?? 0)
       }
     } else if (part.end === 'half_close') {
-      client.fin()
+      void client.fin()
     } else if (part.end === 'rst') {
       await reached()
       client.reset()

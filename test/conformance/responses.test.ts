@@ -54,7 +54,7 @@ async function play(script: readonly Step[], request: OriginRequest, client: Raw
     else if (step.drip !== undefined) await drip(connection, step.drip, step.every_ms ?? 0)
     else if (typeof step.sleep_ms === 'string') await connection.ended()
     else if (step.sleep_ms !== undefined) await client.untilContent('hel')
-    else if (step.end === 'close') connection.fin()
+    else if (step.end === 'close') await connection.fin()
     else if (step.end === 'rst') connection.reset()
   }
 }

@@ -10,7 +10,7 @@ test('with its connection, if that ends well', async () => {
     await connection.write('HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\nno length ')
     await client.untilContent('no length')
     await connection.write('here')
-    connection.fin()
+    void connection.fin()
   })
   await using gateway = await startGateway(upTo(origin))
   using client = await connect(gateway.port)

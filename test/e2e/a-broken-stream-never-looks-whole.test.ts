@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { get, upTo } from '../support/bytes.ts'
-import { startGateway } from '../support/gateway.ts'
-import { type OriginConnection, startOrigin } from '../support/origin.ts'
+import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { type Origin, type OriginConnection, startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
 
 const heads = {
@@ -12,32 +12,42 @@ const heads = {
   'chunks, within their trailers': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-A: 1\r\n',
 }
 const ends: Readonly<Record<string, (connection: OriginConnection) => void>> = {
-  'a FIN': (connection) => connection.fin(),
+  'a FIN': (connection) => void connection.fin(),
   'a reset': (connection) => connection.reset(),
-  nonsense: (connection) => void connection.write('\0'.repeat(200)),
+  nonsense: (connection) => void connection.write(`${'\0'.repeat(200)}\r\n`),
 }
 
-for (const [framing, start] of Object.entries(heads)) {
-  for (const [how, end] of Object.entries(ends)) {
-    if (how === 'nonsense' && !/^chunks$|trailers/.test(framing)) continue
-    test(`content with ${framing} that ends with ${how}`, async () => {
-      await using origin = await startOrigin(() => {})
-      await using gateway = await startGateway(upTo(origin))
-      using client = await connect(gateway.port)
-      void client.write(get('/up/x'))
-      const { connection } = await origin.request()
-      await connection.write(start)
-      await client.untilContent('hello')
-      end(connection)
-      const response = await client.response()
-      assert.equal(response.state, 'truncated')
-      assert.equal(response.fault, undefined, 'what has come was well-formed')
-      assert.ok(!response.rawBody.includes('0\r\n\r\n'))
-      const record = await gateway.waitForRecord()
-      assert.equal(record.outcome, 'upstream_abort')
-      assert.equal(record.status, 200)
-      assert.ok(record.error)
-      await connection.ended()
-    })
+describe('the client sees that it is not whole:', () => {
+  let gateway: RunningGateway
+  let origin: Origin
+  before(async () => {
+    origin = await startOrigin(() => {})
+    gateway = await startGateway(upTo(origin))
+  })
+  after(() => Promise.all([gateway.stop(), origin.close()]))
+
+  for (const [framing, start] of Object.entries(heads)) {
+    for (const [how, end] of Object.entries(ends)) {
+      if (how === 'nonsense' && !/^chunks$|trailers/.test(framing)) continue
+      it(`content with ${framing} that ends with ${how}`, async () => {
+        const n = origin.requests.length
+        using client = await connect(gateway.port)
+        void client.write(get('/up/x'))
+        const { connection } = await origin.request(n)
+        await connection.write(start)
+        await client.untilContent('hello')
+        end(connection)
+        const response = await client.response()
+        assert.equal(response.state, 'truncated')
+        assert.equal(response.fault, undefined, 'what has come was well-formed')
+        assert.ok(!response.rawBody.includes('0\r\n\r\n'))
+        const record = await gateway.until(() => gateway.records()[n], 'its record')
+        assert.equal(record.outcome, 'upstream_abort')
+        assert.equal(record.status, 200)
+        assert.ok(record.error)
+        await connection.ended()
+        assert.equal(connection.requests.length, 1)
+      })
+    }
   }
-}
+})

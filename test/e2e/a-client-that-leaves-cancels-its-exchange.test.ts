@@ -9,7 +9,7 @@ import { connect, type RawClient } from '../support/raw-client.ts'
 const AT_ONCE_MS = 250
 
 const ways: readonly (readonly [name: string, leave: (client: RawClient) => void])[] = [
-  ['a FIN', (client) => client.fin()],
+  ['a FIN', (client) => void client.fin()],
   ['a reset', (client) => client.reset()],
 ]
 
@@ -79,7 +79,7 @@ test('but a response that is complete before that is cancelled is a success', as
     const { connection } = await origin.request(i)
     await connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\ndata: [DONE]\n\n\r\n')
     await client.untilContent('[DONE]')
-    client.fin() // as SDKs do, which do not wait for the end of the message
+    void client.fin() // as SDKs do, which do not wait for the end of the message
     await connection.write('0\r\n\r\n')
     const record = await gateway.until(() => gateway.records()[i], 'its record')
     assert.equal(record.outcome, 'complete')

@@ -49,7 +49,7 @@ test('a client that is busy uploading gets to read the answer of an upstream tha
   await using origin = await startOrigin(async (request) => {
     request.connection.pause()
     await request.connection.write(answer)
-    request.connection.fin()
+    void request.connection.fin()
   })
   await using gateway = await startGateway(upTo(origin))
   using client = await connect(gateway.port)

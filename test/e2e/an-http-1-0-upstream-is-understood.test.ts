@@ -20,7 +20,7 @@ test('its start line says HTTP/1.1 to the client, all else is as it came', async
 test('its body that ends with the connection does so for the client', async () => {
   await using origin = await startOrigin(({ connection }) => {
     void connection.write('HTTP/1.0 200 OK\r\n\r\nto the end')
-    connection.fin()
+    void connection.fin()
   })
   await using gateway = await startGateway(upTo(origin))
   using client = await connect(gateway.port)

@@ -92,8 +92,9 @@ export class OriginConnection {
     })
   }
 
-  fin(): void {
-    this.socket.end()
+  /** Resolves once the FIN has left. */
+  fin(): Promise<void> {
+    return new Promise((resolve) => this.socket.end(() => resolve()))
   }
 
   reset(): void {

@@ -134,8 +134,9 @@ export class RawClient implements Disposable {
     return this.until(() => this.ending, 'the end of the connection', ms)
   }
 
-  fin(): void {
-    this.socket.end()
+  /** Resolves once the FIN has left. */
+  fin(): Promise<void> {
+    return new Promise((resolve) => this.socket.end(() => resolve()))
   }
 
   reset(): void {

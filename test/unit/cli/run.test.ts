@@ -56,7 +56,7 @@ describe('a start', () => {
       assert.equal(starting, STARTING)
       const start = 'WARN Using default configuration due to load failure path=PATH error="'
       assert.equal(warning!.slice(0, start.length), start)
-      assert.ok(warning!.endsWith(`" status=default cause=${cause}`), warning)
+      assert.ok(warning!.endsWith(`" status=default cause=${cause}`), warning!)
       assert.equal(binding, 'INFO Starting proxy server on 0.0.0.0:8080')
       assert.doesNotMatch(gateway.log(), /initialized|Loaded configuration/)
     })
@@ -79,7 +79,7 @@ describe('a start', () => {
     assert.deepEqual(await gateway.exited, { code: 1, signal: null })
     const seen = lines(gateway)
     assert.deepEqual(seen.slice(0, -1), [STARTING, ...READY, `INFO Starting proxy server on ${address}`])
-    assert.ok(seen.at(-1)!.startsWith(`WARN Failed to bind to address address=${address} error=`), seen.at(-1))
+    assert.ok(seen.at(-1)!.startsWith(`WARN Failed to bind to address address=${address} error=`), seen.at(-1)!)
     other.close()
   })
 
@@ -106,7 +106,7 @@ describe('a running gateway', () => {
     const [changed, refused, ...moved] = lines(gateway).slice(started)
     assert.equal(changed, RELOADED)
     const refusal = 'WARN Configuration file changed but validation failed; keeping previous settings path=PATH error='
-    assert.ok(refused!.startsWith(refusal), refused)
+    assert.ok(refused!.startsWith(refusal), refused!)
     const newAddress = `[::1]:${gateway.port}`
     assert.deepEqual(moved, [
       RELOADED,

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { afterEach, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const SERVICE = fileURLToPath(new URL('service.ts', import.meta.url))
+const SCRIPTED = fileURLToPath(new URL('scripted-process.ts', import.meta.url))
 
 let child: ChildProcess
 let log = ''
@@ -14,7 +14,7 @@ afterEach(() => {
 })
 
 function start(drainEnds: 'ended' | 'cut' | 'never', wrong = ''): void {
-  child = spawn(process.execPath, [SERVICE, drainEnds, wrong], {
+  child = spawn(process.execPath, [SCRIPTED, drainEnds, wrong], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { PATH: process.env.PATH },
   })

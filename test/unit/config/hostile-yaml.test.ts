@@ -1,8 +1,10 @@
 /** Files that are odd but fine, and files that are not: refused with a place, and never with a crash or a long wait. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
-import { linesOf, load, loadInvalid, loadValid } from './configuration-folder.ts'
+import { loadConfiguration } from '../../../src/config/load.ts'
+import { createFolder, linesOf, loadInvalid, loadValid } from './configuration-folder.ts'
+import { oddCharacter } from './odd-character.ts'
 
 const UPSTREAM = 'upstreams:\n  openai:\n    request_path: /openai\n    target_url: https://api.openai.com\n'
 
@@ -172,7 +174,7 @@ test('a thousand upstreams that share an alias and a merge key are fine', (t) =>
 
 test('nesting without end is refused', (t) => {
   for (const opening of ['[', '{a: ', '- ', '? ']) {
-    const { cause } = loadInvalid(t, `version: 1\nx: ${opening === '- ' ? '\n' : ''}${opening.repeat(20_000)}`)
+    const { cause } = loadInvalid(t, `version: 1\nx: ${opening === '- ' ? '\n' : ''}${opening.repeat(5000)}`)
     assert.equal(cause, 'parse', opening)
   }
 })
@@ -190,8 +192,8 @@ test('merge keys: the mapping itself goes first, then the sources in their order
 test('a merge key in quotes is a key like any other', (t) => {
   const { warnings } = loadValid(t, 'version: 1\nserver: { "<<": 1 }\n')
   assert.deepEqual(
-    linesOf(warnings).map((line) => line.slice(0, 40)),
-    ['fluxgate.yaml:2:11: server: holds an unkno'],
+    warnings.map(({ path, column }) => [path, column]),
+    [['server', 11]],
   )
 })
 
@@ -223,7 +225,8 @@ test('names of upstreams are taken as they are written', (t) => {
 })
 
 /** Whatever stands in the file, the answer is a result with places, and nothing is thrown. */
-test('no text makes it throw', (t: TestContext) => {
+test('no text makes it throw', (t) => {
+  const folder = createFolder(t)
   const fragment = fc.constantFrom(
     ...[
       'version: 1',
@@ -263,12 +266,12 @@ test('no text makes it throw', (t: TestContext) => {
   )
   fc.assert(
     fc.property(
-      fc.array(fc.oneof({ weight: 5, arbitrary: fragment }, fc.string({ unit: 'binary' })), { maxLength: 40 }),
+      fc.array(fc.oneof({ weight: 5, arbitrary: fragment }, fc.string({ unit: oddCharacter })), { maxLength: 40 }),
       (parts) => {
-        const loaded = load(t, parts.join(''))
+        const loaded = loadConfiguration(folder.write('fluxgate.yaml', parts.join('')), {})
         assert.ok(loaded.ok || loaded.problems.length > 0)
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })

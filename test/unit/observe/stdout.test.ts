@@ -30,23 +30,17 @@ afterEach(() => {
 })
 
 async function start(stdout: 'pipe' | 'terminal' | number): Promise<void> {
-  const [command, args] =
-    stdout === 'terminal'
-      ? ['script', ['-qfc', `exec '${process.execPath}' '${WRITER}'`, '/dev/null']]
-      : [process.execPath, [WRITER]]
-  const stdio: StdioOptions = [
-    stdout === 'terminal' ? 'pipe' : 'ignore',
-    typeof stdout === 'number' ? stdout : 'pipe',
-    'inherit',
-    'ipc',
-  ]
+  const inTerminal = `exec script -qfc "exec '${process.execPath}' '${WRITER}'" /dev/null`
+  const [command, args] = stdout === 'terminal' ? ['sh', ['-c', inTerminal]] : [process.execPath, [WRITER]]
+  const stdin = stdout === 'terminal' ? 'pipe' : 'ignore'
+  const stdio: StdioOptions = [stdin, typeof stdout === 'number' ? stdout : 'pipe', 'inherit', 'ipc']
   child = spawn(command, args, { stdio, env: { PATH: process.env.PATH } })
   if (typeof stdout === 'number') closeSync(stdout)
   assert.deepEqual(await once(child, 'message'), ['ready', undefined])
 }
 
 function hasScript(): boolean {
-  return spawnSync('script', ['--version']).status === 0
+  return spawnSync('sh', ['-c', 'command -v script']).status === 0
 }
 
 async function write(records: number): Promise<Written> {
@@ -66,7 +60,7 @@ async function exit(): Promise<unknown> {
 /** A named pipe with both ends open. The descriptor for writing is the child's. */
 function openFifo(): { path: string; readFd: number; writeFd: number } {
   const path = join(folder, 'fifo')
-  execFileSync('mkfifo', [path])
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path])
   const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   return { path, readFd, writeFd: openSync(path, constants.O_WRONLY) }
 }
@@ -158,6 +152,16 @@ describe('stdout that breaks', { timeout: 30_000 }, () => {
     assertNoStall(await write(FLOOD))
     assert.equal(await exit(), 0)
   })
+})
+
+test('lines that cannot be written keep no process alive', { timeout: 30_000 }, () => {
+  const logging = new URL('../../../src/observe/logging.ts', import.meta.url)
+  const code = `import { openLogging } from '${logging}'; openLogging().log.info('never written')`
+  const full = openSync('/dev/full', 'w')
+  const args = ['--input-type=module', '--eval', code]
+  const ended = spawnSync(process.execPath, args, { stdio: ['ignore', full, 'inherit'], timeout: 10_000 })
+  closeSync(full)
+  assert.equal(ended.status, 0)
 })
 
 describe('stdout that is a file', { timeout: 30_000 }, () => {

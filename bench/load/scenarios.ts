@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { CLIENT_KEY, PREFIX, type Server, type Start, smallOrigin } from './contenders.ts'
+import { cpuSeconds, LOAD_CORE, lines, pinned, stop } from './processes.ts'
+
+export interface Measurement {
+  /** CPU of the contender, per thing. */
+  readonly cpuMicros: number
+  /** Things per second of wall-clock time. */
+  readonly rate: number
+  /** How long after it was sent the latest hundredth of the events came. */
+  readonly lateMs?: number
+}
+
+export interface Scenario {
+  readonly title: string
+  measure(start: Start): Promise<Measurement>
+}
+
+const PATH = `${PREFIX}/v1/chat/completions`
+const SECONDS = 4
+const ANSWER =
+  '{"id":"chatcmpl-123","object":"chat.completion","created":1677652288,"model":"gpt-4o-mini","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there, how may I assist you today?"},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}'
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  post: {
+    title: 'small POST, 64 connections',
+    measure: (start) => posts(() => smallOrigin(ANSWER), start, 64, 230),
+  },
+  stream: {
+    title: 'streamed event, 200 streams × 100/s',
+    measure: streamed,
+  },
+  upload: {
+    title: '512 KB upload, 16 connections',
+    measure: (start) => posts(() => program('upload-origin.ts'), start, 16, 512 * 1024),
+  },
+}
+
+async function posts(
+  origin: () => Promise<Server>,
+  start: Start,
+  connections: number,
+  contentBytes: number,
+): Promise<Measurement> {
+  const upstream = await origin()
+  const gateway = await start(upstream.port)
+  try {
+    await wrk(gateway.port, connections, 2, contentBytes)
+    const before = cpuSeconds(gateway.pid)
+    const requests = await wrk(gateway.port, connections, SECONDS, contentBytes)
+    const used = cpuSeconds(gateway.pid) - before
+    return { cpuMicros: (used / requests) * 1e6, rate: requests / SECONDS }
+  } finally {
+    await gateway.close()
+    await upstream.close()
+  }
+}
+
+async function streamed(start: Start): Promise<Measurement> {
+  const upstream = await program('event-origin.ts')
+  const gateway = await start(upstream.port)
+  const args = ['200', String(SECONDS), String(gateway.port), PATH, CLIENT_KEY]
+  const clients = pinned(
+    LOAD_CORE,
+    [process.execPath, join(import.meta.dirname, 'event-clients.ts'), ...args],
+    ['ignore', 'pipe', 'inherit'],
+  )
+  try {
+    const line = lines(clients)
+    await line()
+    const before = cpuSeconds(gateway.pid)
+    const { events, lateMs } = JSON.parse(await line()) as { events: number; lateMs: number }
+    const used = cpuSeconds(gateway.pid) - before
+    return { cpuMicros: (used / events) * 1e6, rate: events / SECONDS, lateMs }
+  } finally {
+    await stop(clients)
+    await gateway.close()
+    await upstream.close()
+  }
+}
+
+/** An origin of this folder, on the core of the load. Its first line is its port. */
+async function program(file: string): Promise<Server> {
+  const child = pinned(LOAD_CORE, [process.execPath, join(import.meta.dirname, file)], ['ignore', 'pipe', 'inherit'])
+  return { port: Number(await lines(child)()), pid: child.pid!, close: () => stop(child) }
+}
+
+async function wrk(port: number, connections: number, seconds: number, contentBytes: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'fluxgate-bench-wrk-'))
+  const script = join(folder, 'post.lua')
+  const [before, after] = ['{"model":"gpt-4o-mini","messages":[{"role":"user","content":"', '"}]}']
+  writeFileSync(
+    script,
+    `wrk.method = "POST"
+wrk.body = '${before}' .. string.rep("x", ${contentBytes - before.length - after.length}) .. '${after}'
+wrk.headers = { ["Content-Type"] = "application/json", Accept = "application/json", Authorization = "Bearer ${CLIENT_KEY}",
+  ["User-Agent"] = "OpenAI/JS", ["X-Stainless-Lang"] = "js", ["X-Stainless-Runtime"] = "node" }`,
+  )
+  try {
+    const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script]
+    const command = ['--cpu-list', String(LOAD_CORE), 'wrk', ...options, `http://127.0.0.1:${port}${PATH}`]
+    const { stdout } = await promisify(execFile)('taskset', command)
+    const wrong = /Non-2xx.*|Socket errors.*/.exec(stdout)
+    if (wrong) throw new Error(`wrk: ${wrong[0]}`)
+    return Number(/(\d+) requests in/.exec(stdout)![1])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
