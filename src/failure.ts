@@ -69,7 +69,7 @@ export const FAILURES = {
   idle_timeout: row(504, 'upstream', 'timeout', true, 'No byte could be moved for too long.'),
 
   // Us.
-  shutdown: row(503, 'gateway', 'refused', true, 'The gateway is shutting down.'),
+  shutdown: row(503, 'gateway', 'timeout', true, 'The gateway is shutting down.'),
   internal: row(500, 'gateway', 'refused', true, 'The gateway failed to handle this request. This is a bug of the gateway.'),
 } as const satisfies Record<string, Row>
 

@@ -66,8 +66,8 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
           shutdownTimeoutMs === undefined
             ? undefined
             : setTimeout(() => {
-                listener.destroy()
                 resolve(false)
+                listener.destroy()
               }, shutdownTimeoutMs)
         listener.drain(() => {
           clearTimeout(limit)

@@ -54,10 +54,10 @@ export async function freePort(): Promise<number> {
 export async function untilListening(port: number, child: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 250 && child.exitCode === null; attempt++) {
     const socket = net.connect(port, '127.0.0.1')
-    const isOpen = await new Promise<boolean>((settle) => {
-      socket.once('connect', () => settle(true))
-      socket.once('error', () => settle(false))
-    })
+    const isOpen = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
     socket.destroy()
     if (isOpen) return
     await sleep(20)

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { text } from 'node:stream/consumers'
 import { CLIENT_KEY, PREFIX, type Server, type Start, smallOrigin } from './contenders.ts'
 import { cpuSeconds, LOAD_CORE, lines, pinned, stop } from './processes.ts'
 
@@ -36,17 +34,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   upload: {
     title: '512 KB upload, 16 connections',
-    measure: (start) => posts(() => program('upload-origin.ts'), start, 16, 512 * 1024),
+    measure: (start) => posts(() => origin('upload-origin.ts'), start, 16, 512 * 1024),
   },
 }
 
 async function posts(
-  origin: () => Promise<Server>,
+  startOrigin: () => Promise<Server>,
   start: Start,
   connections: number,
   contentBytes: number,
 ): Promise<Measurement> {
-  const upstream = await origin()
+  const upstream = await startOrigin()
   const gateway = await start(upstream.port)
   try {
     await wrk(gateway.port, connections, 2, contentBytes)
@@ -61,14 +59,9 @@ async function posts(
 }
 
 async function streamed(start: Start): Promise<Measurement> {
-  const upstream = await program('event-origin.ts')
+  const upstream = await origin('event-origin.ts')
   const gateway = await start(upstream.port)
-  const args = ['200', String(SECONDS), String(gateway.port), PATH, CLIENT_KEY]
-  const clients = pinned(
-    LOAD_CORE,
-    [process.execPath, join(import.meta.dirname, 'event-clients.ts'), ...args],
-    ['ignore', 'pipe', 'inherit'],
-  )
+  const clients = program('event-clients.ts', ['200', String(SECONDS), String(gateway.port), PATH, CLIENT_KEY])
   try {
     const line = lines(clients)
     await line()
@@ -83,31 +76,25 @@ async function streamed(start: Start): Promise<Measurement> {
   }
 }
 
-/** An origin of this folder, on the core of the load. Its first line is its port. */
-async function program(file: string): Promise<Server> {
-  const child = pinned(LOAD_CORE, [process.execPath, join(import.meta.dirname, file)], ['ignore', 'pipe', 'inherit'])
+/** A program of this folder, on the core of the load. */
+function program(file: string, args: readonly string[] = []): ChildProcess {
+  const command = [process.execPath, join(import.meta.dirname, file), ...args]
+  return pinned(LOAD_CORE, command, ['ignore', 'pipe', 'inherit'])
+}
+
+/** An origin prints its port first. */
+async function origin(file: string): Promise<Server> {
+  const child = program(file)
   return { port: Number(await lines(child)()), pid: child.pid!, close: () => stop(child) }
 }
 
+/** How many requests were answered. */
 async function wrk(port: number, connections: number, seconds: number, contentBytes: number): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'fluxgate-bench-wrk-'))
-  const script = join(folder, 'post.lua')
-  const [before, after] = ['{"model":"gpt-4o-mini","messages":[{"role":"user","content":"', '"}]}']
-  writeFileSync(
-    script,
-    `wrk.method = "POST"
-wrk.body = '${before}' .. string.rep("x", ${contentBytes - before.length - after.length}) .. '${after}'
-wrk.headers = { ["Content-Type"] = "application/json", Accept = "application/json", Authorization = "Bearer ${CLIENT_KEY}",
-  ["User-Agent"] = "OpenAI/JS", ["X-Stainless-Lang"] = "js", ["X-Stainless-Runtime"] = "node" }`,
-  )
-  try {
-    const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script]
-    const command = ['--cpu-list', String(LOAD_CORE), 'wrk', ...options, `http://127.0.0.1:${port}${PATH}`]
-    const { stdout } = await promisify(execFile)('taskset', command)
-    const wrong = /Non-2xx.*|Socket errors.*/.exec(stdout)
-    if (wrong) throw new Error(`wrk: ${wrong[0]}`)
-    return Number(/(\d+) requests in/.exec(stdout)![1])
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const script = join(import.meta.dirname, 'post.lua')
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, `http://127.0.0.1:${port}${PATH}`]
+  const command = ['wrk', ...options, '--', CLIENT_KEY, String(contentBytes)]
+  const output = await text(pinned(LOAD_CORE, command, ['ignore', 'pipe', 'inherit']).stdout!)
+  const [wrong] = /Non-2xx.*|Socket errors.*/.exec(output) ?? []
+  if (wrong !== undefined) throw new Error(`wrk: ${wrong}`)
+  return Number(/(\d+) requests in/.exec(output)![1])
 }

@@ -158,8 +158,8 @@ function frame(found: RequestFields, coding: string | undefined, framingLines: n
 
 /** The request line of a head that is not whole or not valid, for the record of its refusal. */
 export function readRequestLine(text: string): { hasRequestLine: boolean; method: string; target: string } {
-  const lineEnd = text.indexOf('\r\n')
+  const lineEnd = text.indexOf('\n')
   if (lineEnd === -1) return { hasRequestLine: false, method: '', target: '' }
-  const [method = '', target = ''] = text.slice(0, lineEnd).split(' ', 2)
+  const [method = '', target = ''] = text.slice(0, lineEnd).trimEnd().split(' ', 2)
   return { hasRequestLine: true, method, target }
 }

@@ -486,8 +486,9 @@ export class ServerConnection<E> implements Downstream, Reader {
     else this.#socket.once('finish', () => this.#close())
   }
 
-  /** Closes at once. For the listener: idle connections at a stop, and the longest idle one at the limit. */
+  /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
   close(): void {
+    if (this.#exchange !== undefined) this.#host.events.requestFailed(this.#exchange, 'shutdown')
     this.#close()
   }
 

@@ -201,7 +201,7 @@ function assertAnswered(vector: Vector, outcome: Outcome, authority: string): vo
   const complete = outcome.upstream.filter((request) => request.message.state === 'complete')
   if (complete.length === 0 && vector.alt_reject?.includes(outcome.responses[0]?.status ?? 0)) return
   if (staysIncomplete(vector)) {
-    assert.ok(outcome.upstream.length > 0, 'it is forwarded')
+    // Its client is gone before the end: whether that ended it before or after the upstream was connected, it is never whole.
     assert.equal(complete.length, 0, 'it is never complete')
     return
   }

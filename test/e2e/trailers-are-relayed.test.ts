@@ -51,8 +51,10 @@ test('16 KiB of them, but no more', async () => {
   assert.equal(refused.status, 400)
   assert.equal(refused.value('connection'), 'close')
 
+  // Cut if the head is out; it is not where head and trailers came in one read.
   origin.answer = response(...trailers(17 * 1024))
   using client = await connect(gateway.port)
   void client.write(`${postChunked('/up/x')}0\r\n\r\n`)
-  assert.equal((await client.response()).state, 'truncated')
+  const broken = await client.response()
+  assert.ok(broken.state === 'truncated' || broken.status === 502, broken.state)
 })

@@ -225,9 +225,9 @@ test('ten MiB are read, one byte more is not', (t) => {
   assert.deepEqual([cause, reason, error], ['io', 'other', `${file}: is larger than 10 MiB`])
 })
 
-test('a file whose size is not known beforehand', () => {
-  // The size of files in /proc is 0; this one says what is wrong with its content, so it was read.
-  assert.equal(failure('/proc/self/status').cause, 'parse')
+test('a file whose size is not known beforehand', { skip: process.platform !== 'linux' }, () => {
+  // Files in /proc say that their size is 0. This one is YAML by chance, with many keys that are not ours.
+  assert.ok(failure('/proc/self/status').warnings.length > 10)
 })
 
 test('text that is no address is handed on for the failed bind', (t) => {
