@@ -29,19 +29,70 @@ const MALFORMED = 'The request is malformed'
 
 export const FAILURES = {
   // The request itself.
-  bad_request_line: row(400, 'client', 'refused', true, `${MALFORMED}: its request line is not "METHOD /path HTTP/1.1".`),
-  bad_target: row(400, 'client', 'refused', true, `${MALFORMED}: its target must be a path or an absolute http(s) URL of visible ASCII, without fragment or dot segments.`),
+  bad_request_line: row(
+    400,
+    'client',
+    'refused',
+    true,
+    `${MALFORMED}: its request line is not "METHOD /path HTTP/1.1".`,
+  ),
+  bad_target: row(
+    400,
+    'client',
+    'refused',
+    true,
+    `${MALFORMED}: its target must be a path or an absolute http(s) URL of visible ASCII, without fragment or dot segments.`,
+  ),
   bad_field: row(400, 'client', 'refused', true, `${MALFORMED}: a header line breaks the rules of RFC 9112.`),
   bad_host: row(400, 'client', 'refused', true, `${MALFORMED}: it needs exactly one valid Host field.`),
-  bad_framing: row(400, 'client', 'refused', true, `${MALFORMED}: Content-Length and Transfer-Encoding do not say where it ends.`, true),
-  bad_connection: row(400, 'client', 'refused', true, `${MALFORMED}: Connection must not nominate framing, Host or credential fields.`, true),
+  bad_framing: row(
+    400,
+    'client',
+    'refused',
+    true,
+    `${MALFORMED}: Content-Length and Transfer-Encoding do not say where it ends.`,
+    true,
+  ),
+  bad_connection: row(
+    400,
+    'client',
+    'refused',
+    true,
+    `${MALFORMED}: Connection must not nominate framing, Host or credential fields.`,
+    true,
+  ),
   bad_chunk: row(400, 'client', 'refused', true, `${MALFORMED}: its chunked body breaks the rules of RFC 9112.`, true),
-  bad_transfer_coding: row(501, 'client', 'refused', true, 'The only transfer coding understood here is a single "chunked".', true),
+  bad_transfer_coding: row(
+    501,
+    'client',
+    'refused',
+    true,
+    'The only transfer coding understood here is a single "chunked".',
+    true,
+  ),
   method_not_implemented: row(501, 'client', 'refused', true, 'CONNECT and TRACE are not implemented.'),
-  upgrade_not_implemented: row(501, 'client', 'refused', false, 'WebSocket upgrades are not enabled for this upstream.'),
+  upgrade_not_implemented: row(
+    501,
+    'client',
+    'refused',
+    false,
+    'WebSocket upgrades are not enabled for this upstream.',
+  ),
   target_too_long: row(414, 'client', 'refused', true, 'The request target is longer than 32 KiB.'),
-  head_too_large: row(431, 'client', 'refused', true, 'The request head is larger than 64 KiB or has more than 256 header lines.'),
-  version_not_supported: row(505, 'client', 'refused', true, 'Only HTTP/1.1 is spoken here. An nginx in front needs "proxy_http_version 1.1".'),
+  head_too_large: row(
+    431,
+    'client',
+    'refused',
+    true,
+    'The request head is larger than 64 KiB or has more than 256 header lines.',
+  ),
+  version_not_supported: row(
+    505,
+    'client',
+    'refused',
+    true,
+    'Only HTTP/1.1 is spoken here. An nginx in front needs "proxy_http_version 1.1".',
+  ),
   expectation_failed: row(417, 'client', 'refused', true, 'The only expectation understood here is 100-continue.'),
   head_timeout: row(408, 'client', 'timeout', true, 'The request head did not arrive in time.'),
   body_timeout: row(408, 'client', 'timeout', true, 'The request body stopped arriving.'),
@@ -51,7 +102,13 @@ export const FAILURES = {
   unauthorized: row(401, 'client', 'refused', false, 'A valid gateway key is required.'),
   no_route: row(404, 'client', 'refused', false, 'No upstream is configured for this path.'),
   no_upstream: row(503, 'gateway', 'refused', false, 'No upstream is configured.'),
-  max_connections: row(503, 'gateway', 'refused', true, 'The gateway has reached its connection limit. Try again in a moment.'),
+  max_connections: row(
+    503,
+    'gateway',
+    'refused',
+    true,
+    'The gateway has reached its connection limit. Try again in a moment.',
+  ),
 
   // The upstream.
   dns: row(502, 'upstream', 'upstream_abort', false, "The upstream's host name could not be resolved."),
@@ -60,25 +117,44 @@ export const FAILURES = {
   connect_timeout: row(504, 'upstream', 'timeout', false, 'Connecting to the upstream took too long.'),
   tls: row(502, 'upstream', 'upstream_abort', false, 'The TLS handshake with the upstream failed.'),
   tls_verify: row(502, 'upstream', 'upstream_abort', false, "The upstream's certificate could not be verified."),
-  upstream_reset: row(502, 'upstream', 'upstream_abort', false, 'The upstream closed the connection before it answered.'),
-  reused_conn_lost: row(502, 'upstream', 'upstream_abort', false, 'The upstream closed a kept-alive connection while the request was sent; it was not sent again.'),
+  upstream_reset: row(
+    502,
+    'upstream',
+    'upstream_abort',
+    false,
+    'The upstream closed the connection before it answered.',
+  ),
+  reused_conn_lost: row(
+    502,
+    'upstream',
+    'upstream_abort',
+    false,
+    'The upstream closed a kept-alive connection while the request was sent; it was not sent again.',
+  ),
   upstream_protocol: row(502, 'upstream', 'upstream_abort', false, 'The upstream did not answer in valid HTTP/1.1.'),
-  upstream_truncated: row(502, 'upstream', 'upstream_abort', true, 'The upstream broke off in the middle of its answer.'),
+  upstream_truncated: row(
+    502,
+    'upstream',
+    'upstream_abort',
+    true,
+    'The upstream broke off in the middle of its answer.',
+  ),
   response_timeout: row(504, 'upstream', 'timeout', false, 'The upstream did not answer in time.'),
   request_timeout: row(504, 'upstream', 'timeout', false, 'The exchange took longer than request_timeout_ms allows.'),
   idle_timeout: row(504, 'upstream', 'timeout', true, 'No byte could be moved for too long.'),
 
   // Us.
   shutdown: row(503, 'gateway', 'timeout', true, 'The gateway is shutting down.'),
-  internal: row(500, 'gateway', 'refused', true, 'The gateway failed to handle this request. This is a bug of the gateway.'),
+  internal: row(
+    500,
+    'gateway',
+    'refused',
+    true,
+    'The gateway failed to handle this request. This is a bug of the gateway.',
+  ),
 } as const satisfies Record<string, Row>
 
 export type FailureCode = keyof typeof FAILURES
-
-/** Whether an exchange that ended with this failure may be tried on another connection, provided that its bytes allow it. */
-export function isConnectFailure(code: FailureCode): boolean {
-  return code === 'connect_refused' || code === 'connect_failed' || code === 'tls' || code === 'tls_verify'
-}
 
 /** `error.type` in the vocabulary of Anthropic's API, which OpenAI's clients print as well. */
 export function errorType(status: number): string {

@@ -38,7 +38,9 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
       })
     },
     reportBug: (error) => {
-      sinks.log.error('A request has failed because of a bug', { error: error instanceof Error ? error.stack : String(error) })
+      sinks.log.error('A request has failed because of a bug', {
+        error: error instanceof Error ? error.stack : String(error),
+      })
     },
   }
   const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))

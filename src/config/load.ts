@@ -13,7 +13,7 @@ import { validate } from './validate.ts'
 
 export { type Configuration, formatProblem, type Problem }
 
-export const MAX_CONFIGURATION_BYTES = 10 * 1024 * 1024
+const MAX_CONFIGURATION_BYTES = 10 * 1024 * 1024
 
 export type LoadCause = 'parse' | 'validation' | 'io'
 

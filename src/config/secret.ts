@@ -4,7 +4,7 @@ import type { SecretSource } from './document.ts'
 import type { SourceContent } from './source.ts'
 
 /** Longer ones do not fit into a head beside anything else. */
-export const MAX_SECRET_BYTES = 16 * 1024
+const MAX_SECRET_BYTES = 16 * 1024
 
 /** Where secrets may come from. */
 export interface SecretRoom {

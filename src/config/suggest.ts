@@ -23,7 +23,7 @@ function simplify(name: string): string {
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours; any number from `limit` up means "too far". */
-export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
+function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)

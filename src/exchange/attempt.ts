@@ -13,7 +13,7 @@ import { watch } from './watch.ts'
 export function attempt(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
   const upstream = exchange.upstream!
   forward(exchange)
-  if (upstream.requestTimeoutMs !== undefined) exchange.downstream.armExchangeDeadline(upstream.requestTimeoutMs)
+  if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   const taken = exchange.path.pools.of(upstream).take()
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange)
@@ -39,7 +39,7 @@ function lookBeforeUse(exchange: Exchange, connection: ClientConnection<Exchange
 }
 
 /** A new connection, then the request. Nothing has left before that, so any method may go through here again. */
-export function connect(exchange: Exchange): void {
+function connect(exchange: Exchange): void {
   const upstream = exchange.upstream!
   exchange.cancelConnect = exchange.path.pools.of(upstream).connect(
     upstream.connectTimeoutMs,

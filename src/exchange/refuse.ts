@@ -23,8 +23,8 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
   }
   const keep = !row.close && !downstream.isDraining && downstream.keepsAfterRefusal()
   exchange.status = row.status
-  downstream.sendAnswer(answerOf(failure), !keep)
-  downstream.whenFlushed(() => finish(exchange, keep))
+  downstream.response.sendAnswer(answerOf(failure), !keep)
+  downstream.response.whenFlushed(() => finish(exchange, keep))
 }
 
 const answers = new Map<FailureCode, OwnAnswer>()

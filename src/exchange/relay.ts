@@ -55,7 +55,7 @@ export function requestFailed(exchange: Exchange, failure: FailureCode): void {
 // ---- the response's way
 
 export function interim(exchange: Exchange, head: ResponseHead): void {
-  exchange.downstream.sendInterim(head)
+  exchange.downstream.response.sendInterim(head)
   if (head.status !== 100 || exchange.isRequestDone) return
   exchange.hasContinued = true
   watch(exchange)
@@ -81,7 +81,7 @@ export function responseHead(
   const isCutShort = !exchange.isRequestDone && head.endsConnection
   exchange.keepsClient = !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !isCutShort
   exchange.isHeadSent = true
-  const mayGoOn = downstream.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
+  const mayGoOn = downstream.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
   if (isComplete) responseDone(exchange)
   else watch(exchange)
   return mayGoOn
@@ -96,7 +96,7 @@ export function responseBytes(
   isComplete: boolean,
 ): boolean {
   exchange.responseBytes += before.length + end - start
-  const mayGoOn = exchange.downstream.sendBytes(before, buffer, start, end)
+  const mayGoOn = exchange.downstream.response.sendBytes(before, buffer, start, end)
   if (isComplete) responseDone(exchange)
   else watch(exchange)
   return mayGoOn
@@ -124,7 +124,7 @@ function complete(exchange: Exchange): void {
   // A client that went after the terminal event and before our last byte had all that it wanted.
   const wasGone = downstream.isGone
   let isFlushed = false
-  downstream.whenFlushed(() => {
+  downstream.response.whenFlushed(() => {
     isFlushed = true
     if (downstream.isGone && !wasGone) exchange.failure ??= 'client_abort'
     finish(exchange, exchange.keepsClient)

@@ -3,7 +3,7 @@ import { isIdempotent } from '../http/method.ts'
 import type { Exchange } from './exchange.ts'
 
 /** How much of a request body is kept for sending it once more. */
-export const REPLAY_BYTES = 65_536
+const REPLAY_BYTES = 65_536
 
 /**
  * The one retry decision for bytes that have left. A provider may have acted on them, and tokens cost money: only an idempotent

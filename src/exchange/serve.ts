@@ -17,7 +17,7 @@ import { route } from './route.ts'
  *        └────────┴───────────┴────────┴──▸ refuse          an answer of ours
  *                                               └─▸ finish  the one exit, with the one record
  */
-export function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
   const failure: FailureCode | undefined =
     admit(exchange) ?? authenticate(exchange) ?? route(exchange) ?? admitUpgrade(exchange)
   if (failure === undefined) attempt(exchange, before, buffer, start, end)

@@ -13,18 +13,18 @@ export function watch(exchange: Exchange): void {
   if (connection === undefined) return
   const clock = clockOf(exchange)
   if (clock === exchange.clock) {
-    if (clock === 'body') downstream.touchBodyDeadline()
+    if (clock === 'body') downstream.bodyDeadline.touch()
     // Interim responses do not count: the wait for an answer has begun once and for all.
-    else if (clock === 'idle') connection.touchDeadline()
+    else if (clock === 'idle') connection.deadline.touch()
     return
   }
-  if (exchange.clock === 'body') downstream.disarmBodyDeadline()
+  if (exchange.clock === 'body') downstream.bodyDeadline.disarm()
   exchange.clock = clock
   if (clock === 'body') {
-    connection.disarmDeadline()
-    downstream.armBodyDeadline(exchange.snapshot.server.bodyTimeoutMs)
+    connection.deadline.disarm()
+    downstream.bodyDeadline.arm(exchange.snapshot.server.bodyTimeoutMs)
   } else {
-    connection.armDeadline(clock === 'idle' ? exchange.upstream!.idleTimeoutMs : exchange.upstream!.responseTimeoutMs)
+    connection.deadline.arm(clock === 'idle' ? exchange.upstream!.idleTimeoutMs : exchange.upstream!.responseTimeoutMs)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { FailureCode } from '../failure.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 import type { RequestHead, ResponseHead } from './message.ts'
 
 /**
@@ -6,6 +7,7 @@ import type { RequestHead, ResponseHead } from './message.ts'
  * asks which protocol it is.
  */
 export interface Downstream {
+  readonly response: ResponseSink
   readonly clientIp: string | undefined
   /** The client asked for the connection to close after this exchange. */
   readonly wantsClose: boolean
@@ -19,17 +21,23 @@ export interface Downstream {
   readonly isOverLimit: boolean
   /** The gateway is shutting down: what still goes out says that the connection closes. */
   readonly isDraining: boolean
-  /** The deadline of the whole exchange, if one is configured. */
-  armExchangeDeadline(ms: number): void
-  /** The clock for a client's silence in the middle of its request body. */
-  armBodyDeadline(ms: number): void
-  touchBodyDeadline(): void
-  disarmBodyDeadline(): void
+  /** Of the whole exchange, if one is configured. The connection disarms both when the exchange is over. */
+  readonly exchangeDeadline: Deadline
+  /** Of a client's silence in the middle of its request body. */
+  readonly bodyDeadline: Deadline
   /** Back-pressure towards the client: stop and go on reading the request body. */
   pauseRequest(): void
   resumeRequest(): void
   /** Whether the connection could be kept if the request were refused now. */
   keepsAfterRefusal(): boolean
+  /** The exchange is over and its response whole. */
+  finish(keep: boolean): void
+  /** The exchange is over and its response is not whole: the client must see that. */
+  cut(reset: boolean): void
+}
+
+/** Where a response goes. */
+export interface ResponseSink {
   sendInterim(head: ResponseHead): void
   /**
    * Sends the final head and the first bytes of its body in one write.
@@ -41,10 +49,6 @@ export interface Downstream {
   sendAnswer(answer: OwnAnswer, addClose: boolean): void
   /** Calls back when everything that was sent is on its way (in the kernel) or lost; at once if it is already. */
   whenFlushed(callback: () => void): void
-  /** The exchange is over and its response whole. */
-  finish(keep: boolean): void
-  /** The exchange is over and its response is not whole: the client must see that. */
-  cut(reset: boolean): void
 }
 
 /** What the client's side tells the path of a request. `E` is the exchange. */

@@ -21,7 +21,7 @@ export const COLON = 0x3a
 export const SEMICOLON = 0x3b
 export const EQUALS = 0x3d
 export const BACKSLASH = 0x5c
-export const DEL = 0x7f
+const DEL = 0x7f
 
 /** field-value octets (RFC 9110 section 5.5): visible ASCII, obs-text, blank and tab. */
 export function isFieldValueOctet(octet: number): boolean {

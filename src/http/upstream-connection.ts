@@ -1,4 +1,5 @@
 import type { FailureCode } from '../failure.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 import type { ResponseHead } from './message.ts'
 
 /** One exchange's hold on an upstream, whatever protocol carries it. */
@@ -10,10 +11,8 @@ export interface UpstreamConnection {
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   pauseResponse(): void
   resumeResponse(): void
-  /** The clock for what the upstream owes: an answer, then progress. */
-  armDeadline(ms: number): void
-  touchDeadline(): void
-  disarmDeadline(): void
+  /** Of what the upstream owes: an answer, then progress. `release` disarms it. */
+  readonly deadline: Deadline
   /** The exchange is over: back to the pool if `reusable` and if its own state allows, else closed. */
   release(reusable: boolean): void
 }
@@ -22,7 +21,15 @@ export interface UpstreamConnection {
 export interface UpstreamEvents<E> {
   interim(exchange: E, head: ResponseHead): void
   /** The final head with the first bytes of its body; `isComplete`: the message ends with them. False: hold back until `resumeResponse`. */
-  responseHead(exchange: E, head: ResponseHead, before: string, buffer: Buffer, start: number, end: number, isComplete: boolean): boolean
+  responseHead(
+    exchange: E,
+    head: ResponseHead,
+    before: string,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    isComplete: boolean,
+  ): boolean
   responseBytes(exchange: E, before: string, buffer: Buffer, start: number, end: number, isComplete: boolean): boolean
   /** An until-close body has ended with its connection. */
   responseEnd(exchange: E): void

@@ -25,9 +25,9 @@ import {
  *      trailers:  *( field-line CRLF ) CRLF          held line by line, then passed or dropped
  */
 
-export const MAX_CHUNK_LINE_BYTES = 4_096
-export const MAX_CHUNK_EXTENSION_BYTES = 16_384
-export const MAX_TRAILER_BYTES = 16_384
+const MAX_CHUNK_LINE_BYTES = 4_096
+const MAX_CHUNK_EXTENSION_BYTES = 16_384
+const MAX_TRAILER_BYTES = 16_384
 
 const STATE = {
   size: 0,

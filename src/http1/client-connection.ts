@@ -4,7 +4,7 @@ import type { ResponseHead } from '../http/message.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES, send, sendTextAndBytes } from '../runtime/outgoing.ts'
-import { BULK_THRESHOLD, giveBackBulkBuffer, sharedReadBuffer, takeBulkBuffer } from '../runtime/read-buffers.ts'
+import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
 import { HeadReader } from './head-reader.ts'
@@ -49,15 +49,13 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
   #isHeld = false
-  #bulk: Buffer | undefined = undefined
-  #wantsBulk = false
-  #isBulkLent = false
-  readonly #deadline: Deadline
+  readonly #reads = new ReadBuffer()
+  readonly deadline: Deadline
 
   constructor(home: ConnectionHome<E>, address: string) {
     this.#home = home
     this.address = address
-    this.#deadline = new Deadline(() => {
+    this.deadline = new Deadline(() => {
       if (this.#exchange !== undefined) this.#home.events.upstreamExpired(this.#exchange)
     })
   }
@@ -88,8 +86,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   // ---- reading
 
   onBytes(buffer: Buffer, length: number): boolean {
-    this.#wantsBulk = false
-    this.#isBulkLent = false
+    this.#reads.reset()
     try {
       this.#take(buffer, length)
     } catch (error) {
@@ -117,16 +114,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   }
 
   nextReadBuffer(): Buffer {
-    if (this.#wantsBulk) {
-      if (this.#isBulkLent) return this.#bulk ?? sharedReadBuffer
-      this.#bulk ??= takeBulkBuffer()
-      return this.#bulk
-    }
-    if (this.#bulk !== undefined) {
-      if (!this.#isBulkLent) giveBackBulkBuffer(this.#bulk)
-      this.#bulk = undefined
-    }
-    return sharedReadBuffer
+    return this.#reads.next()
   }
 
   #takeHead(buffer: Buffer, start: number, end: number): void {
@@ -176,8 +164,9 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
       return
     }
     this.#phase = isDone ? 'done' : 'body'
-    this.#wantsBulk = !isDone && end - start >= BULK_THRESHOLD
-    if (!this.#home.events.responseHead(this.#exchange!, head, before, buffer, start, runEnd, isDone)) this.#hold(buffer, isDone)
+    if (!isDone) this.#reads.expectMore(end - start)
+    if (!this.#home.events.responseHead(this.#exchange!, head, before, buffer, start, runEnd, isDone))
+      this.#hold(buffer, isDone)
   }
 
   #takeBody(buffer: Buffer, start: number, end: number): void {
@@ -189,13 +178,14 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     }
     if (isDone) this.#phase = 'done'
     if (isDone && at < end) this.#hasSurplus = true
-    this.#wantsBulk = !isDone && end - start >= BULK_THRESHOLD
-    if (!this.#home.events.responseBytes(this.#exchange!, before, buffer, start, runEnd, isDone)) this.#hold(buffer, isDone)
+    if (!isDone) this.#reads.expectMore(end - start)
+    if (!this.#home.events.responseBytes(this.#exchange!, before, buffer, start, runEnd, isDone))
+      this.#hold(buffer, isDone)
   }
 
   #hold(buffer: Buffer, isDone: boolean): void {
     if (!isDone) this.#isHeld = true
-    if (buffer === this.#bulk) this.#isBulkLent = true
+    this.#reads.lend(buffer)
   }
 
   // ---- the upstream's end
@@ -266,24 +256,13 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     this.#socket.resume()
   }
 
-  armDeadline(ms: number): void {
-    this.#deadline.arm(ms)
-  }
-
-  touchDeadline(): void {
-    this.#deadline.touch()
-  }
-
-  disarmDeadline(): void {
-    this.#deadline.disarm()
-  }
-
   release(reusable: boolean): void {
     const head = this.#head
     this.#exchange = undefined
-    this.#deadline.disarm()
+    this.deadline.disarm()
     if (this.#phase === 'closed') return
-    const isClean = this.#phase === 'done' && head !== undefined && !head.endsConnection && !this.#hasSurplus && !this.#isHeld
+    const isClean =
+      this.#phase === 'done' && head !== undefined && !head.endsConnection && !this.#hasSurplus && !this.#isHeld
     if (!reusable || !isClean || !this.#socket.writable) {
       this.#close()
       return
@@ -302,7 +281,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#exchange = undefined
-    this.#deadline.close()
+    this.deadline.close()
     this.#home.closed(this)
     this.#socket.destroy()
   }
@@ -310,7 +289,5 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
 
 /** Whether the beginning of a head may still turn out to be HTTP/1. */
 function couldBecomeResponse(text: string): boolean {
-  return text.length >= RESPONSE_PREFIX.length
-    ? text.startsWith(RESPONSE_PREFIX)
-    : RESPONSE_PREFIX.startsWith(text)
+  return text.length >= RESPONSE_PREFIX.length ? text.startsWith(RESPONSE_PREFIX) : RESPONSE_PREFIX.startsWith(text)
 }

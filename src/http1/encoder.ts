@@ -1,6 +1,6 @@
+import type { OwnAnswer } from '../http/downstream.ts'
 import { FIELD } from '../http/fields.ts'
 import type { FieldLine, RequestHead, ResponseHead } from '../http/message.ts'
-import type { OwnAnswer } from '../http/downstream.ts'
 import { listMembers } from './field-section.ts'
 
 /**

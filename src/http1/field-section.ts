@@ -89,7 +89,12 @@ export function addConnectionOptions(options: ConnectionOptions, value: string):
 }
 
 /** The lines of interest once more, now with those that Connection nominates. A second pass, but nobody pays it who does not nominate. */
-export function withNominated(text: string, start: number, known: readonly FieldLine[], names: readonly string[]): FieldLine[] {
+export function withNominated(
+  text: string,
+  start: number,
+  known: readonly FieldLine[],
+  names: readonly string[],
+): FieldLine[] {
   const lines: FieldLine[] = []
   let next = 0
   let at = start

@@ -39,7 +39,8 @@ export function parseRequestHead(text: string, start: number): RequestHead | Ref
   const fieldsStart = lineEnd + 2
   const section = parseFieldSection(text, fieldsStart)
   if (section.end === -1) return { failure: 'bad_field', hasRequestLine: true, method, target }
-  if (section.count > MAX_REQUEST_FIELD_LINES) return { failure: 'head_too_large', hasRequestLine: true, method, target }
+  if (section.count > MAX_REQUEST_FIELD_LINES)
+    return { failure: 'head_too_large', hasRequestLine: true, method, target }
   const found = readFields(text, section.lines, origin.authority)
   if (found.failure !== undefined) return { failure: found.failure, hasRequestLine: true, method, target }
   const nominated = found.connection.nominated

@@ -1,38 +1,23 @@
 import type { Socket } from 'node:net'
-import { type Downstream, type DownstreamEvents, isRefused, type OwnAnswer, type RefusedHead } from '../http/downstream.ts'
-import type { RequestHead, ResponseHead } from '../http/message.ts'
+import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
+import type { RequestHead } from '../http/message.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { NO_BYTES, send, sendTextAndBytes } from '../runtime/outgoing.ts'
-import { BULK_THRESHOLD, giveBackBulkBuffer, sharedReadBuffer, takeBulkBuffer } from '../runtime/read-buffers.ts'
+import { NO_BYTES } from '../runtime/outgoing.ts'
+import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
-import { encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
-import { HeadReader } from './head-reader.ts'
-import { parseRequestHead, readRequestLine } from './parse-request.ts'
-
-/** What a connection needs to know of the listener that took it in. */
-export interface ConnectionHost<E> {
-  readonly events: DownstreamEvents<E>
-  readonly isDraining: boolean
-  readonly headTimeoutMs: number
-  readonly keepAliveTimeoutMs: number
-  /** It waits for a request, with nothing read. */
-  connectionIdle(connection: ServerConnection<E>): void
-  connectionBusy(connection: ServerConnection<E>): void
-  /** Its last exchange is over, nothing more will come of it: it does not hold up a stop. */
-  connectionClosing(connection: ServerConnection<E>): void
-  connectionClosed(connection: ServerConnection<E>): void
-}
+import type { ConnectionHost } from './connection-host.ts'
+import { Linger } from './linger.ts'
+import { ReadAhead } from './read-ahead.ts'
+import { RequestHeadReader } from './request-head-reader.ts'
+import { ResponseWriter } from './response-writer.ts'
 
 /** Bytes of further requests that are read while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 65_536
 /** A refused request's remaining body up to this length is read and dropped, and the connection kept. */
 const DROP_BYTES = 65_536
-/** Lingering close, nginx's figures: how long what a client still sends is dropped, in all and in silence. */
-const LINGER_MS = 30_000
-const LINGER_SILENCE_MS = 5_000
-
-const LEADING_JUNK: RefusedHead = { failure: 'bad_request_line', hasRequestLine: false, method: '', target: '' }
+/** Silence that ends such reading. */
+const DROP_SILENCE_MS = 5_000
 
 /**
  * A client's HTTP/1.1 connection: one exchange at a time, in order.
@@ -51,42 +36,45 @@ export class ServerConnection<E> implements Downstream, Reader {
   idleNext: ServerConnection<E> | undefined = undefined
   isQueuedIdle = false
 
-  readonly #host: ConnectionHost<E>
+  response!: ResponseWriter
+  readonly #host: ConnectionHost<E, ServerConnection<E>>
   #socket!: Socket
   #phase: Phase = 'idle'
   #exchange: E | undefined = undefined
-  readonly #heads = new HeadReader()
+  readonly #heads = new RequestHeadReader()
   readonly #body = new BodyFollower()
-  #method = ''
   #wantsClose = false
   #awaitsContinue = false
   #hasLeft = false
   /** Reading is paused because the path of the request holds back. */
   #isHeld = false
   /** Bytes read ahead of their turn. */
-  #ahead: Buffer[] = []
-  #aheadBytes = 0
+  readonly #ahead = new ReadAhead()
   #isPumping = false
-  #bulk: Buffer | undefined = undefined
-  #wantsBulk = false
-  /** A write still points into the bulk buffer. */
-  #isBulkLent = false
-  /** Head, keep-alive and linger-silence clock, by phase. */
+  readonly #reads = new ReadBuffer()
+  /** Between exchanges: for the next head to begin, for a head to end, for a dropped body. */
   readonly #deadline: Deadline
-  #lingerEnd: Deadline | undefined = undefined
-  #bodyDeadline: Deadline | undefined = undefined
-  #exchangeDeadline: Deadline | undefined = undefined
+  readonly bodyDeadline: Deadline
+  readonly exchangeDeadline: Deadline
+  #lingering: Linger | undefined = undefined
 
-  constructor(host: ConnectionHost<E>, clientIp: string | undefined, isOverLimit: boolean) {
+  constructor(host: ConnectionHost<E, ServerConnection<E>>, clientIp: string | undefined, isOverLimit: boolean) {
     this.#host = host
     this.clientIp = clientIp
     this.isOverLimit = isOverLimit
     this.#deadline = new Deadline(() => this.#expired())
+    this.bodyDeadline = new Deadline(() => {
+      if (this.#exchange !== undefined) host.events.requestFailed(this.#exchange, 'body_timeout')
+    })
+    this.exchangeDeadline = new Deadline(() => {
+      if (this.#exchange !== undefined) host.events.exchangeExpired(this.#exchange)
+    })
   }
 
   /** Begins to work on its socket, which must already read into this connection. */
   attach(socket: Socket): void {
     this.#socket = socket
+    this.response = new ResponseWriter(socket)
     socket.on('end', () => this.#ended())
     socket.on('error', () => this.#gone())
     socket.on('close', () => this.#gone())
@@ -99,8 +87,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   // ---- reading
 
   onBytes(buffer: Buffer, length: number): boolean {
-    this.#wantsBulk = false
-    this.#isBulkLent = false
+    this.#reads.reset()
     try {
       this.#pump(buffer, length)
     } catch (error) {
@@ -112,20 +99,11 @@ export class ServerConnection<E> implements Downstream, Reader {
   }
 
   nextReadBuffer(): Buffer {
-    if (this.#wantsBulk) {
-      if (this.#isBulkLent) return this.#bulk ?? sharedReadBuffer
-      this.#bulk ??= takeBulkBuffer()
-      return this.#bulk
-    }
-    if (this.#bulk !== undefined) {
-      if (!this.#isBulkLent) giveBackBulkBuffer(this.#bulk)
-      this.#bulk = undefined
-    }
-    return sharedReadBuffer
+    return this.#reads.next()
   }
 
   #isReadingPaused(): boolean {
-    return this.#isHeld || this.#aheadBytes >= PIPELINE_BYTES
+    return this.#isHeld || this.#ahead.bytes >= PIPELINE_BYTES
   }
 
   #resumeReading(): void {
@@ -134,28 +112,22 @@ export class ServerConnection<E> implements Downstream, Reader {
 
   /** Takes what was read ahead and then `buffer[0..length)`, request by request, without recursion. */
   #pump(buffer: Buffer, length: number): void {
-    if (this.#isPumping || this.#ahead.length > 0) {
-      if (length > 0) this.#keepAhead(Buffer.from(buffer.subarray(0, length)))
-      if (!this.#isPumping) this.#pumpAhead()
-      return
+    if (this.#isPumping || !this.#ahead.isEmpty) this.#ahead.add(buffer, 0, length)
+    else {
+      this.#isPumping = true
+      const at = this.#takeAll(buffer, length)
+      if (this.#phase !== 'closed') this.#ahead.add(buffer, at, length)
+      this.#isPumping = false
     }
-    this.#isPumping = true
-    const at = this.#takeAll(buffer, length)
-    if (at < length && this.#phase !== 'closed') this.#keepAhead(Buffer.from(buffer.subarray(at, length)))
-    this.#isPumping = false
-    if (this.#ahead.length > 0) this.#pumpAhead()
+    if (!this.#isPumping && !this.#ahead.isEmpty) this.#pumpAhead()
   }
 
   #pumpAhead(): void {
     this.#isPumping = true
-    while (this.#ahead.length > 0 && this.#takesBytes()) {
-      const piece = this.#ahead.shift()!
-      this.#aheadBytes -= piece.length
+    while (!this.#ahead.isEmpty && this.#takesBytes()) {
+      const piece = this.#ahead.take()
       const at = this.#takeAll(piece, piece.length)
-      if (at < piece.length && this.#phase !== 'closed') {
-        this.#ahead.unshift(piece.subarray(at))
-        this.#aheadBytes += piece.length - at
-      }
+      if (this.#phase !== 'closed') this.#ahead.putBack(piece.subarray(at))
     }
     this.#isPumping = false
   }
@@ -178,11 +150,6 @@ export class ServerConnection<E> implements Downstream, Reader {
     }
   }
 
-  #keepAhead(piece: Buffer): void {
-    this.#ahead.push(piece)
-    this.#aheadBytes += piece.length
-  }
-
   #take(buffer: Buffer, start: number, end: number): number {
     switch (this.#phase) {
       case 'idle':
@@ -193,46 +160,32 @@ export class ServerConnection<E> implements Downstream, Reader {
       case 'drop':
         return this.#takeDropped(buffer, start, end)
       default:
-        // Lingering: silence is measured from here.
-        this.#deadline.touch()
+        this.#lingering?.touch()
         return end
     }
   }
 
   #takeHead(buffer: Buffer, start: number, end: number): number {
     const wasIdle = this.#phase === 'idle'
-    const from = this.#heads.skipEmptyLines(buffer, start, end)
-    if (from === end) return end
-    const at = from === -1 ? end : this.#heads.read(buffer, from, end)
-    if (wasIdle) this.#host.connectionBusy(this)
-    if (from !== -1 && this.#heads.state === 'incomplete') {
-      if (wasIdle) {
+    const at = this.#heads.read(buffer, start, end)
+    const head = this.#heads.take()
+    if (wasIdle && (head !== undefined || this.#heads.hasBegun)) this.#host.connectionBusy(this)
+    if (head === undefined) {
+      if (wasIdle && this.#heads.hasBegun) {
         this.#phase = 'head'
         this.#deadline.arm(this.#host.headTimeoutMs)
       }
       return at
     }
     this.#deadline.disarm()
-    const head = from === -1 ? LEADING_JUNK : this.#parseHead()
-    this.#heads.reset()
-    if (isRefused(head)) {
-      this.#refuse(head)
-      return end
-    }
-    return this.#open(head, buffer, at, end)
-  }
-
-  #parseHead(): RequestHead | RefusedHead {
-    const { state, text } = this.#heads
-    if (state === 'whole') return parseRequestHead(text, 0)
-    const line = readRequestLine(text)
-    if (state === 'bare-line-feed') return { failure: 'bad_field', ...line }
-    return { failure: line.hasRequestLine ? 'head_too_large' : 'target_too_long', ...line }
+    if (!isRefused(head)) return this.#open(head, buffer, at, end)
+    this.#refuse(head)
+    return end
   }
 
   /** Starts the exchange of a head, with the part of its body that came along. Returns where that part ends. */
   #open(head: RequestHead, buffer: Buffer, start: number, end: number): number {
-    this.#method = head.method
+    this.response.begin(head.method)
     this.#wantsClose = head.wantsClose
     this.#body.start(head.framing, head.contentLength)
     let at = start
@@ -249,7 +202,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     }
     this.#awaitsContinue = head.expectsContinue && at === start && !this.#body.isDone
     this.#phase = this.#body.isDone ? 'wait' : 'body'
-    this.#wantsBulk = !this.#body.isDone && end - start >= BULK_THRESHOLD
+    if (!this.#body.isDone) this.#reads.expectMore(end - start)
     const exchange = this.#host.events.open(this, head)
     this.#exchange = exchange
     if (this.#hasLeft) this.#host.events.clientLeft(exchange)
@@ -258,7 +211,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   }
 
   #refuse(head: RefusedHead): void {
-    this.#method = head.method
+    this.response.begin(head.method)
     this.#wantsClose = true
     this.#body.start('none', 0)
     this.#phase = 'wait'
@@ -278,10 +231,10 @@ export class ServerConnection<E> implements Downstream, Reader {
     }
     const isDone = this.#body.isDone
     if (isDone) this.#phase = 'wait'
-    this.#wantsBulk = !isDone && end - start >= BULK_THRESHOLD
+    if (!isDone) this.#reads.expectMore(end - start)
     if (!this.#host.events.requestBytes(exchange, this.#body.before, buffer, start, this.#body.runEnd)) {
       if (!isDone) this.#isHeld = true
-      if (buffer === this.#bulk) this.#isBulkLent = true
+      this.#reads.lend(buffer)
     }
     if (isDone && this.#exchange === exchange) this.#host.events.requestEnd(exchange)
     return at
@@ -307,11 +260,11 @@ export class ServerConnection<E> implements Downstream, Reader {
         break
       case 'head':
         // No answer, but a record if there was a request line.
-        this.#refuse({ failure: 'client_abort', ...readRequestLine(this.#heads.text) })
+        this.#refuse(this.#heads.refuse('client_abort'))
         this.#close()
         break
       case 'linger':
-        this.#closeWhenFlushed()
+        this.#lingering?.peerEnded()
         break
       default:
         this.#close()
@@ -329,11 +282,10 @@ export class ServerConnection<E> implements Downstream, Reader {
   #expired(): void {
     switch (this.#phase) {
       case 'head':
-        this.#refuse({ failure: 'head_timeout', ...readRequestLine(this.#heads.text) })
+        this.#refuse(this.#heads.refuse('head_timeout'))
         break
       case 'idle':
       case 'drop':
-      case 'linger':
         this.#close()
     }
   }
@@ -352,28 +304,6 @@ export class ServerConnection<E> implements Downstream, Reader {
     return this.#host.isDraining
   }
 
-  armExchangeDeadline(ms: number): void {
-    this.#exchangeDeadline ??= new Deadline(() => {
-      if (this.#exchange !== undefined) this.#host.events.exchangeExpired(this.#exchange)
-    })
-    this.#exchangeDeadline.arm(ms)
-  }
-
-  armBodyDeadline(ms: number): void {
-    this.#bodyDeadline ??= new Deadline(() => {
-      if (this.#exchange !== undefined) this.#host.events.requestFailed(this.#exchange, 'body_timeout')
-    })
-    this.#bodyDeadline.arm(ms)
-  }
-
-  touchBodyDeadline(): void {
-    this.#bodyDeadline?.touch()
-  }
-
-  disarmBodyDeadline(): void {
-    this.#bodyDeadline?.disarm()
-  }
-
   get awaitsContinue(): boolean {
     return this.#awaitsContinue
   }
@@ -388,7 +318,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     if (!this.#isHeld) return
     this.#isHeld = false
     if (this.#isPumping) return
-    if (this.#ahead.length > 0) this.#pump(NO_BYTES, 0)
+    this.#pump(NO_BYTES, 0)
     this.#resumeReading()
   }
 
@@ -403,39 +333,16 @@ export class ServerConnection<E> implements Downstream, Reader {
     return this.#wantsClose
   }
 
-  sendInterim(head: ResponseHead): void {
-    sendTextAndBytes(this.#socket, encodeResponseHead(head, false), NO_BYTES, 0, 0)
-  }
-
-  sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean {
-    return sendTextAndBytes(this.#socket, encodeResponseHead(head, addClose) + before, buffer, start, end)
-  }
-
-  sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
-    if (before !== '') sendTextAndBytes(this.#socket, before, NO_BYTES, 0, 0)
-    return send(this.#socket, buffer, start, end)
-  }
-
-  sendAnswer(answer: OwnAnswer, addClose: boolean): void {
-    sendTextAndBytes(this.#socket, encodeOwnAnswer(answer, this.#method === 'HEAD', addClose), NO_BYTES, 0, 0)
-  }
-
-  whenFlushed(callback: () => void): void {
-    const socket = this.#socket
-    if (socket.destroyed || !socket.writable || socket.writableLength === 0) callback()
-    else socket.write(NO_BYTES, () => callback())
-  }
-
   finish(keep: boolean): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
     if (!keep || this.#hasLeft) this.#linger()
     else if (this.#phase === 'body') {
       this.#phase = 'drop'
-      this.#deadline.arm(LINGER_SILENCE_MS)
+      this.#deadline.arm(DROP_SILENCE_MS)
     } else this.#becomeIdle()
     if (!this.#isPumping) {
-      if (this.#ahead.length > 0) this.#pump(NO_BYTES, 0)
+      this.#pump(NO_BYTES, 0)
       this.#resumeReading()
     }
   }
@@ -453,8 +360,8 @@ export class ServerConnection<E> implements Downstream, Reader {
   #endExchange(): void {
     this.#exchange = undefined
     this.#isHeld = false
-    this.#bodyDeadline?.disarm()
-    this.#exchangeDeadline?.disarm()
+    this.bodyDeadline.disarm()
+    this.exchangeDeadline.disarm()
   }
 
   #becomeIdle(): void {
@@ -464,26 +371,16 @@ export class ServerConnection<E> implements Downstream, Reader {
     }
     this.#phase = 'idle'
     this.#deadline.arm(this.#host.keepAliveTimeoutMs)
-    if (this.#ahead.length === 0) this.#host.connectionIdle(this)
+    if (this.#ahead.isEmpty) this.#host.connectionIdle(this)
   }
 
-  /** Says FIN and drops what still comes, so that a client that is busy sending gets to read its answer (RFC 9112 section 9.6). */
   #linger(): void {
     this.#phase = 'linger'
+    this.#ahead.clear()
+    this.#deadline.disarm()
     this.#host.connectionClosing(this)
-    this.#ahead = []
-    this.#aheadBytes = 0
-    this.#socket.end()
-    this.#deadline.arm(LINGER_SILENCE_MS)
-    this.#lingerEnd = new Deadline(() => this.#close())
-    this.#lingerEnd.arm(LINGER_MS)
-    if (this.#hasLeft) this.#closeWhenFlushed()
-  }
-
-  /** The client's FIN is in already: nothing more to drop, only our last bytes to deliver. */
-  #closeWhenFlushed(): void {
-    if (this.#socket.writableFinished) this.#close()
-    else this.#socket.once('finish', () => this.#close())
+    this.#lingering = new Linger(this.#socket, () => this.#close())
+    if (this.#hasLeft) this.#lingering.peerEnded()
   }
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
@@ -496,11 +393,10 @@ export class ServerConnection<E> implements Downstream, Reader {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#deadline.close()
-    this.#lingerEnd?.close()
-    this.#bodyDeadline?.close()
-    this.#exchangeDeadline?.close()
-    this.#ahead = []
-    this.#aheadBytes = 0
+    this.#lingering?.stop()
+    this.bodyDeadline.close()
+    this.exchangeDeadline.close()
+    this.#ahead.clear()
     this.#host.connectionClosed(this)
     this.#socket.destroy()
   }

@@ -1,7 +1,8 @@
 import net from 'node:net'
 import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
-import { type ConnectionHost, ServerConnection } from '../http1/server-connection.ts'
+import type { ConnectionHost } from '../http1/connection-host.ts'
+import { ServerConnection } from '../http1/server-connection.ts'
 import { adoptAccepted } from '../runtime/sockets.ts'
 import { IdleQueue } from './idle-queue.ts'
 
@@ -16,7 +17,7 @@ const BACKLOG = 4_096
  * Takes clients in, up to `max_connections`, and knows which of their connections are idle. A socket can be exchanged for
  * another under running connections.
  */
-export class Listener<E> implements ConnectionHost<E> {
+export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   readonly events: DownstreamEvents<E>
   isDraining = false
   #settings: ServerSettings

@@ -9,23 +9,51 @@
  * Sizes are measured: 48 KiB bulk buffers cost least for 512 KB uploads (against 16, 32, 64 and 128 KiB).
  */
 
-export const SHARED_READ_BYTES = 65_536
-export const BULK_READ_BYTES = 49_152
+const SHARED_READ_BYTES = 65_536
+const BULK_READ_BYTES = 49_152
 
 /** A read of at least this size is bulk: the connection's next read goes to a buffer of its own. */
 export const BULK_THRESHOLD = 8_192
 
-export const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
+const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
 
 /** Idle bulk buffers; more than this many are left to the garbage collector. */
 const FREE_LIMIT = 64
 const free: Buffer[] = []
 
-export function takeBulkBuffer(): Buffer {
-  return free.pop() ?? Buffer.allocUnsafeSlow(BULK_READ_BYTES)
-}
+/** Which memory the next read of one connection goes to. */
+export class ReadBuffer {
+  #bulk: Buffer | undefined = undefined
+  #wantsBulk = false
+  /** A write still points into the bulk buffer: whoever made it holds back until 'drain', and reading is paused till then. */
+  #isLent = false
 
-/** Only for a buffer that no write points into any more. */
-export function giveBackBulkBuffer(buffer: Buffer): void {
-  if (free.length < FREE_LIMIT) free.push(buffer)
+  /** A read has come. Unless it turns out to be part of something big, the next one is shared again. */
+  reset(): void {
+    this.#wantsBulk = false
+    this.#isLent = false
+  }
+
+  /** The message goes on after a piece of this length. */
+  expectMore(length: number): void {
+    this.#wantsBulk = length >= BULK_THRESHOLD
+  }
+
+  lend(buffer: Buffer): void {
+    if (buffer === this.#bulk) this.#isLent = true
+  }
+
+  next(): Buffer {
+    const bulk = this.#bulk
+    if (this.#wantsBulk) {
+      this.#bulk = bulk ?? free.pop() ?? Buffer.allocUnsafeSlow(BULK_READ_BYTES)
+      return this.#bulk
+    }
+    if (bulk !== undefined) {
+      // A lent one is left to its write, and to the garbage collector after it.
+      if (!this.#isLent && free.length < FREE_LIMIT) free.push(bulk)
+      this.#bulk = undefined
+    }
+    return sharedReadBuffer
+  }
 }

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import tls from 'node:tls'
-import { BULK_THRESHOLD, sharedReadBuffer } from './read-buffers.ts'
+import { BULK_THRESHOLD } from './read-buffers.ts'
 
 /**
  * Sockets that read into memory of ours (`onread`), so that a read allocates nothing.
@@ -37,7 +37,8 @@ type WithHandle = { _handle: unknown }
  */
 export function adoptAccepted(accepted: net.Socket, reader: Reader): net.Socket {
   const handle = (accepted as unknown as WithHandle)._handle
-  if (typeof (handle as { useUserBuffer?: unknown } | null)?.useUserBuffer !== 'function') return readByEvents(accepted, reader)
+  if (typeof (handle as { useUserBuffer?: unknown } | null)?.useUserBuffer !== 'function')
+    return readByEvents(accepted, reader)
   ;(accepted as unknown as WithHandle)._handle = null
   return new net.Socket({
     handle,
@@ -49,13 +50,9 @@ export function adoptAccepted(accepted: net.Socket, reader: Reader): net.Socket 
 
 function readByEvents(accepted: net.Socket, reader: Reader): net.Socket {
   accepted.allowHalfOpen = true
+  // A chunk belongs to nobody else: it may be changed in place and written from like any other read buffer.
   accepted.on('data', (chunk: Buffer) => {
-    // In pieces of the shared buffer's size: the reader owns no more than that.
-    for (let at = 0; at < chunk.length; at += sharedReadBuffer.length) {
-      const length = Math.min(sharedReadBuffer.length, chunk.length - at)
-      chunk.copy(sharedReadBuffer, 0, at, at + length)
-      if (!reader.onBytes(sharedReadBuffer, length)) accepted.pause()
-    }
+    if (!reader.onBytes(chunk, chunk.length)) accepted.pause()
   })
   accepted.resume()
   return accepted

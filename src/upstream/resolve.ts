@@ -8,7 +8,7 @@ const FRESH_MS = 1_000
 export type Lookup = (host: string, answer: (error: Error | null, addresses: string[]) => void) => void
 
 /** The system's resolver: /etc/hosts, nsswitch and search domains as everything else on the machine sees them. */
-export const systemLookup: Lookup = (host, answer) => {
+const systemLookup: Lookup = (host, answer) => {
   dns.lookup(host, { all: true }, (error, found) => {
     answer(error, error === null ? found.map((entry) => entry.address) : [])
   })

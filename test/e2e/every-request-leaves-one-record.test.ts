@@ -118,7 +118,9 @@ test('and nothing that a client sends can forge a line', async () => {
     for (const target of targets) await exchange(port, get(target))
     await exchange(port, `!#$%&'*+-.^_\`|~ /up/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${CLIENT_KEY}\r\n\r\n`)
     using client = await connect(port)
-    void client.write(`GET /up/\x1b[31m\x9b31m\x07\t\xe9 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${CLIENT_KEY}\r\n\r\n`)
+    void client.write(
+      `GET /up/\x1b[31m\x9b31m\x07\t\xe9 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${CLIENT_KEY}\r\n\r\n`,
+    )
     await client.response()
   }
   await using json = await startGateway(upTo(origin))

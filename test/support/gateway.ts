@@ -25,8 +25,6 @@ export interface GatewayOptions {
   readonly wait?: string | false
   /** The environment's log format is JSON lines, so that records can be read; `text` for the default one. */
   readonly format?: 'json' | 'text'
-  /** What stdout is connected to, if not to this process: nothing of it is then in `log()`. */
-  readonly stdout?: number
 }
 
 /** One JSON line `Request processed`. */
@@ -93,7 +91,7 @@ export class RunningGateway implements AsyncDisposable {
       cwd: this.directory,
       env,
       detached: true, // a group of its own, so that `kill` reaches workers too
-      stdio: ['ignore', options.stdout ?? 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
     running.add(this)
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text, true))
@@ -163,6 +161,20 @@ export class RunningGateway implements AsyncDisposable {
       () => `${what}; log:\n${this.#log.slice(-4000)}`,
       ms,
     )
+  }
+
+  /** Leaves what the gateway writes on stdout in the pipe, which is soon full. */
+  pauseLog(): void {
+    this.#child.stdout?.pause()
+  }
+
+  resumeLog(): void {
+    this.#child.stdout?.resume()
+  }
+
+  /** Nobody will ever read its stdout again. */
+  closeLog(): void {
+    this.#child.stdout?.destroy()
   }
 
   /** Puts another configuration in place in one step, as editors and deployments do. */

@@ -124,6 +124,8 @@ export class Origin implements AsyncDisposable {
   readonly failures: unknown[] = []
   readonly #options: OriginOptions
   readonly #server: net.Server
+  /** The connections below TLS, where there is any, and those whose handshake failed. */
+  readonly #sockets = new Set<net.Socket>()
   readonly #watch = new Watch()
 
   constructor(answer: Answer, options: OriginOptions) {
@@ -134,6 +136,10 @@ export class Origin implements AsyncDisposable {
       ? tls.createServer({ ...options.tls, noDelay: true, allowHalfOpen: true }, accept)
       : net.createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: options.paused === true }, accept)
     this.#server.on('tlsClientError', () => {})
+    this.#server.on('connection', (socket: net.Socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
   }
 
   async listen(): Promise<this> {
@@ -173,7 +179,7 @@ export class Origin implements AsyncDisposable {
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve())
-      for (const connection of this.connections) connection.socket.destroy()
+      for (const socket of this.#sockets) socket.destroy()
     })
   }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,4 +62,9 @@ export function loadInvalid(
 /** Problems as a person reads them, without the folder. */
 export function linesOf(problems: readonly Parameters<typeof formatProblem>[0][]): string[] {
   return problems.map((problem) => formatProblem({ ...problem, file: 'fluxgate.yaml' }))
+}
+
+/** Node has no call for it. */
+export function makeFifo(path: string): void {
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path])
 }

@@ -1,13 +1,12 @@
 /** From a path to a configuration: what is made of a valid file, and what is said of one that cannot be read. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { assemble } from '../../../src/config/assemble.ts'
 import { defaultConfiguration, type LoadFailure, loadConfiguration } from '../../../src/config/load.ts'
 import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
-import { createFolder, loadInvalid, loadValid } from './configuration-folder.ts'
+import { createFolder, loadInvalid, loadValid, makeFifo } from './configuration-folder.ts'
 import { withoutPrivileges } from './without-privileges.ts'
 
 const FULL = `
@@ -210,7 +209,7 @@ test('a directory', (t) => {
 
 test('a FIFO does not block, and neither does a device', (t) => {
   const { file } = createFolder(t)
-  execFileSync('mkfifo', [file])
+  makeFifo(file)
   assert.equal(failure(file).error, `${file}: is a FIFO, not a file`)
   assert.equal(failure('/dev/zero').error, '/dev/zero: is not a regular file')
 })

@@ -1,12 +1,11 @@
 /** Real files, and a clock that only moves when it is told to: no test here waits. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { loadConfiguration } from '../../../src/config/load.ts'
 import { type WatchClock, type WatchEvent, watchConfiguration } from '../../../src/config/watch.ts'
-import { type ConfigurationFolder, createFolder } from './configuration-folder.ts'
+import { type ConfigurationFolder, createFolder, makeFifo } from './configuration-folder.ts'
 import { withoutPrivileges } from './without-privileges.ts'
 
 class HandClock implements WatchClock {
@@ -17,7 +16,11 @@ class HandClock implements WatchClock {
     return this.#timers.length
   }
 
+  /** Called whenever somebody asks for the time. */
+  onNow = (): void => {}
+
   now(): number {
+    this.onNow()
     return this.#now
   }
 
@@ -284,7 +287,7 @@ test('a file that we may no longer read', (t) => {
 
 const OBSTACLES: Readonly<Record<string, [(file: string) => void, string]>> = {
   'a directory': [(file) => mkdirSync(file), 'is a directory, not a file'],
-  'a FIFO': [(file) => void execFileSync('mkfifo', [file]), 'is a FIFO, not a file'],
+  'a FIFO': [(file) => makeFifo(file), 'is a FIFO, not a file'],
   'a huge file': [(file) => writeFileSync(file, Buffer.alloc(10 * 1024 * 1024 + 1, 0x23)), 'is larger than 10 MiB'],
 }
 
@@ -345,6 +348,25 @@ test('files of secrets count', (t) => {
   write('key', 'three')
   clock.advance(SOON)
   assert.deepEqual(events(), ['changed 1'])
+})
+
+test('what changes between the look that settles and the load has not settled', (t) => {
+  const { clock, write, events } = watch(t, ({ write }) => {
+    write('key', 'one')
+    write('fluxgate.yaml', configuration(1, WITH_SECRET))
+  })
+  write('fluxgate.yaml', configuration(2, WITH_SECRET))
+  // Seen at 125 ms, so the look that settles is at 275 ms.
+  clock.advance(270)
+  let asked = 0
+  clock.onNow = () => {
+    // Once by the poll, once for each file: the configuration has been looked at, the key has not.
+    if (++asked === 3) write('fluxgate.yaml', configuration(3, WITH_SECRET))
+  }
+  clock.advance(150)
+  assert.deepEqual(events(), [])
+  clock.advance(50)
+  assert.deepEqual(events(), ['changed 3'])
 })
 
 test('a secret that is missing at first, and one that a new file names', (t) => {

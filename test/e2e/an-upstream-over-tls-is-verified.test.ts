@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import type { TLSSocket, TlsOptions } from 'node:tls'
+import { get, post, upTo } from '../support/bytes.ts'
+import {
+  CA,
+  CLIENT_CERTIFICATE,
+  CLIENT_CERTIFICATE_KEY,
+  EXPIRED_CERTIFICATE,
+  EXPIRED_KEY,
+  NAMED_CERTIFICATE,
+  NAMED_KEY,
+  SERVER_CERTIFICATE,
+  SERVER_KEY,
+} from '../support/certificates.ts'
+import { type ConfigObject, type RunningGateway, startGateway } from '../support/gateway.ts'
+import { type Origin, startOrigin } from '../support/origin.ts'
+import { exchange } from '../support/raw-client.ts'
+
+const good: TlsOptions = { cert: SERVER_CERTIFICATE, key: SERVER_KEY }
+
+/** A gateway that reaches the origin with these TLS settings; their files lie beside its configuration. */
+async function startWithTls(origin: Origin, tls: ConfigObject | undefined): Promise<RunningGateway> {
+  const gateway = await startGateway({})
+  for (const [name, pem] of Object.entries({ ca: CA, client: CLIENT_CERTIFICATE, key: CLIENT_CERTIFICATE_KEY })) {
+    writeFileSync(path.join(gateway.directory, `${name}.pem`), pem)
+  }
+  gateway.rewrite(upTo(origin, tls === undefined ? {} : { tls }))
+  await gateway.waitForLog('reloaded automatically')
+  return gateway
+}
+
+test('and then served like any other', async () => {
+  await using origin = await startOrigin(undefined, { tls: good })
+  await using gateway = await startWithTls(origin, { ca: 'ca.pem' })
+  for (let i = 0; i < 3; i++) assert.equal((await exchange(gateway.port, post('/up/x', `${i}`))).text, 'ok')
+  assert.deepEqual(
+    origin.requests.map((request) => request.text),
+    ['0', '1', '2'],
+  )
+  assert.equal(origin.connections.length, 1, 'on one connection')
+  assert.equal((await gateway.waitForRecord()).target_url, `${origin.url}/x`)
+})
+
+test('by another name, if the configuration has one', async () => {
+  await using origin = await startOrigin(undefined, { tls: { cert: NAMED_CERTIFICATE, key: NAMED_KEY } })
+  await using gateway = await startWithTls(origin, { ca: 'ca.pem', server_name: 'provider.test' })
+  assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+  const [connection] = origin.connections
+  assert.equal((connection!.socket as TLSSocket).servername, 'provider.test')
+})
+
+test('and shown a certificate, if the configuration has one', async () => {
+  await using origin = await startOrigin(undefined, { tls: { ...good, ca: CA, requestCert: true } })
+  await using gateway = await startWithTls(origin, { ca: 'ca.pem', cert: 'client.pem', key: 'key.pem' })
+  assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+  assert.equal((origin.connections[0]!.socket as TLSSocket).authorized, true)
+})
+
+const refused: readonly (readonly [name: string, options: TlsOptions, tls: ConfigObject | undefined])[] = [
+  ['of a certificate that nobody knows', good, undefined],
+  ['of a certificate for another name', { cert: NAMED_CERTIFICATE, key: NAMED_KEY }, { ca: 'ca.pem' }],
+  ['of a certificate that has expired', { cert: EXPIRED_CERTIFICATE, key: EXPIRED_KEY }, { ca: 'ca.pem' }],
+]
+for (const [name, options, tls] of refused) {
+  test(`not a byte is sent because ${name}`, async () => {
+    await using origin = await startOrigin(undefined, { tls: options })
+    await using gateway = await startWithTls(origin, tls)
+    const response = await exchange(gateway.port, get('/up/x'))
+    assert.equal(response.status, 502)
+    assert.equal(response.value('x-fluxgate-error'), 'fluxgate_tls_verify')
+    assert.equal((await gateway.waitForRecord()).outcome, 'upstream_abort')
+    assert.equal(origin.requests.length, 0)
+  })
+}
+
+test('and one that speaks no TLS gets no request', async () => {
+  await using origin = await startOrigin(({ connection }) => connection.reset())
+  await using gateway = await startGateway(
+    upTo(origin, { target_url: `https://127.0.0.1:${origin.port}`, connect_timeout_ms: 300 }),
+  )
+  const response = await exchange(gateway.port, get('/up/x'))
+  assert.ok(response.status === 502 || response.status === 504, `${response.status}`)
+  assert.equal(origin.requests.length, 0)
+})
