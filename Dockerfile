@@ -31,4 +31,4 @@ WORKDIR /app
 ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "/app/dist/main.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--use-system-ca", "--max-semi-space-size=2", "--v8-pool-size=1", "/app/dist/main.js"]

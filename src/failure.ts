@@ -114,6 +114,7 @@ export const FAILURES = {
   dns: row(502, 'upstream', 'upstream_abort', false, "The upstream's host name could not be resolved."),
   connect_refused: row(502, 'upstream', 'upstream_abort', false, 'The upstream refused the connection.'),
   connect_failed: row(502, 'upstream', 'upstream_abort', false, 'The upstream could not be reached.'),
+  emfile: row(503, 'gateway', 'upstream_abort', false, 'The gateway has run out of file descriptors.', true),
   connect_timeout: row(504, 'upstream', 'timeout', false, 'Connecting to the upstream took too long.'),
   tls: row(502, 'upstream', 'upstream_abort', false, 'The TLS handshake with the upstream failed.'),
   tls_verify: row(502, 'upstream', 'upstream_abort', false, "The upstream's certificate could not be verified."),

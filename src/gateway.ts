@@ -3,6 +3,7 @@ import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES } from './failure.ts'
 import { type BindResult, Listener } from './listener/listener.ts'
+import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import type { RequestRecord } from './observe/record.ts'
 import { Pools } from './upstream/pools.ts'
@@ -31,16 +32,15 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     pools,
     writeRecord: sinks.writeRecord,
     reportRefusal: (exchange, failure) => {
-      sinks.log.warn('Refused a request that could be an attack', {
+      const kind = failure === 'emfile' ? EVENTS.outOfDescriptors : EVENTS.suspicious
+      announce(sinks.log, kind, {
         client_ip: exchange.downstream.clientIp,
         error: failure,
         reason: FAILURES[failure].message,
       })
     },
     reportBug: (error) => {
-      sinks.log.error('A request has failed because of a bug', {
-        error: error instanceof Error ? error.stack : String(error),
-      })
+      announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
     },
   }
   const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
@@ -99,6 +99,6 @@ function reportAcceptFailures(log: Log): (error: Error) => void {
   return (error) => {
     if (performance.now() < silentUntil) return
     silentUntil = performance.now() + 60_000
-    log.error('Connections cannot be accepted', { error: error.message })
+    announce(log, EVENTS.acceptFailed, { error: error.message })
   }
 }

@@ -23,7 +23,8 @@ export interface Lockfile {
   readonly packages: Record<string, LockedPackage>
 }
 
-const EXACT = /^\d+\.\d+\.\d+(?:-[\w.]+)?$/
+/** A version, or one of a package that is installed under another name: `npm:openai@6.49.0`. */
+const EXACT = /^(?:npm:[@\w./-]+@)?\d+\.\d+\.\d+(?:-[\w.]+)?$/
 
 export function checkManifest(files: readonly SourceFile[]): string[] {
   const text = (path: string): string | undefined => files.find((file) => file.path === path)?.text

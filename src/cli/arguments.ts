@@ -1,8 +1,12 @@
+import { type DiffOptions, readDiffOptions } from './diff-options.ts'
 import {
   type CommandName,
   DEFAULT_CONFIG_PATH,
   DEFAULT_DEMO_ADDRESS,
   OPTION_VALUES,
+  type OptionName,
+  REPEATABLE,
+  shownOption,
   USAGES,
   usageError,
 } from './usage.ts'
@@ -12,6 +16,7 @@ import {
 export type Command =
   | { readonly name: 'run' | 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string }
+  | { readonly name: 'diff'; readonly options: DiffOptions }
   | { readonly name: 'hash-key' }
   | { readonly name: 'help'; readonly about: CommandName }
   | { readonly name: 'version' }
@@ -27,13 +32,16 @@ function splitOption(argument: string): Option {
   return { spelling: argument.slice(0, equals), value: argument.slice(equals + 1) }
 }
 
-function isCommandName(text: string): text is 'check' | 'demo' | 'hash-key' {
-  return text === 'check' || text === 'demo' || text === 'hash-key'
+function isCommandName(text: string): text is Exclude<CommandName, 'run'> {
+  return text !== 'run' && Object.hasOwn(USAGES, text)
 }
+
+/** The values of each option that was given, in order; none for an option that takes none. */
+export type GivenOptions = ReadonlyMap<OptionName, readonly string[]>
 
 export function parseArguments(args: readonly string[]): Command {
   let command: CommandName = 'run'
-  let given: string | undefined
+  const given = new Map<OptionName, string[]>()
   const mistake = (problem: string): Command => ({ name: 'usage-error', text: usageError(command, problem) })
 
   for (let i = 0; i < args.length; i++) {
@@ -41,25 +49,36 @@ export function parseArguments(args: readonly string[]): Command {
     if (command === 'run' && isCommandName(argument)) {
       command = argument
       // `fluxgate --config x check` is fine, `fluxgate --config x demo` would ignore a file that somebody named
-      if (given !== undefined && USAGES[command].option !== '--config') return mistake(unexpected('--config'))
+      const ignored = [...given.keys()].find((option) => !USAGES[argument].options.includes(option))
+      if (ignored !== undefined) return mistake(unexpected(ignored))
       continue
     }
     const { spelling, value } = splitOption(argument)
     const flag = readFlag(spelling, command)
-    if (flag !== undefined) {
-      if (value === undefined) return flag
-      return mistake(`unexpected value '${value}' for '${spelling}' found; no more were expected`)
+    if (flag !== undefined) return value === undefined ? flag : mistake(unexpectedValue(spelling, value))
+    const option = USAGES[command].options.find((name) => name === spelling)
+    if (option === undefined) return mistake(unexpected(shownArgument(spelling)))
+    const shown = shownOption(option)
+    const known = given.get(option) ?? []
+    if (given.has(option) && !REPEATABLE.has(option)) {
+      return mistake(`the argument '${shown}' cannot be used multiple times`)
     }
-    const option = USAGES[command].option
-    if (option === undefined || spelling !== option) return mistake(unexpected(shownArgument(spelling)))
-    const shown = `${option} ${OPTION_VALUES[option]}`
-    if (given !== undefined) return mistake(`the argument '${shown}' cannot be used multiple times`)
-    given = value ?? args[++i]
-    if (!given || (value === undefined && /^-./.test(given))) {
+    given.set(option, known)
+    if (OPTION_VALUES[option] === undefined) {
+      if (value !== undefined) return mistake(unexpectedValue(spelling, value))
+      continue
+    }
+    const text = value ?? args[++i]
+    if (!text || (value === undefined && /^-./.test(text))) {
       return mistake(`a value is required for '${shown}' but none was supplied`)
     }
+    known.push(text)
   }
   return complete(command, given)
+}
+
+function unexpectedValue(spelling: string, value: string): string {
+  return `unexpected value '${value}' for '${spelling}' found; no more were expected`
 }
 
 function unexpected(argument: string): string {
@@ -78,13 +97,19 @@ function shownArgument(spelling: string): string {
   return /^-[^-]/.test(spelling) ? [...spelling].slice(0, 2).join('') : spelling
 }
 
-function complete(command: CommandName, given: string | undefined): Command {
+function complete(command: CommandName, given: GivenOptions): Command {
   switch (command) {
     case 'run':
     case 'check':
-      return { name: command, configPath: given ?? DEFAULT_CONFIG_PATH }
+      return { name: command, configPath: given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH }
     case 'demo':
-      return { name: command, bindAddress: given ?? DEFAULT_DEMO_ADDRESS }
+      return { name: command, bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS }
+    case 'diff': {
+      const options = readDiffOptions(given)
+      return typeof options === 'string'
+        ? { name: 'usage-error', text: usageError('diff', options) }
+        : { name: command, options }
+    }
     case 'hash-key':
       return { name: command }
   }

@@ -3,77 +3,131 @@
 export const DEFAULT_CONFIG_PATH = 'fluxgate.yaml'
 export const DEFAULT_DEMO_ADDRESS = '127.0.0.1:8080'
 
-export type CommandName = 'run' | 'check' | 'demo' | 'hash-key'
-export type OptionName = '--config' | '--bind-address'
+export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key'
 
-export const OPTION_VALUES: Readonly<Record<OptionName, string>> = {
+/** What an option takes; undefined: nothing. */
+export const OPTION_VALUES = {
   '--config': '<CONFIG>',
   '--bind-address': '<ADDRESS>',
-}
+  '--upstream': '<NAME>',
+  '--direct': undefined,
+  '--gateway': '<URL>',
+  '--key-file': '<FILE>',
+  '--method': '<METHOD>',
+  '--path': '<PATH>',
+  '--header': '<LINE>',
+  '--body': '<FILE>',
+  '--strict': undefined,
+} as const
+
+export type OptionName = keyof typeof OPTION_VALUES
+
+/** These may be given several times. */
+export const REPEATABLE: ReadonlySet<OptionName> = new Set(['--header'])
 
 interface Usage {
   readonly lines: readonly string[]
   readonly about: string
-  /** The one option that it takes beside `--help` and `--version`. */
-  readonly option: OptionName | undefined
+  /** What it takes beside `--help` and `--version`. */
+  readonly options: readonly OptionName[]
 }
 
 export const USAGES: Readonly<Record<CommandName, Usage>> = {
   run: {
     lines: ['Usage: fluxgate [OPTIONS]', '       fluxgate <COMMAND> [OPTIONS]'],
     about: 'Fluxgate proxy service: between applications and LLM providers, keys in one place, bytes untouched',
-    option: '--config',
+    options: ['--config'],
   },
   check: {
     lines: ['Usage: fluxgate check [OPTIONS]'],
     about: 'Validates the configuration and prints every problem; exits with 0 if there is none',
-    option: '--config',
+    options: ['--config'],
   },
   demo: {
     lines: ['Usage: fluxgate demo [OPTIONS]'],
     about: 'Runs the gateway against a built-in stand-in provider, without any configuration or account',
-    option: '--bind-address',
+    options: ['--bind-address'],
+  },
+  diff: {
+    lines: ['Usage: fluxgate diff --upstream <NAME> [OPTIONS]', '       fluxgate diff --direct [OPTIONS]'],
+    about: `Sends a request straight to a provider and through the gateway, and compares byte for byte; exits with 0 if
+nothing differs that counts, with 1 if something does or could not be compared`,
+    options: [
+      '--upstream',
+      '--direct',
+      '--config',
+      '--gateway',
+      '--key-file',
+      '--method',
+      '--path',
+      '--header',
+      '--body',
+      '--strict',
+    ],
   },
   'hash-key': {
     lines: ['Usage: fluxgate hash-key'],
     about: 'Prints the SHA-256 digest of a key read from stdin, for api_keys.static[].key_sha256',
-    option: undefined,
+    options: [],
   },
 }
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
   '--config': `Configuration file, YAML [default: ${DEFAULT_CONFIG_PATH}]`,
   '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]`,
+  '--upstream': 'Upstream of the configuration to compare with',
+  '--direct': 'Needs no provider: compares against a recording origin of its own, with a battery of odd requests',
+  '--gateway': 'Gateway to compare [default: from server.bind_address; with --direct: one of its own]',
+  '--key-file': 'File with the gateway key, - for stdin [default: the key in FLUXGATE_DIFF_KEY]',
+  '--method': 'Method of the request [default: GET, with --body POST]',
+  '--path': 'Path and query behind the prefix [default: /v1/models]',
+  '--header': `Field line of the request, 'Name: value'; may be given several times; {key}, {host} and
+{env:NAME} in it stand for the credential, the host and a variable of the environment`,
+  '--body': 'File with the body of the request, - for stdin',
+  '--strict': 'Content counts also where the provider does not repeat itself, as a model does not',
 }
 
 const COMMANDS = `
 Commands:
   check     Validate the configuration and print every problem
   demo      Run against a built-in stand-in provider
+  diff      Compare, byte for byte, the gateway with a provider without it
   hash-key  Print the digest of a key read from stdin
   (none)    Run the gateway
 `
 
-const ENVIRONMENT = `
+const ENVIRONMENTS: Partial<Readonly<Record<CommandName, string>>> = {
+  run: `
 Environment:
   FLUXGATE_LOG         Least level that is logged: trace, debug, info, warn, error [default: trace]
   FLUXGATE_LOG_FORMAT  text, json [default: text]
   FLUXGATE_LOG_STYLE   Colour: auto, always, never [default: auto]
-`
+`,
+  diff: `
+Environment:
+  FLUXGATE_DIFF_KEY  Gateway key (on the command line everybody on the machine could read it)
+`,
+}
 
 export function helpText(command: CommandName): string {
-  const { about, lines, option } = USAGES[command]
-  const options: [string, string][] = [
+  const { about, lines, options } = USAGES[command]
+  const shown: [string, string][] = [
+    ...options.map((option): [string, string] => [`    ${shownOption(option)}`, OPTION_HELP[option]]),
     ['-h, --help', 'Print help'],
     ['-V, --version', 'Print version'],
   ]
-  if (option !== undefined) options.unshift([`    ${option} ${OPTION_VALUES[option]}`, OPTION_HELP[option]])
-  const width = Math.max(...options.map(([spelling]) => spelling.length))
-  const optionLines = options.map(([spelling, meaning]) => `  ${spelling.padEnd(width)}  ${meaning}\n`)
-  const isRun = command === 'run'
-  return `${about}\n\n${lines.join('\n')}\n${isRun ? COMMANDS : ''}\nOptions:\n${optionLines.join('')}${
-    isRun ? ENVIRONMENT : ''
-  }`
+  const width = Math.max(...shown.map(([spelling]) => spelling.length))
+  const optionLines = shown.map(([spelling, meaning]) => {
+    return `  ${spelling.padEnd(width)}  ${meaning.replaceAll('\n', `\n${' '.repeat(width + 4)}`)}\n`
+  })
+  const commands = command === 'run' ? COMMANDS : ''
+  return `${about}\n\n${lines.join('\n')}\n${commands}\nOptions:\n${optionLines.join('')}${ENVIRONMENTS[command] ?? ''}`
+}
+
+/** `--config <CONFIG>`. */
+export function shownOption(option: OptionName): string {
+  const value = OPTION_VALUES[option]
+  return value === undefined ? option : `${option} ${value}`
 }
 
 /** A mistake on the command line, as it is written to stderr. */

@@ -57,7 +57,7 @@ function connect(exchange: Exchange): void {
 /** Once more from the beginning, on a fresh connection. */
 export function sendAgain(exchange: Exchange): void {
   exchange.hasRetried = true
-  exchange.held = Buffer.concat(exchange.replay!.pieces)
+  exchange.held = exchange.replay!.take()
   exchange.replay = undefined
   exchange.requestBytes = 0
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
@@ -81,6 +81,7 @@ function send(
 ): void {
   exchange.connection = connection
   exchange.clock = 'none'
+  exchange.downstream.bodyDeadline.disarm()
   connection.begin(exchange)
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += before.length + end - start

@@ -4,6 +4,7 @@ import { type Downstream, isRefused, type RefusedHead } from '../http/downstream
 import type { RequestHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import type { RequestRecord } from '../observe/record.ts'
+import type { ByteStore } from '../runtime/byte-store.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import type { Pools } from '../upstream/pools.ts'
@@ -16,12 +17,6 @@ export interface Path {
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
   readonly reportRefusal: (exchange: Exchange, failure: FailureCode) => void
   readonly reportBug: (error: unknown) => void
-}
-
-/** Body bytes kept so that a request can be sent once more. */
-export interface Replay {
-  readonly pieces: Buffer[]
-  bytes: number
 }
 
 /** One request and its responses. All that is known of it stands here, every field from the beginning. */
@@ -53,7 +48,8 @@ export class Exchange {
   cancelConnect: (() => void) | undefined = undefined
   /** The first body bytes, while there is no connection to send them on. */
   held: Buffer | undefined = undefined
-  replay: Replay | undefined = undefined
+  /** The body so far, as long as the request may have to be sent once more. */
+  replay: ByteStore | undefined = undefined
   hasRetried = false
 
   // relay
@@ -69,6 +65,9 @@ export class Exchange {
   /** The response ends with the connection: if it breaks off, only a reset can say so. */
   isUntilClose = false
   keepsClient = false
+  /** The answer is out and the rest of the request is not wanted any more. */
+  isRestUnwanted = false
+  isCompleting = false
   hasClientLeft = false
   /** Runs where neither side has a clock any more: after the client's leaving, and while last bytes wait to be taken. */
   deadline: Deadline | undefined = undefined
@@ -82,13 +81,13 @@ export class Exchange {
   headAtMs = 0
   isOver = false
 
-  constructor(path: Path, downstream: Downstream, head: RequestHead | RefusedHead) {
+  constructor(path: Path, downstream: Downstream, head: RequestHead | RefusedHead, headBeganMs: number | undefined) {
     this.path = path
     this.snapshot = path.snapshot
     this.downstream = downstream
     this.head = isRefused(head) ? undefined : head
     this.refusedHead = isRefused(head) ? head : undefined
-    this.startedAtMs = monotonicMs()
+    this.startedAtMs = headBeganMs ?? monotonicMs()
     this.isRequestDone = isRefused(head) || downstream.isRequestComplete
   }
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { errorType, FAILURES, type FailureCode } from '../failure.ts'
 import type { OwnAnswer } from '../http/downstream.ts'
+import { Deadline } from '../runtime/deadline.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 
@@ -25,7 +26,17 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
   exchange.status = row.status
   downstream.response.sendAnswer(answerOf(failure), !keep)
   downstream.response.whenFlushed(() => finish(exchange, keep))
+  if (exchange.isOver) return
+  exchange.deadline?.close()
+  exchange.deadline = new Deadline(() => {
+    downstream.cut(false)
+    finish(exchange, false)
+  })
+  exchange.deadline.arm(UNREAD_ANSWER_MS)
 }
+
+/** How long an answer of ours may wait for a client that does not read. */
+const UNREAD_ANSWER_MS = 5_000
 
 const answers = new Map<FailureCode, OwnAnswer>()
 

@@ -47,7 +47,7 @@ export function requestEnd(exchange: Exchange): void {
 }
 
 export function requestFailed(exchange: Exchange, failure: FailureCode): void {
-  if (exchange.isResponseDone) finish(exchange, false)
+  if (exchange.isResponseDone) completeWithoutRest(exchange)
   else if (exchange.isHeadSent) breakOff(exchange, failure)
   else refuse(exchange, failure)
 }
@@ -77,14 +77,24 @@ export function responseHead(
   exchange.responseBytes += before.length + end - start
   exchange.replay = undefined
   exchange.isUntilClose = head.framing === 'until-close'
-  // An upstream that closes now will not take the rest of an upload: neither shall we.
-  const isCutShort = !exchange.isRequestDone && head.endsConnection
-  exchange.keepsClient = !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !isCutShort
+  exchange.isRestUnwanted = isRestUnwanted(exchange, head)
+  exchange.keepsClient =
+    !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !exchange.isRestUnwanted
   exchange.isHeadSent = true
   const mayGoOn = downstream.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
   if (isComplete) responseDone(exchange)
   else watch(exchange)
   return mayGoOn
+}
+
+/**
+ * Whether a final answer ends the request though not all of it has come: the upstream will not take it, or the client waits
+ * for a 100 and what it sends next may just as well be another request (RFC 9110 section 10.1.1).
+ */
+function isRestUnwanted(exchange: Exchange, head: ResponseHead): boolean {
+  if (exchange.isRequestDone) return false
+  if (head.endsConnection || exchange.connection?.isWriteBroken === true) return true
+  return exchange.downstream.awaitsContinue && !exchange.hasContinued
 }
 
 export function responseBytes(
@@ -114,22 +124,30 @@ export function clientDrained(exchange: Exchange): void {
 function responseDone(exchange: Exchange): void {
   exchange.isResponseDone = true
   if (exchange.isRequestDone) complete(exchange)
+  else if (exchange.downstream.awaitsContinue && !exchange.hasContinued) completeWithoutRest(exchange)
 }
 
-/** Both messages are whole: the upstream connection is free, and the exchange over when its last byte is on its way. */
+/** The answer stands; what is left of the request is dropped. */
+function completeWithoutRest(exchange: Exchange): void {
+  exchange.keepsClient = false
+  complete(exchange)
+}
+
+/** The response is whole: the upstream connection is free, and the exchange over when its last byte is on its way. */
 function complete(exchange: Exchange): void {
+  if (exchange.isCompleting) return
+  exchange.isCompleting = true
   const { downstream, connection } = exchange
   exchange.connection = undefined
-  connection?.release(true)
+  connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.
   const wasGone = downstream.isGone
-  let isFlushed = false
   downstream.response.whenFlushed(() => {
-    isFlushed = true
     if (downstream.isGone && !wasGone) exchange.failure ??= 'client_abort'
     finish(exchange, exchange.keepsClient)
   })
-  if (isFlushed) return
+  if (exchange.isOver) return
+  // Nothing is left that has a clock of its own.
   exchange.deadline ??= new Deadline(() => breakOff(exchange, 'idle_timeout'))
   if (!exchange.hasClientLeft) exchange.deadline.arm(exchange.upstream!.idleTimeoutMs)
 }
@@ -139,22 +157,20 @@ function complete(exchange: Exchange): void {
 export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte: boolean): void {
   exchange.connection = undefined
   if (exchange.isResponseDone) {
-    // It answered and closed without the rest of the upload. Its answer stands; the client's bytes are dropped.
-    finish(exchange, false)
+    completeWithoutRest(exchange)
   } else if (exchange.isHeadSent) breakOff(exchange, failure)
   else if (mayRetry(exchange, failure, anyByte)) sendAgain(exchange)
   else refuse(exchange, failure)
 }
 
 export function upstreamExpired(exchange: Exchange): void {
-  if (exchange.isResponseDone) finish(exchange, false)
+  if (exchange.isResponseDone) completeWithoutRest(exchange)
   else if (exchange.isHeadSent) breakOff(exchange, 'idle_timeout')
   else refuse(exchange, exchange.isRequestDone || !exchange.isSendBlocked ? 'response_timeout' : 'idle_timeout')
 }
 
 export function exchangeExpired(exchange: Exchange): void {
-  if (exchange.isResponseDone) finish(exchange, false)
-  else if (exchange.isHeadSent) breakOff(exchange, 'request_timeout')
+  if (exchange.isHeadSent) breakOff(exchange, 'request_timeout')
   else refuse(exchange, 'request_timeout')
 }
 
@@ -163,7 +179,7 @@ export function clientLeft(exchange: Exchange): void {
   exchange.hasClientLeft = true
   if (!exchange.isRequestDone) {
     // The request can never be whole now.
-    if (exchange.isResponseDone) finish(exchange, false)
+    if (exchange.isResponseDone) completeWithoutRest(exchange)
     else abandon(exchange)
     return
   }

@@ -1,5 +1,6 @@
 import type { FailureCode } from '../failure.ts'
 import { isIdempotent } from '../http/method.ts'
+import { ByteStore } from '../runtime/byte-store.ts'
 import type { Exchange } from './exchange.ts'
 
 /** How much of a request body is kept for sending it once more. */
@@ -16,19 +17,19 @@ export function mayRetry(exchange: Exchange, failure: FailureCode, anyByte: bool
 
 /** Begins to keep the body of a request that may have to go out again. */
 export function keepForReplay(exchange: Exchange): void {
-  if (isIdempotent(exchange.head!.method)) exchange.replay = { pieces: [], bytes: 0 }
+  if (isIdempotent(exchange.head!.method)) exchange.replay = new ByteStore()
 }
 
 /** Adds body bytes; past the bound the request cannot be sent again any more. */
 export function addToReplay(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
   const replay = exchange.replay
   if (replay === undefined) return
-  replay.bytes += before.length + end - start
-  if (replay.bytes > REPLAY_BYTES) {
+  if (replay.length + before.length + end - start > REPLAY_BYTES) {
     exchange.replay = undefined
     return
   }
-  if (replay.bytes > 0) replay.pieces.push(copyPiece(before, buffer, start, end))
+  replay.addText(before)
+  replay.add(buffer, start, end)
 }
 
 /** A piece of a body in memory of its own. */

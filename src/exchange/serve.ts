@@ -27,7 +27,8 @@ function serve(exchange: Exchange, before: string, buffer: Buffer, start: number
 /** What the client's side tells the path. */
 export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
   return {
-    open: (downstream: Downstream, head: RequestHead | RefusedHead) => new Exchange(path, downstream, head),
+    open: (downstream: Downstream, head: RequestHead | RefusedHead, headBeganMs: number | undefined) =>
+      new Exchange(path, downstream, head, headBeganMs),
     serve,
     requestBytes: relay.requestBytes,
     requestEnd: relay.requestEnd,

@@ -53,8 +53,8 @@ export interface ResponseSink {
 
 /** What the client's side tells the path of a request. `E` is the exchange. */
 export interface DownstreamEvents<E> {
-  /** A head has arrived (or the reason to refuse it); `serve` follows. */
-  open(downstream: Downstream, head: RequestHead | RefusedHead): E
+  /** A head has arrived (or the reason to refuse it); `serve` follows. `headBeganMs`: monotonic, if it took more than one read. */
+  open(downstream: Downstream, head: RequestHead | RefusedHead, headBeganMs: number | undefined): E
   /** The first body bytes come along: valid during the call only. */
   serve(exchange: E, before: string, buffer: Buffer, start: number, end: number): void
   /** Further body bytes, valid during the call. False: their buffer is in use until `resumeRequest`, reading pauses. */

@@ -6,10 +6,11 @@ import type { ResponseHead } from './message.ts'
 export interface UpstreamConnection {
   /** It has carried an exchange before: its peer may have dropped it without our knowing. */
   readonly isReused: boolean
+  /** It takes no more of the request, though its answer may still come. */
+  readonly isWriteBroken: boolean
   /** Sends the request head with the first bytes of its body in one write. False: hold back until `upstreamDrained`. */
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
-  pauseResponse(): void
   resumeResponse(): void
   /** Of what the upstream owes: an answer, then progress. `release` disarms it. */
   readonly deadline: Deadline

@@ -3,9 +3,9 @@ import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { NO_BYTES, send, sendTextAndBytes } from '../runtime/outgoing.ts'
+import { sendRun, sendTextAndBytes } from '../runtime/outgoing.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
-import type { Reader } from '../runtime/sockets.ts'
+import { onWriteFailed, type Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseResponseHead, RESPONSE_PREFIX } from './parse-response.ts'
@@ -20,6 +20,9 @@ export interface ConnectionHome<E> {
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
 const MAX_INTERIM_RESPONSES = 32
+
+/** How long an answer may still be read once writing has failed. */
+const LAST_WORDS_MS = 1_000
 
 /**
  * An upstream's HTTP/1.1 connection, one exchange at a time.
@@ -49,12 +52,16 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
   #isHeld = false
-  readonly #reads = new ReadBuffer()
+  /** The upstream takes no more of the request. */
+  isWriteBroken = false
+  #lastWords: NodeJS.Timeout | undefined = undefined
+  readonly #reads: ReadBuffer
   readonly deadline: Deadline
 
-  constructor(home: ConnectionHome<E>, address: string) {
+  constructor(home: ConnectionHome<E>, address: string, isEncrypted: boolean) {
     this.#home = home
     this.address = address
+    this.#reads = new ReadBuffer(isEncrypted)
     this.deadline = new Deadline(() => {
       if (this.#exchange !== undefined) this.#home.events.upstreamExpired(this.#exchange)
     })
@@ -64,6 +71,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   attach(socket: Socket): void {
     this.#socket = socket
     socket.on('end', () => this.#ended())
+    onWriteFailed(socket, () => this.#writeFailed())
     socket.on('error', () => this.#lost())
     socket.on('close', () => this.#lost())
     socket.on('drain', () => {
@@ -167,6 +175,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     if (!isDone) this.#reads.expectMore(end - start)
     if (!this.#home.events.responseHead(this.#exchange!, head, before, buffer, start, runEnd, isDone))
       this.#hold(buffer, isDone)
+    this.#endAfterLastWords(isDone)
   }
 
   #takeBody(buffer: Buffer, start: number, end: number): void {
@@ -181,6 +190,12 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     if (!isDone) this.#reads.expectMore(end - start)
     if (!this.#home.events.responseBytes(this.#exchange!, before, buffer, start, runEnd, isDone))
       this.#hold(buffer, isDone)
+    this.#endAfterLastWords(isDone)
+  }
+
+  /** An answer that came although its request could not be sent to the end: that is all there will be. */
+  #endAfterLastWords(isDone: boolean): void {
+    if (isDone && this.isWriteBroken && this.#exchange !== undefined) this.#fail('upstream_reset')
   }
 
   #hold(buffer: Buffer, isDone: boolean): void {
@@ -196,9 +211,20 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
       this.#phase = 'done'
       this.#hasSurplus = true
       this.#home.events.responseEnd(exchange)
-      return
     }
+    // What is left of a request that has been answered goes nowhere.
     this.#lost()
+  }
+
+  /**
+   * The upstream takes no more. It may have said why before it closed, and that answer may be in the kernel still: it is read
+   * for a moment before the failure counts (RFC 9112 section 9.5).
+   */
+  #writeFailed(): void {
+    this.isWriteBroken = true
+    if (this.#phase === 'head' || this.#phase === 'body') {
+      this.#lastWords = setTimeout(() => this.#lost(), LAST_WORDS_MS)
+    } else this.#lost()
   }
 
   /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
@@ -240,14 +266,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
-    if (before !== '') sendTextAndBytes(this.#socket, before, NO_BYTES, 0, 0)
-    return send(this.#socket, buffer, start, end)
-  }
-
-  pauseResponse(): void {
-    if (this.#isHeld) return
-    this.#isHeld = true
-    this.#socket.pause()
+    return sendRun(this.#socket, before, buffer, start, end)
   }
 
   resumeResponse(): void {
@@ -281,6 +300,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#exchange = undefined
+    clearTimeout(this.#lastWords)
     this.deadline.close()
     this.#home.closed(this)
     this.#socket.destroy()

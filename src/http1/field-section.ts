@@ -74,7 +74,7 @@ export interface ConnectionOptions {
   /** An option names a field that the gateway itself answers for. */
   nominatesProtected: boolean
   /** Names that are no option of their own: these fields go no further. */
-  nominated: string[] | undefined
+  nominated: Set<string> | undefined
 }
 
 export function addConnectionOptions(options: ConnectionOptions, value: string): void {
@@ -84,7 +84,7 @@ export function addConnectionOptions(options: ConnectionOptions, value: string):
     if (name === 'close') options.hasClose = true
     else if (name === 'upgrade') options.hasUpgrade = true
     else if (isProtectedFromNomination(name)) options.nominatesProtected = true
-    else if (name !== 'keep-alive' && name !== 'te') (options.nominated ??= []).push(name)
+    else if (name !== 'keep-alive' && name !== 'te') (options.nominated ??= new Set()).add(name)
   }
 }
 
@@ -93,7 +93,7 @@ export function withNominated(
   text: string,
   start: number,
   known: readonly FieldLine[],
-  names: readonly string[],
+  names: ReadonlySet<string>,
 ): FieldLine[] {
   const lines: FieldLine[] = []
   let next = 0
@@ -105,7 +105,7 @@ export function withNominated(
     if (line !== undefined && line.start === at) {
       lines.push(line)
       next++
-    } else if (names.includes(text.slice(at, colon).toLowerCase())) {
+    } else if (names.has(text.slice(at, colon).toLowerCase())) {
       lines.push(fieldLine(text, FIELD.nominated, at, colon + 1, lineEnd))
     }
     at = lineEnd + 2

@@ -32,7 +32,8 @@ export class RequestHeadReader {
     const { state, text } = this.#reader
     if (state === 'whole') return parseRequestHead(text, 0)
     const line = readRequestLine(text)
-    if (state === 'bare-line-feed') return { failure: 'bad_field', ...line }
+    if (state === 'bare-line-feed')
+      return { failure: endsFirstLineBare(text) ? 'bad_request_line' : 'bad_field', ...line }
     return { failure: line.hasRequestLine ? 'head_too_large' : 'target_too_long', ...line }
   }
 
@@ -51,4 +52,8 @@ export class RequestHeadReader {
     this.#reader.reset()
     return { failure, ...line }
   }
+}
+
+function endsFirstLineBare(text: string): boolean {
+  return text[text.indexOf('\n') - 1] !== '\r'
 }

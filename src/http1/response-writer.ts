@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { OwnAnswer, ResponseSink } from '../http/downstream.ts'
 import type { ResponseHead } from '../http/message.ts'
-import { NO_BYTES, send, sendTextAndBytes } from '../runtime/outgoing.ts'
+import { NO_BYTES, sendRun, sendTextAndBytes } from '../runtime/outgoing.ts'
 import { encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
 
 /** Writes responses to a client's connection. */
@@ -27,8 +27,7 @@ export class ResponseWriter implements ResponseSink {
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
-    if (before !== '') sendTextAndBytes(this.#socket, before, NO_BYTES, 0, 0)
-    return send(this.#socket, buffer, start, end)
+    return sendRun(this.#socket, before, buffer, start, end)
   }
 
   sendAnswer(answer: OwnAnswer, addClose: boolean): void {

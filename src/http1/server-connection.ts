@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net'
 import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
+import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outgoing.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
-import { Linger } from './linger.ts'
+import { DropLimits } from './drop-limits.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { RequestHeadReader } from './request-head-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
@@ -16,8 +17,6 @@ import { ResponseWriter } from './response-writer.ts'
 const PIPELINE_BYTES = 65_536
 /** A refused request's remaining body up to this length is read and dropped, and the connection kept. */
 const DROP_BYTES = 65_536
-/** Silence that ends such reading. */
-const DROP_SILENCE_MS = 5_000
 
 /**
  * A client's HTTP/1.1 connection: one exchange at a time, in order.
@@ -43,25 +42,31 @@ export class ServerConnection<E> implements Downstream, Reader {
   #exchange: E | undefined = undefined
   readonly #heads = new RequestHeadReader()
   readonly #body = new BodyFollower()
+  /** Of a head that came in more than one read. */
+  #headBeganMs: number | undefined = undefined
   #wantsClose = false
   #awaitsContinue = false
   #hasLeft = false
   /** Reading is paused because the path of the request holds back. */
   #isHeld = false
   /** Bytes read ahead of their turn. */
-  readonly #ahead = new ReadAhead()
-  #isPumping = false
-  readonly #reads = new ReadBuffer()
+  readonly #ahead: ReadAhead
+  readonly #reads = new ReadBuffer(false)
   /** Between exchanges: for the next head to begin, for a head to end, for a dropped body. */
   readonly #deadline: Deadline
   readonly bodyDeadline: Deadline
   readonly exchangeDeadline: Deadline
-  #lingering: Linger | undefined = undefined
+  /** While what still comes is read and dropped. */
+  #dropLimits: DropLimits | undefined = undefined
 
   constructor(host: ConnectionHost<E, ServerConnection<E>>, clientIp: string | undefined, isOverLimit: boolean) {
     this.#host = host
     this.clientIp = clientIp
     this.isOverLimit = isOverLimit
+    this.#ahead = new ReadAhead({
+      takes: () => this.#takesBytes(),
+      take: (buffer, start, end) => this.#take(buffer, start, end),
+    })
     this.#deadline = new Deadline(() => this.#expired())
     this.bodyDeadline = new Deadline(() => {
       if (this.#exchange !== undefined) host.events.requestFailed(this.#exchange, 'body_timeout')
@@ -89,9 +94,9 @@ export class ServerConnection<E> implements Downstream, Reader {
   onBytes(buffer: Buffer, length: number): boolean {
     this.#reads.reset()
     try {
-      this.#pump(buffer, length)
+      this.#ahead.feed(buffer, length)
     } catch (error) {
-      this.#isPumping = false
+      this.#ahead.abandon()
       this.#host.events.bug(this.#exchange, this, error)
       this.#close()
     }
@@ -108,34 +113,6 @@ export class ServerConnection<E> implements Downstream, Reader {
 
   #resumeReading(): void {
     if (!this.#isReadingPaused() && !this.#socket.destroyed) this.#socket.resume()
-  }
-
-  /** Takes what was read ahead and then `buffer[0..length)`, request by request, without recursion. */
-  #pump(buffer: Buffer, length: number): void {
-    if (this.#isPumping || !this.#ahead.isEmpty) this.#ahead.add(buffer, 0, length)
-    else {
-      this.#isPumping = true
-      const at = this.#takeAll(buffer, length)
-      if (this.#phase !== 'closed') this.#ahead.add(buffer, at, length)
-      this.#isPumping = false
-    }
-    if (!this.#isPumping && !this.#ahead.isEmpty) this.#pumpAhead()
-  }
-
-  #pumpAhead(): void {
-    this.#isPumping = true
-    while (!this.#ahead.isEmpty && this.#takesBytes()) {
-      const piece = this.#ahead.take()
-      const at = this.#takeAll(piece, piece.length)
-      if (this.#phase !== 'closed') this.#ahead.putBack(piece.subarray(at))
-    }
-    this.#isPumping = false
-  }
-
-  #takeAll(buffer: Buffer, end: number): number {
-    let at = 0
-    while (at < end && this.#takesBytes()) at = this.#take(buffer, at, end)
-    return at
   }
 
   #takesBytes(): boolean {
@@ -160,7 +137,7 @@ export class ServerConnection<E> implements Downstream, Reader {
       case 'drop':
         return this.#takeDropped(buffer, start, end)
       default:
-        this.#lingering?.touch()
+        this.#dropLimits?.touch()
         return end
     }
   }
@@ -173,6 +150,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     if (head === undefined) {
       if (wasIdle && this.#heads.hasBegun) {
         this.#phase = 'head'
+        this.#headBeganMs = monotonicMs()
         this.#deadline.arm(this.#host.headTimeoutMs)
       }
       return at
@@ -203,7 +181,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#awaitsContinue = head.expectsContinue && at === start && !this.#body.isDone
     this.#phase = this.#body.isDone ? 'wait' : 'body'
     if (!this.#body.isDone) this.#reads.expectMore(end - start)
-    const exchange = this.#host.events.open(this, head)
+    const exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#exchange = exchange
     if (this.#hasLeft) this.#host.events.clientLeft(exchange)
     this.#host.events.serve(exchange, before, buffer, start, runEnd)
@@ -215,7 +193,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#wantsClose = true
     this.#body.start('none', 0)
     this.#phase = 'wait'
-    this.#exchange = this.#host.events.open(this, head)
+    this.#exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#host.events.serve(this.#exchange, '', NO_BYTES, 0, 0)
   }
 
@@ -241,7 +219,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   }
 
   #takeDropped(buffer: Buffer, start: number, end: number): number {
-    this.#deadline.touch()
+    this.#dropLimits?.touch()
     const at = this.#body.follow(buffer, start, end)
     if (this.#body.isFailed) this.#close()
     else if (this.#body.isDone) this.#becomeIdle()
@@ -264,7 +242,7 @@ export class ServerConnection<E> implements Downstream, Reader {
         this.#close()
         break
       case 'linger':
-        this.#lingering?.peerEnded()
+        this.#closeWhenSent()
         break
       default:
         this.#close()
@@ -285,7 +263,6 @@ export class ServerConnection<E> implements Downstream, Reader {
         this.#refuse(this.#heads.refuse('head_timeout'))
         break
       case 'idle':
-      case 'drop':
         this.#close()
     }
   }
@@ -311,14 +288,14 @@ export class ServerConnection<E> implements Downstream, Reader {
   pauseRequest(): void {
     if (this.#phase !== 'body' || this.#isHeld) return
     this.#isHeld = true
-    if (!this.#isPumping) this.#socket.pause()
+    if (!this.#ahead.isFeeding) this.#socket.pause()
   }
 
   resumeRequest(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
-    if (this.#isPumping) return
-    this.#pump(NO_BYTES, 0)
+    if (this.#ahead.isFeeding) return
+    this.#ahead.feed(NO_BYTES, 0)
     this.#resumeReading()
   }
 
@@ -339,10 +316,12 @@ export class ServerConnection<E> implements Downstream, Reader {
     if (!keep || this.#hasLeft) this.#linger()
     else if (this.#phase === 'body') {
       this.#phase = 'drop'
-      this.#deadline.arm(DROP_SILENCE_MS)
+      this.#dropLimits = new DropLimits(() => this.#close())
+      // Nobody waits for it: it gives way at the limit and at a stop.
+      this.#host.connectionIdle(this)
     } else this.#becomeIdle()
-    if (!this.#isPumping) {
-      this.#pump(NO_BYTES, 0)
+    if (!this.#ahead.isFeeding) {
+      this.#ahead.feed(NO_BYTES, 0)
       this.#resumeReading()
     }
   }
@@ -359,6 +338,7 @@ export class ServerConnection<E> implements Downstream, Reader {
 
   #endExchange(): void {
     this.#exchange = undefined
+    this.#headBeganMs = undefined
     this.#isHeld = false
     this.bodyDeadline.disarm()
     this.exchangeDeadline.disarm()
@@ -370,8 +350,10 @@ export class ServerConnection<E> implements Downstream, Reader {
       return
     }
     this.#phase = 'idle'
+    this.#dropLimits?.stop()
+    this.#dropLimits = undefined
     this.#deadline.arm(this.#host.keepAliveTimeoutMs)
-    if (this.#ahead.isEmpty) this.#host.connectionIdle(this)
+    this.#host.connectionIdle(this)
   }
 
   #linger(): void {
@@ -379,8 +361,15 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#ahead.clear()
     this.#deadline.disarm()
     this.#host.connectionClosing(this)
-    this.#lingering = new Linger(this.#socket, () => this.#close())
-    if (this.#hasLeft) this.#lingering.peerEnded()
+    this.#dropLimits = new DropLimits(() => this.#close())
+    this.#socket.end()
+    if (this.#hasLeft) this.#closeWhenSent()
+  }
+
+  /** The client has ended: nothing more to drop, only our last bytes to deliver. */
+  #closeWhenSent(): void {
+    if (this.#socket.writableFinished) this.#close()
+    else this.#socket.once('finish', () => this.#close())
   }
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
@@ -393,7 +382,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#deadline.close()
-    this.#lingering?.stop()
+    this.#dropLimits?.stop()
     this.bodyDeadline.close()
     this.exchangeDeadline.close()
     this.#ahead.clear()

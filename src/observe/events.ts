@@ -28,6 +28,26 @@ export const EVENTS = {
     'name value expected',
     'An environment variable of the log has a value that it does not take.',
   ),
+  suspicious: warn(
+    'Refused a request that could be an attack',
+    'client_ip error reason',
+    'A request was framed in a way that could hide another one in it, or tried to make the gateway drop a protected field.',
+  ),
+  outOfDescriptors: warn(
+    'Out of file descriptors',
+    'client_ip error reason',
+    'An upstream could not be connected to because the process may open no more files. Raise its limit (`ulimit -n`).',
+  ),
+  bug: error(
+    'A request has failed because of a bug',
+    'error',
+    'The one request got a 500 or was cut; everything else goes on. Please report it.',
+  ),
+  acceptFailed: error(
+    'Connections cannot be accepted',
+    'error',
+    'The listening socket fails. Said once a minute while it lasts.',
+  ),
   starting: info('Starting fluxgate proxy with configuration path', 'path', 'The first line of a start.'),
   defaultConfiguration: warn(
     'Using default configuration due to load failure',

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net'
-import { BULK_THRESHOLD } from './read-buffers.ts'
+import { BULK_THRESHOLD, isShared } from './read-buffers.ts'
 
 /**
  * Writes to sockets out of memory that is read into again.
  *
  * libuv writes at once when the kernel takes it all; what is left keeps pointing into the given buffer until it is out.
- * So pieces below the bulk threshold are copied into a slab of the thread (its start is used again and again as long as the
- * kernel takes everything), and larger ones are written from where they stand: their owner does not read into that buffer
- * until `drain`. TLS sockets never take anything at once: they walk through the slab.
+ * So small pieces, and all that stand in the shared read buffer, are copied into a slab of the thread (its start is used again
+ * and again as long as the kernel takes everything), and larger ones are written from where they stand: their owner does not
+ * read into that buffer until `drain`. TLS sockets never take anything at once: they walk through the slab.
  */
 const SLAB_BYTES = 262_144
 const MAX_VIEWED_BYTES = 2_048
@@ -42,11 +42,11 @@ function viewOf(at: number, length: number): Buffer {
  * Sends `buffer[start..end)`. False: hold back until 'drain', and do not touch the buffer until then.
  * A socket that has gone takes everything and says nothing: its owner hears of it by its events.
  */
-export function send(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
+function send(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
   if (!socket.writable) return true
   const length = end - start
   if (length === 0) return true
-  if (length < BULK_THRESHOLD) {
+  if (length < BULK_THRESHOLD || isShared(buffer)) {
     const at = reserve(length)
     buffer.copy(slab, at, start, end)
     return writeSlab(socket, at, length)
@@ -62,6 +62,12 @@ export function sendTextAndBytes(socket: Socket, text: string, buffer: Buffer, s
   slab.write(text, at, 'latin1')
   if (end > start) buffer.copy(slab, at + text.length, start, end)
   return writeSlab(socket, at, length)
+}
+
+/** Sends text that goes ahead of a run, which is nearly always empty, and the run. */
+export function sendRun(socket: Socket, before: string, buffer: Buffer, start: number, end: number): boolean {
+  const mayGoOn = before === '' || sendTextAndBytes(socket, before, NO_BYTES, 0, 0)
+  return send(socket, buffer, start, end) && mayGoOn
 }
 
 /** For writes without a body. */

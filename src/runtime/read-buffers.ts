@@ -21,12 +21,23 @@ const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
 const FREE_LIMIT = 64
 const free: Buffer[] = []
 
+/** Other sockets will read into this buffer as soon as the present call has returned: no write may be left pointing into it. */
+export function isShared(buffer: Buffer): boolean {
+  return buffer === sharedReadBuffer
+}
+
 /** Which memory the next read of one connection goes to. */
 export class ReadBuffer {
   #bulk: Buffer | undefined = undefined
   #wantsBulk = false
   /** A write still points into the bulk buffer: whoever made it holds back until 'drain', and reading is paused till then. */
   #isLent = false
+  readonly #readsOnWhilePaused: boolean
+
+  /** `readsOnWhilePaused`: TLS hands out what it has decrypted already, paused or not; a lent buffer is lost to such a connection. */
+  constructor(readsOnWhilePaused: boolean) {
+    this.#readsOnWhilePaused = readsOnWhilePaused
+  }
 
   /** A read has come. Unless it turns out to be part of something big, the next one is shared again. */
   reset(): void {
@@ -39,19 +50,20 @@ export class ReadBuffer {
     this.#wantsBulk = length >= BULK_THRESHOLD
   }
 
+  /** A write may be left pointing into this buffer. */
   lend(buffer: Buffer): void {
     if (buffer === this.#bulk) this.#isLent = true
   }
 
   next(): Buffer {
-    const bulk = this.#bulk
+    // Left to its write, and to the garbage collector after it.
+    if (this.#isLent && (this.#readsOnWhilePaused || !this.#wantsBulk)) this.#bulk = undefined
     if (this.#wantsBulk) {
-      this.#bulk = bulk ?? free.pop() ?? Buffer.allocUnsafeSlow(BULK_READ_BYTES)
+      this.#bulk ??= free.pop() ?? Buffer.allocUnsafeSlow(BULK_READ_BYTES)
       return this.#bulk
     }
-    if (bulk !== undefined) {
-      // A lent one is left to its write, and to the garbage collector after it.
-      if (!this.#isLent && free.length < FREE_LIMIT) free.push(bulk)
+    if (this.#bulk !== undefined) {
+      if (free.length < FREE_LIMIT) free.push(this.#bulk)
       this.#bulk = undefined
     }
     return sharedReadBuffer

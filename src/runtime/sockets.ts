@@ -5,7 +5,7 @@ import { BULK_THRESHOLD } from './read-buffers.ts'
 /**
  * Sockets that read into memory of ours (`onread`), so that a read allocates nothing.
  * `net.connect` and `tls.connect` offer that; an accepted socket does not, so its handle is moved into a socket that does.
- * This is the only file that touches `_handle`.
+ * This is the only file that touches what Node does not document.
  */
 export interface Reader {
   /** Bytes 0 to `length` of `buffer` have arrived; valid during the call only. False pauses reading until `resume()`. */
@@ -92,4 +92,22 @@ export function connectTls(
     highWaterMark: HIGH_WATER_MARK,
     onread: onReadOf(reader),
   } as tls.ConnectionOptions)
+}
+
+/**
+ * Node destroys a socket when a write fails, and with it what the peer said before it closed (a 413 to an upload, say). Here
+ * such a failure is only told, and the socket goes on being read; everything else still destroys it.
+ */
+export function onWriteFailed(socket: net.Socket, tell: () => void): void {
+  const destroy = socket.destroy.bind(socket)
+  let hasFailed = false
+  socket.destroy = (error?: Error): net.Socket => {
+    if (hasFailed || (error as NodeJS.ErrnoException | undefined)?.syscall !== 'write') return destroy(error)
+    hasFailed = true
+    // The error stands on both halves of the stream; with it there, the end of what is read would never be told.
+    const readable = (socket as unknown as { _readableState?: { errored: unknown } })._readableState
+    if (readable !== undefined) readable.errored = null
+    tell()
+    return socket
+  }
 }

@@ -123,7 +123,7 @@ function emptyMessage(reply: Reply, id: string): object {
 }
 
 function contentBlock(reply: Reply, id: string, isEmpty: boolean): object {
-  if (reply.tool === undefined) return { type: 'text', text: isEmpty ? '' : reply.text, citations: null }
+  if (reply.tool === undefined) return { type: 'text', text: isEmpty ? '' : reply.text }
   const input: unknown = isEmpty ? {} : JSON.parse(reply.text)
   return { type: 'tool_use', id: `toolu_${id}`, name: reply.tool, input, caller: { type: 'direct' } }
 }

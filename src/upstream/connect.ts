@@ -94,6 +94,7 @@ const CERTIFICATE_ERROR = /CERT|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|CRL/
 function classify(error: NodeJS.ErrnoException, isInHandshake: boolean): FailureCode {
   const code = error.code ?? ''
   if (code === 'ECONNREFUSED') return 'connect_refused'
+  if (code === 'EMFILE' || code === 'ENFILE') return 'emfile'
   if (CERTIFICATE_ERROR.test(code)) return 'tls_verify'
   return isInHandshake || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') ? 'tls' : 'connect_failed'
 }

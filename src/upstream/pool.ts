@@ -75,7 +75,7 @@ export class Pool<E> implements ConnectionHome<E> {
         serverName: this.#upstream.tls?.serverName ?? this.#upstream.target.host,
         secureContext: this.#upstream.target.scheme === 'https' ? this.#context() : undefined,
         timeoutMs: Math.max(1, timeoutMs - (performance.now() - started)),
-        newConnection: (address) => new ClientConnection(this, address),
+        newConnection: (address) => new ClientConnection(this, address, this.#upstream.target.scheme === 'https'),
         connected,
         failed,
       })

@@ -57,6 +57,7 @@ test('a client that is busy uploading gets to read the answer of an upstream tha
   void client.write(Buffer.alloc(32 * 1024 * 1024, 'x'))
   const response = await client.response()
   assert.equal(`${response.status} ${response.text}`, '413 too big')
+  assert.equal(response.value('connection'), 'close', 'the rest of the upload has nowhere to go')
   assert.equal(await client.ended(), 'fin')
   assert.equal((await gateway.waitForRecord()).status, 413)
 })

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -54,6 +55,18 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null
 }
 
+/** Ends the process group should this process end in a way that leaves it no time to do so. */
+function guard(pid: number): ChildProcess {
+  const watchdog = spawn('sh', ['-c', `read -r _; kill -9 -${pid}`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  watchdog.on('error', () => {})
+  watchdog.unref()
+  ;(watchdog.stdin as Socket).unref()
+  return watchdog
+}
+
 const running = new Set<RunningGateway>()
 process.on('exit', () => {
   for (const gateway of running) gateway.kill()
@@ -75,6 +88,7 @@ export class RunningGateway implements AsyncDisposable {
   /** Set once the process has exited. */
   exit: Exit | undefined
   readonly #child: ChildProcess
+  readonly #guard: ChildProcess | undefined
   readonly #watch = new Watch()
   readonly #records: LoggedRecord[] = []
   #log = ''
@@ -94,11 +108,13 @@ export class RunningGateway implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     running.add(this)
+    this.#guard = this.#child.pid === undefined ? undefined : guard(this.#child.pid)
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text, true))
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#take(text, false))
     this.exited = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {
         this.exit = { code, signal }
+        this.#guard?.kill('SIGKILL')
         resolve(this.exit)
         this.#watch.notice()
       }

@@ -53,7 +53,7 @@ test('names that say nothing and paths that are too deep are found', () => {
 
 test("what is true on one machine only is found, and a reader's own path is not", () => {
   const text = [
-    'fine: ~/fluxgate, /etc/fluxgate.yaml, $HOME/work/x',
+    'fine: ~/fluxgate, /etc/fluxgate.yaml, $HOME/fluxgate/x',
     `cd ${'/home'}/alice`,
     `see ${'registry'}.example.com/x`,
   ]
@@ -73,7 +73,10 @@ test('the manifest names exact versions, and the lock file is complete', () => {
     },
   }
   const problems = checkManifest([
-    { path: 'package.json', text: JSON.stringify({ version: '1.0.0', dependencies: { a: '^1.0.0', b: '1.0.0' } }) },
+    {
+      path: 'package.json',
+      text: JSON.stringify({ version: '1.0.0', dependencies: { a: '^1.0.0', b: '1.0.0', c: 'npm:b@1.2.3' } }),
+    },
     { path: 'package-lock.json', text: JSON.stringify(lock) },
   ])
   assert.deepEqual(problems, [

@@ -1,0 +1,42 @@
+/** What a comparison has found. Nothing that differs is left out; the verdict says whether it counts. */
+export interface Finding {
+  readonly verdict: Verdict
+  readonly part: Part
+  readonly what: string
+  readonly straight: Excerpt | undefined
+  readonly gateway: Excerpt | undefined
+}
+
+/** `by contract`: the gateway must change that. `volatile` and `not repeatable`: a provider's answers differ there anyway. */
+export type Verdict = 'different' | 'volatile' | 'not repeatable' | 'by contract'
+
+export type Part =
+  | 'interim response'
+  | 'start line'
+  | 'field line'
+  | 'framing'
+  | 'content'
+  | 'chunk boundaries'
+  | 'trailer'
+  | 'end'
+  | 'flow'
+
+/** Text of one side, latin-1, and where in it the first difference is. */
+export interface Excerpt {
+  readonly text: string
+  readonly at: number
+}
+
+/** Around a difference in content: enough that a secret that reaches into what is shown is seen whole, and masked. */
+const REACH = 20_000
+
+export function excerpts(straight: string, gateway: string): { straight: Excerpt; gateway: Excerpt } {
+  let at = 0
+  while (at < straight.length && at < gateway.length && straight.charCodeAt(at) === gateway.charCodeAt(at)) at++
+  return { straight: { text: straight, at }, gateway: { text: gateway, at } }
+}
+
+export function contentExcerpt(content: Buffer, at: number): Excerpt {
+  const start = Math.max(0, at - REACH)
+  return { text: content.toString('latin1', start, at + REACH), at: at - start }
+}

@@ -1,0 +1,5 @@
+/** OpenAI's own client, version 7. */
+import * as sdk from 'openai'
+import { openaiSuite } from './openai-suite.ts'
+
+await openaiSuite(sdk, true)

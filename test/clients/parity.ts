@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { after } from 'node:test'
+import { FAILURES, type FailureCode } from '../../src/failure.ts'
+import { CLIENT_KEY, type LoggedRecord, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
+import type { Message } from '../support/message.ts'
+import type { OriginRequest } from '../support/origin.ts'
+import { described, type Redact } from './described.ts'
+import { type Reply, type Script, type ScriptedOrigin, startScriptedOrigin } from './scripted-origin.ts'
+
+/** All that an application has to change when it goes through the gateway. */
+export interface Target {
+  readonly url: string
+  readonly key: string
+  /** What the client sends besides. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Makes a client for the target and calls it. */
+export type Call<T> = (target: Target, script: Script) => Promise<T>
+
+export interface Expected {
+  /** How the gateway's records say that each exchange ended; `complete` unless said otherwise. */
+  readonly outcome?: LoggedRecord['outcome']
+  /** The client's own provider login stays where it is; the gateway's key has a field to itself. */
+  readonly pass?: boolean
+}
+
+export interface Compared<T> {
+  /** What the call returned, or what it threw: through the gateway. */
+  readonly value: T
+  readonly direct: Script
+  readonly relayed: Script
+  readonly records: readonly LoggedRecord[]
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: unknown }
+
+/** Far longer than an upload with its answer takes. */
+const CALL_DEADLINE_MS = 20_000
+/** A chunk or a whole upload that is longer is compared by its digest, so that a difference can be read. */
+const READABLE_BYTES = 64 * 1024
+/** `Connection` is about one connection, and not relayed. */
+const CONNECTION_LINE = /^connection: keep-alive\r\n/im
+/** Clients make a random boundary for each form. */
+const BOUNDARY = /^content-type: multipart\/form-data; boundary="?([^"\r\n]+)"?\r\n/im
+
+export class Parity {
+  readonly #scripted: ScriptedOrigin
+  readonly gateway: RunningGateway
+  /** Straight to the provider, with its key. */
+  readonly direct: Target
+  readonly relayed: Target
+  readonly wrongKey: Target
+  readonly unknownPath: Target
+  readonly down: Target
+  readonly #pass: Target
+
+  constructor(scripted: ScriptedOrigin, gateway: RunningGateway) {
+    this.#scripted = scripted
+    this.gateway = gateway
+    const at = (url: string, key: string, headers = {}): Target => ({ url, key, headers })
+    this.direct = at(scripted.origin.url, PROVIDER_KEY)
+    this.relayed = at(`${gateway.url}/provider`, CLIENT_KEY)
+    this.wrongKey = at(`${gateway.url}/provider`, 'sk-wrong')
+    this.unknownPath = at(`${gateway.url}/provider-evil`, CLIENT_KEY)
+    this.down = at(`${gateway.url}/down`, CLIENT_KEY)
+    this.#pass = at(`${gateway.url}/pass`, PROVIDER_KEY, { 'x-fluxgate-key': CLIENT_KEY })
+  }
+
+  /** Calls twice, and asserts that client and provider see the same both times. */
+  async same<T>(replies: readonly Reply[], call: Call<T>, expected: Expected = {}): Promise<Compared<T>> {
+    const { settled, ...compared } = await this.#compare(replies, call, expected)
+    if ('error' in settled) throw settled.error
+    return { ...compared, value: settled.value }
+  }
+
+  /** The same for a call that must fail. */
+  async sameError(replies: readonly Reply[], call: Call<unknown>, expected: Expected = {}): Promise<Compared<unknown>> {
+    const { settled, ...compared } = await this.#compare(replies, call, expected)
+    assert.ok('error' in settled, 'it did not fail')
+    return { ...compared, value: settled.error }
+  }
+
+  /** What the client makes of a refusal of ours, of which the provider must see nothing. */
+  async refused(target: Target, code: FailureCode, call: Call<unknown>): Promise<unknown> {
+    const script = this.#scripted.play([])
+    const before = this.gateway.records().length
+    const settled = await settle(call(target, script))
+    assert.ok('error' in settled, 'it was not refused')
+    const [record] = await this.#recordsSince(before, 1)
+    assert.equal(record?.status, FAILURES[code].status)
+    assert.equal(this.gateway.records().length, before + 1)
+    assert.deepEqual(script.requests, [])
+    return settled.error
+  }
+
+  async #compare<T>(replies: readonly Reply[], call: Call<T>, expected: Expected) {
+    const target = expected.pass ? this.#pass : this.relayed
+    const direct = this.#scripted.play(replies)
+    const straight = await settle(call(this.direct, direct))
+    const before = this.gateway.records().length
+    const relayed = this.#scripted.play(replies)
+    const settled = await settle(call(target, relayed))
+    const records = await this.#recordsSince(before, relayed.requests.length)
+    assert.deepEqual(described(settled, redactor(target)), described(straight, redactor(this.direct)))
+    assert.ok(direct.requests.length > 0)
+    assert.deepEqual(relayed.requests.map(received), direct.requests.map(received))
+    const outcome = expected.outcome ?? 'complete'
+    assert.deepEqual(
+      records.map((record) => record.outcome),
+      records.map(() => outcome),
+    )
+    return { settled, direct, relayed, records }
+  }
+
+  async #recordsSince(before: number, count: number): Promise<readonly LoggedRecord[]> {
+    const records = () => this.gateway.records().slice(before)
+    await this.gateway.until(() => records().length >= count, `${count} records`)
+    return records()
+  }
+}
+
+export async function startParity(): Promise<Parity> {
+  const scripted = await startScriptedOrigin()
+  const target_url = scripted.origin.url
+  const gateway = await startGateway({
+    upstreams: {
+      provider: { request_path: '/provider', target_url, api_key: PROVIDER_KEY },
+      pass: { request_path: '/pass', target_url, credential: 'pass' },
+      down: { request_path: '/down', target_url: 'http://127.0.0.1:1', api_key: PROVIDER_KEY },
+    },
+  })
+  after(async () => {
+    await gateway.stop()
+    await scripted.origin.close()
+  })
+  return new Parity(scripted, gateway)
+}
+
+function settle<T>(call: Promise<T>): Promise<Settled<T>> {
+  return within(call, 'the call', CALL_DEADLINE_MS).then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+}
+
+function redactor(target: Target): Redact {
+  return (text) => text.replaceAll(target.url, '(base URL)').replaceAll(target.key, '(key)')
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+/** That the second attempt came no sooner than it was asked to. */
+export function assertPause(script: Script, ms: number): void {
+  const pause = script.pauseMs(0)
+  assert.ok(pause >= ms - 5, `${pause} ms instead of ${ms}`) // A timer may be early by a millisecond.
+}
+
+/** A request as it came, chunk by chunk, but for what no two requests of that client have in common. */
+export function received({ message }: Pick<OriginRequest, 'message'>): object {
+  const { head, trailers, state } = message
+  const boundary = BOUNDARY.exec(head)?.[1]
+  const unify = (text: string): string => (boundary === undefined ? text : text.replaceAll(boundary, '(boundary)'))
+  const pieces = piecesOf(message).map((piece) => unify(piece.toString('latin1')))
+  return { head: unify(head.replace(CONNECTION_LINE, '')), pieces: readable(pieces), trailers, state }
+}
+
+function piecesOf({ framing, content, chunks }: Message): Buffer[] {
+  if (framing !== 'chunked') return [content]
+  let end = 0
+  return chunks.map((size) => content.subarray(end, (end += size)))
+}
+
+function readable(pieces: string[]): unknown {
+  const text = pieces.join('\n')
+  if (text.length <= READABLE_BYTES) return pieces
+  return { count: pieces.length, length: text.length, digest: createHash('sha256').update(text).digest('hex') }
+}

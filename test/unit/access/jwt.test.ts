@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { verifyJwt } from '../../../src/access/jwt.ts'
+import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
+
+const NOW = 1_800_000_000
+const SECRET = Buffer.from('a secret of thirty-two bytes, ok')
+const OTHER = Buffer.from('another one of thirty-two bytes.')
+
+function identityOf(name: string): Identity {
+  return { name, routes: { find: () => undefined } }
+}
+
+const A = identityOf('team-a')
+const B = identityOf('team-b')
+
+/** A new ring each time: what was verified is remembered for one ring. */
+function keyRing(): KeyRing['jwtKeys'] {
+  return new Map([
+    ['team-a', { secret: SECRET, identity: A }],
+    ['team-b', { secret: OTHER, identity: B }],
+    ['', { secret: SECRET, identity: A }],
+  ])
+}
+
+const encode = (octets: string | Uint8Array): string => Buffer.from(octets).toString('base64url')
+const HEADER = '{"alg":"HS256","typ":"JWT","kid":"team-a"}'
+
+function sign(header: string | Uint8Array, claims: string | Uint8Array, secret: Uint8Array = SECRET): string {
+  const signed = `${encode(header)}.${encode(claims)}`
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
+}
+
+function verify(token: string, now = NOW): Identity | undefined {
+  return verifyJwt(token, keyRing(), now)
+}
+
+const withClaims = (claims: string): string => sign(HEADER, claims)
+const withHeader = (header: string): string => sign(header, '{}')
+const good = withClaims('{"sub":"u"}')
+
+/** The same octets written with another last character. */
+function withStrayBits(part: string): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  return part.slice(0, -1) + alphabet[alphabet.indexOf(part.at(-1)!) ^ 1]!
+}
+
+const [goodHeader, goodClaims, goodSignature] = good.split('.') as [string, string, string]
+const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
+const padded = (bytes: number): string => {
+  const length = (claims: number): number => withClaims(`{"a":"${'x'.repeat(claims)}"}`).length
+  let claims = Math.floor(((bytes - length(0)) * 3) / 4)
+  while (length(claims) < bytes) claims++
+  return withClaims(`{"a":"${'x'.repeat(claims)}"}`)
+}
+
+const ACCEPTED: Readonly<Record<string, string>> = {
+  'a plain one': good,
+  'no claims at all': withClaims('{}'),
+  'blanks in its JSON': sign('{ "alg" : "HS256",\n"typ":"JWT","kid":"team-a" }', ' {"sub":"u"}\r\n'),
+  'members that nobody knows': sign(
+    '{"alg":"HS256","typ":"JWT","kid":"team-a","cty":"x","jku":"http://x"}',
+    '{"iat":"x"}',
+  ),
+  'an escaped member name': withHeader('{"\\u0061lg":"HS256","typ":"JWT","kid":"team-a"}'),
+  'a kid that is the empty string': withHeader('{"alg":"HS256","typ":"JWT","kid":""}'),
+  'the same name on different levels': withClaims('{"a":{"a":1},"b":{"a":2}}'),
+  'UTF-8 in its claims': withClaims('{"sub":"Zürich 😀"}'),
+  'a nesting of 32': withClaims(nested(32)),
+  '__proto__ as a claim': withClaims('{"__proto__":{"exp":1}}'),
+  '16 KiB': padded(16_384),
+}
+
+const headerWith = (alg: string, typ = '"JWT"', kid = '"team-a"'): string =>
+  withHeader(`{"alg":${alg},"typ":${typ},"kid":${kid}}`)
+
+const REFUSED: Readonly<Record<string, string>> = {
+  'an empty text': '',
+  'two parts': `${goodHeader}.${goodClaims}`,
+  'four parts': `${good}.${goodSignature}`,
+  'an empty signature': `${goodHeader}.${goodClaims}.`,
+  'an empty header': `.${goodClaims}.${goodSignature}`,
+  'a blank at its end': `${good} `,
+  'a line break at its end': `${good}\n`,
+  padding: `${goodHeader}=.${goodClaims}.${goodSignature}`,
+  'the other base64 alphabet': good.replace(/\.([^.]*)$/, '.+/$1'),
+  'alg none': `${encode('{"alg":"none","typ":"JWT","kid":"team-a"}')}.${goodClaims}.AA`,
+  'alg none with a right signature': headerWith('"none"'),
+  'alg hs256': headerWith('"hs256"'),
+  'alg HS512': headerWith('"HS512"'),
+  'alg RS256': headerWith('"RS256"'),
+  'alg in a list': headerWith('["HS256"]'),
+  'no alg': withHeader('{"typ":"JWT","kid":"team-a"}'),
+  'typ jwt': headerWith('"HS256"', '"jwt"'),
+  'typ at+jwt': headerWith('"HS256"', '"at+jwt"'),
+  'no typ': withHeader('{"alg":"HS256","kid":"team-a"}'),
+  'no kid': withHeader('{"alg":"HS256","typ":"JWT"}'),
+  'an unknown kid': headerWith('"HS256"', '"JWT"', '"team-c"'),
+  'a kid in another case': headerWith('"HS256"', '"JWT"', '"Team-A"'),
+  'a kid with a blank': headerWith('"HS256"', '"JWT"', '"team-a "'),
+  'a kid that is no text': headerWith('"HS256"', '"JWT"', '0'),
+  'a kid of every object': headerWith('"HS256"', '"JWT"', '"constructor"'),
+  'the kid of another key': headerWith('"HS256"', '"JWT"', '"team-b"'),
+  'a header that speaks through __proto__': withHeader('{"__proto__":{"alg":"HS256","typ":"JWT","kid":"team-a"}}'),
+  crit: withHeader('{"alg":"HS256","typ":"JWT","kid":"team-a","crit":[]}'),
+  'crit of null': withHeader('{"alg":"HS256","typ":"JWT","kid":"team-a","crit":null}'),
+  zip: withHeader('{"alg":"HS256","typ":"JWT","kid":"team-a","zip":"DEF"}'),
+  'a foreign signature': sign(HEADER, '{}', OTHER),
+  'a signature of nothing': `${goodHeader}.${goodClaims}.${createHmac('sha256', SECRET).digest('base64url')}`,
+  'a shortened signature': good.slice(0, -2),
+  'a lengthened signature': `${good}AA`,
+  'other claims under the same signature': `${goodHeader}.${encode('{"sub":"v"}')}.${goodSignature}`,
+  'stray bits in the signature': `${goodHeader}.${goodClaims}.${withStrayBits(goodSignature)}`,
+  'a signature of impossible length': `${goodHeader}.${goodClaims}.${goodSignature}AAA`,
+  'a name twice in the header': withHeader('{"alg":"HS256","typ":"JWT","kid":"team-a","alg":"HS256"}'),
+  'a name twice in the header, once escaped': withHeader(
+    '{"alg":"HS256","typ":"JWT","kid":"team-b","k\\u0069d":"team-a"}',
+  ),
+  'a name twice in the claims': withClaims('{"exp":1,"exp":9999999999}'),
+  'a name twice in the claims, once escaped': withClaims('{"exp":1,"\\u0065xp":9999999999}'),
+  'a harmless name twice': withClaims('{"a":1,"b":2,"a":1}'),
+  'claims that are a list': withClaims('[]'),
+  'claims that are null': withClaims('null'),
+  'claims that are text': withClaims('"{}"'),
+  'claims that are no JSON': withClaims('{sub:"u"}'),
+  'claims with something behind them': withClaims('{}{}'),
+  'a header that is a list': withHeader('["HS256"]'),
+  'a BOM before its claims': withClaims('\ufeff{}'),
+  'a BOM before its header': withHeader(`\ufeff${HEADER}`),
+  'claims that are not UTF-8': sign(HEADER, Buffer.from('{"a":"\xff"}', 'latin1')),
+  'a header that is not UTF-8': sign(
+    Buffer.from('{"alg":"HS256","typ":"JWT","kid":"team-a","a":"\xff"}', 'latin1'),
+    '{}',
+  ),
+  'a nesting of 33': withClaims(nested(33)),
+  'a header nested 33 deep': withHeader(`{"alg":"HS256","typ":"JWT","kid":"team-a","x":${nested(32)}}`),
+  'over 16 KiB': padded(16_385),
+  'exp of null': withClaims('{"exp":null}'),
+  'exp as text': withClaims('{"exp":"9999999999"}'),
+  'exp as a list': withClaims('{"exp":[9999999999]}'),
+  'exp of true': withClaims('{"exp":true}'),
+  'exp past every number': withClaims('{"exp":1e999}'),
+  'nbf of null': withClaims('{"nbf":null}'),
+  'nbf as text': withClaims('{"nbf":"0"}'),
+  'nbf before every number': withClaims('{"nbf":-1e999}'),
+}
+
+describe('a token is accepted with', () => {
+  for (const [what, token] of Object.entries(ACCEPTED)) test(what, () => assert.equal(verify(token), A))
+  test('the key that its kid names', () => {
+    assert.equal(verify(sign(HEADER.replace('team-a', 'team-b'), '{}', OTHER)), B)
+  })
+})
+
+describe('a token is refused with', () => {
+  for (const [what, token] of Object.entries(REFUSED)) test(what, () => assert.equal(verify(token), undefined))
+
+  test('stray bits in header or claims, signed as they stand', () => {
+    for (const [header, claims] of [
+      [withStrayBits(encode(`${HEADER} `)), encode('{}')],
+      [encode(HEADER), withStrayBits(encode('{}  '))],
+    ] as const) {
+      const signed = `${header}.${claims}`
+      assert.deepEqual(JSON.parse(Buffer.from(claims, 'base64url').toString()), {}, 'a lenient reader would take it')
+      const token = `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`
+      assert.equal(verify(token), undefined)
+    }
+  })
+
+  test('any of its characters changed', () => {
+    for (let i = 0; i < good.length; i++) {
+      const other = good[i] === 'A' ? 'B' : 'A'
+      assert.equal(verify(good.slice(0, i) + other + good.slice(i + 1)), undefined, `character ${i}`)
+    }
+  })
+})
+
+describe('times', () => {
+  for (const [claims, now, isAccepted] of [
+    [`{"exp":${NOW}}`, NOW, false],
+    [`{"exp":${NOW}}`, NOW - 0.001, true],
+    [`{"exp":${NOW}.5}`, NOW + 0.25, true],
+    [`{"exp":${NOW}.5}`, NOW + 0.5, false],
+    ['{"exp":0}', NOW, false],
+    ['{"exp":-1}', NOW, false],
+    ['{"exp":1e300}', NOW, true],
+    ['{"exp":1.8e9}', NOW - 1, true],
+    [`{"nbf":${NOW}}`, NOW, true],
+    [`{"nbf":${NOW}}`, NOW - 0.001, false],
+    [`{"nbf":${NOW}.5}`, NOW + 0.25, false],
+    [`{"nbf":${NOW}.5}`, NOW + 0.5, true],
+    [`{"nbf":${NOW - 5},"exp":${NOW + 5}}`, NOW, true],
+    [`{"nbf":${NOW + 5},"exp":${NOW - 5}}`, NOW, false],
+    [`{"iat":${NOW + 100}}`, NOW, true],
+  ] as const) {
+    test(`${claims} at ${now}`, () => assert.equal(verify(withClaims(claims), now), isAccepted ? A : undefined))
+  }
+})
+
+describe('what was verified', () => {
+  test('is not verified twice', (t) => {
+    const keys = keyRing()
+    assert.equal(verifyJwt(good, keys, NOW), A)
+    const parse = t.mock.method(JSON, 'parse')
+    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.equal(parse.mock.callCount(), 0)
+    assert.equal(verifyJwt(good, keyRing(), NOW), A)
+    assert.notEqual(parse.mock.callCount(), 0)
+  })
+
+  test('expires, and comes into force, by the clock of each request', () => {
+    const keys = keyRing()
+    const token = withClaims(`{"nbf":${NOW},"exp":${NOW + 10}}`)
+    const accepted = [NOW - 1, NOW, NOW + 9.999, NOW + 10, NOW + 5].map((now) => verifyJwt(token, keys, now) === A)
+    assert.deepEqual(accepted, [false, true, true, false, true])
+  })
+
+  test('counts for its own ring of keys only', () => {
+    assert.equal(verify(good), A)
+    const rotated: KeyRing['jwtKeys'] = new Map([['team-a', { secret: OTHER, identity: A }]])
+    assert.equal(verifyJwt(good, rotated, NOW), undefined)
+    assert.equal(verifyJwt(good, new Map(), NOW), undefined)
+  })
+
+  test('is found again by nothing but the whole token', () => {
+    const keys = keyRing()
+    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.equal(verifyJwt(good.slice(0, -1), keys, NOW), undefined)
+    assert.equal(verifyJwt(`${goodHeader}.${encode('{"sub":"v"}')}.${goodSignature}`, keys, NOW), undefined)
+  })
+
+  test('gives way when there is too much of it, and is then verified again', (t) => {
+    const keys = keyRing()
+    assert.equal(verifyJwt(good, keys, NOW), A)
+    for (let i = 0; i < 4_500; i++) assert.equal(verifyJwt(withClaims(`{"sub":${i}}`), keys, NOW), A)
+    const parse = t.mock.method(JSON, 'parse')
+    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.notEqual(parse.mock.callCount(), 0)
+  })
+})

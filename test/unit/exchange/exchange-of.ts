@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { createRouteTable } from '../../../src/config/route-table.ts'
+import type { CredentialPlace, Identity, Snapshot, Upstream } from '../../../src/config/snapshot.ts'
+import { Exchange, type Path } from '../../../src/exchange/exchange.ts'
+import type { Downstream } from '../../../src/http/downstream.ts'
+import { parseRequestHead } from '../../../src/http1/parse-request.ts'
+
+export const GATEWAY_KEY = 'fgk_client'
+export const OTHER_KEY = 'fgk_other'
+export const PROVIDER_KEY = 'sk-provider'
+
+export function upstream(more: Partial<Upstream> & { authority?: string; basePath?: string } = {}): Upstream {
+  const { authority = 'api.example', basePath = '/v1', ...rest } = more
+  return {
+    name: 'up',
+    prefix: '/up',
+    target: { scheme: 'https', host: 'api.example', port: 443, authority, basePath },
+    apiKey: PROVIDER_KEY,
+    credential: 'swap' satisfies CredentialPlace,
+    tls: undefined,
+    endpoint: 'https://api.example:443',
+    connectTimeoutMs: 1,
+    responseTimeoutMs: 20,
+    idleTimeoutMs: 30,
+    requestTimeoutMs: undefined,
+    ...rest,
+  }
+}
+
+function identity(name: string, ...upstreams: Upstream[]): Identity {
+  return { name, routes: createRouteTable(upstreams) }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** A configuration with two static keys, or one without any for everybody. */
+export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): Snapshot {
+  const keys = new Map([
+    [sha256(GATEWAY_KEY), identity('client', target)],
+    [sha256(OTHER_KEY), identity('other', target)],
+    [sha256('schlüssel'), identity('umlaut', target)],
+  ])
+  return {
+    generation: 1,
+    server: {
+      bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' },
+      maxConnections: 1,
+      headTimeoutMs: 1,
+      bodyTimeoutMs: 10,
+      keepAliveTimeoutMs: 1,
+      shutdownTimeoutMs: undefined,
+    },
+    anonymous: isAnonymous ? identity('', target) : undefined,
+    keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },
+    upstreams: [target],
+  }
+}
+
+/** The exchange of a request head, as the path of a request has it after its head has been read. */
+export function exchangeOf(head: string, snapshotNow: Snapshot, downstream: Partial<Downstream> = {}): Exchange {
+  const path: Path = {
+    snapshot: snapshotNow,
+    pools: undefined as never,
+    writeRecord() {},
+    reportRefusal() {},
+    reportBug() {},
+  }
+  return new Exchange(path, { isRequestComplete: true, ...downstream } as Downstream, parseRequestHead(head, 0))
+}

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ClientConnection } from '../../../src/http1/client-connection.ts'
+import { FakeTime } from '../runtime/fake-time.ts'
+import { ask, events, type Told } from '../upstream/one-exchange.ts'
+import { FakeSocket } from './fake-socket.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+const LENGTH = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'
+const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+const ENDLESS = 'HTTP/1.1 200 OK\r\n\r\n'
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+
+class Upstream {
+  readonly socket = new FakeSocket()
+  readonly home = { events, kept: 0, closed: 0 }
+  readonly connection: ClientConnection<Told>
+
+  constructor() {
+    const { home } = this
+    this.connection = new ClientConnection<Told>(
+      {
+        events,
+        keep: () => home.kept++,
+        closed: () => home.closed++,
+      },
+      '127.0.0.1',
+    )
+    this.connection.attach(this.socket.asSocket)
+  }
+
+  /** Returns whether reading goes on. */
+  says(bytes: string): boolean {
+    const buffer = Buffer.from(bytes, 'latin1')
+    return this.connection.onBytes(buffer, buffer.length)
+  }
+}
+
+/** An upstream whose connection has carried one exchange. */
+function reused(): Upstream {
+  const upstream = new Upstream()
+  ask(upstream.connection)
+  upstream.says(OK)
+  upstream.connection.release(true)
+  assert.equal(upstream.home.kept, 1)
+  return upstream
+}
+
+const FIN = Symbol('FIN')
+const RESET = Symbol('reset')
+
+describe('what a connection tells of its exchange', () => {
+  for (const [what, steps, log, method] of [
+    ['head and body in one read', [`${LENGTH}hello`], ['head 200', 'whole']],
+    ['head and body in two', [LENGTH, 'hello'], ['head 200', 'whole']],
+    ['a response to HEAD', [LENGTH], ['head 200', 'whole'], 'HEAD'],
+    ['interim responses', [CONTINUE, `${CONTINUE}${OK}`], ['interim 100', 'interim 100', 'head 200', 'whole']],
+    ['a body until its connection ends', [ENDLESS, 'x', FIN], ['head 200', 'end']],
+    ['the same, empty', [ENDLESS, FIN], ['head 200', 'end']],
+    ['a body until its connection breaks', [ENDLESS, 'x', RESET], ['head 200', 'upstream_truncated after a byte']],
+    ['a FIN and no byte', [FIN], ['upstream_reset']],
+    ['a reset and no byte', [RESET], ['upstream_reset']],
+    ['a FIN after a byte', ['H', FIN], ['upstream_reset after a byte']],
+    ['a FIN after an interim response', [CONTINUE, FIN], ['interim 100', 'upstream_reset after a byte']],
+    ['a FIN in a length', [LENGTH, 'hell', FIN], ['head 200', 'upstream_truncated after a byte']],
+    ['a FIN in a chunk', [CHUNKED, '5\r\nhell', FIN], ['head 200', 'upstream_truncated after a byte']],
+    ['a FIN before the last chunk', [CHUNKED, '1\r\nx\r\n', FIN], ['head 200', 'upstream_truncated after a byte']],
+    ['chunks that break in the first read', [`${CHUNKED}z`], ['upstream_protocol after a byte']],
+    ['chunks that break later', [CHUNKED, 'z'], ['head 200', 'upstream_protocol after a byte']],
+    ['another protocol, known before its first line ends', ['SSH-2.0'], ['upstream_protocol after a byte']],
+    ['another protocol, one byte after the other', ['H', 'T', 'P'], ['upstream_protocol after a byte']],
+    ['a status line that comes slowly', ['HT', 'TP/1', '.1 200 OK\r\n', '\r\n', FIN], ['head 200', 'end']],
+    ['a 101', ['HTTP/1.1 101 Switching Protocols\r\n\r\n'], ['upstream_protocol']],
+    ['32 interim responses', [CONTINUE.repeat(32) + OK], [...Array(32).fill('interim 100'), 'head 200', 'whole']],
+    ['33', [CONTINUE.repeat(33) + OK], [...Array(32).fill('interim 100'), 'upstream_protocol after a byte']],
+    [
+      'two framings, and bytes after the one that counts',
+      ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nrest'],
+      ['upstream_protocol after a byte'],
+    ],
+    ['nothing after the end', [`${OK}x`, 'y', FIN], ['head 200', 'whole', 'upstream_truncated after a byte']],
+  ] as const) {
+    test(what, () => {
+      const upstream = new Upstream()
+      const told = ask(upstream.connection, method)
+      for (const step of steps) {
+        if (step === FIN) upstream.socket.emit('end')
+        else if (step === RESET) upstream.socket.emit('error', new Error('ECONNRESET'))
+        else upstream.says(step)
+      }
+      assert.deepEqual(told.log, log)
+    })
+  }
+
+  for (const [what, bytes, event] of [
+    ['before any byte', '', 'reused_conn_lost'],
+    ['after a byte', 'H', 'upstream_reset after a byte'],
+  ] as const) {
+    test(`a reused connection that ends ${what}`, () => {
+      const { connection, socket } = reused()
+      const told = ask(connection)
+      if (bytes !== '') connection.onBytes(Buffer.from(bytes), bytes.length)
+      socket.emit('end')
+      assert.deepEqual(told.log, [event])
+    })
+  }
+})
+
+describe('a connection', () => {
+  test('is not read while its owner holds back, and tells the rest afterwards', () => {
+    const upstream = new Upstream()
+    const told = ask(upstream.connection)
+    told.holds = true
+    assert.equal(upstream.says(`${LENGTH}h`), false)
+    told.holds = false
+    upstream.socket.pause()
+    upstream.connection.resumeResponse()
+    assert.equal(upstream.socket.isPaused, false)
+    assert.equal(upstream.says('ello'), true)
+    assert.equal(told.body, 'hello')
+  })
+
+  test('whose response is whole is not held back by it', () => {
+    const upstream = new Upstream()
+    const told = ask(upstream.connection)
+    told.holds = true
+    assert.equal(upstream.says(`${LENGTH}hello`), true)
+    upstream.connection.release(true)
+    assert.equal(upstream.home.kept, 1)
+  })
+
+  test('tells when more may be sent, and only when everything is out', () => {
+    const upstream = new Upstream()
+    upstream.socket.isChoked = true
+    const told = ask(upstream.connection)
+    const bulk = Buffer.alloc(20_000)
+    assert.equal(upstream.connection.sendBytes('', bulk, 0, bulk.length), false)
+    upstream.socket.emit('drain')
+    assert.deepEqual(told.log, [])
+    upstream.socket.drain()
+    assert.deepEqual(told.log, ['drained'])
+  })
+
+  for (const [what, hurt] of [
+    ['a byte', (upstream: Upstream) => upstream.says('x')],
+    ['FIN', ({ socket }: Upstream) => socket.emit('end')],
+    ['an error', ({ socket }: Upstream) => socket.emit('error', new Error('ECONNRESET'))],
+  ] as const) {
+    test(`between exchanges goes with ${what}, and its home hears of it once`, async () => {
+      const upstream = reused()
+      hurt(upstream)
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.equal(upstream.home.closed, 1)
+      assert.equal(upstream.connection.isUsable, false)
+      assert.equal(upstream.socket.destroyed, true)
+    })
+  }
+
+  test('survives a bug in what it tells, as a closed one', () => {
+    const bugs: unknown[] = []
+    const socket = new FakeSocket()
+    const home = {
+      events: {
+        ...events,
+        responseHead: () => {
+          throw new Error('a bug')
+        },
+        bug: (told: Told | undefined) => bugs.push(told),
+      },
+      keep() {},
+      closed() {},
+    }
+    const connection = new ClientConnection<Told>(home, '127.0.0.1')
+    connection.attach(socket.asSocket)
+    const told = ask(connection)
+    connection.onBytes(Buffer.from(OK), OK.length)
+    assert.deepEqual(bugs, [told])
+    assert.equal(socket.destroyed, true)
+  })
+
+  test('whose time is up tells its exchange, and nobody after it', (t) => {
+    const time = new FakeTime(t)
+    const upstream = reused()
+    const told = ask(upstream.connection)
+    upstream.connection.deadline.arm(1_000)
+    time.pass(1_000)
+    assert.deepEqual(told.log, ['expired'])
+    upstream.connection.deadline.arm(1_000)
+    upstream.connection.release(false)
+    time.pass(10_000)
+    assert.deepEqual(told.log, ['expired'])
+  })
+})
+
+test('every response arrives the same, wherever it is cut', () => {
+  const bytes = `${CONTINUE}HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: 1\r\nHost: x\r\nB: 2\r\n\r\n`
+  const tell = (...pieces: string[]): unknown => {
+    const upstream = new Upstream()
+    const told = ask(upstream.connection)
+    for (const piece of pieces) upstream.says(piece)
+    upstream.connection.release(true)
+    return [told.log, told.body, upstream.home.kept]
+  }
+  const whole = tell(bytes)
+  assert.deepEqual(whole, [['interim 100', 'head 200', 'whole'], '5\r\nhello\r\n0\r\nA: 1\r\nB: 2\r\n\r\n', 1])
+  for (let at = 1; at < bytes.length; at++)
+    assert.deepEqual(tell(bytes.slice(0, at), bytes.slice(at)), whole, `at ${at}`)
+  assert.deepEqual(tell(...bytes), whole)
+})

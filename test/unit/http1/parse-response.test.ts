@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ResponseHead } from '../../../src/http/message.ts'
+import { parseResponseHead } from '../../../src/http1/parse-response.ts'
+
+// What is refused stands in test/wire.
+
+function parse(head: string, method = 'GET'): ResponseHead | undefined {
+  return parseResponseHead(`${head}\r\n\r\n`, method)
+}
+
+const BODY = ['none', 'length', 'chunked', 'until-close'] as const
+
+describe('the framing of a response', () => {
+  for (const [status, method, expected] of [
+    // Without framing fields, with a length, with a length of zero, with chunks.
+    ['200', 'GET', [3, 1, 0, 2]],
+    ['200', 'HEAD', [0, 0, 0, 0]],
+    ['204', 'GET', [0, 0, 0, 0]],
+    ['205', 'GET', [3, 1, 0, 2]],
+    ['304', 'GET', [0, 0, 0, 0]],
+    ['404', 'HEAD', [0, 0, 0, 0]],
+    ['500', 'POST', [3, 1, 0, 2]],
+    ['200', 'head', [3, 1, 0, 2]],
+    ['100', 'POST', [0, 0, 0, undefined]],
+    ['199', 'POST', [0, 0, 0, undefined]],
+  ] as const) {
+    test(`${status} to ${method}`, () => {
+      const fields = ['X: 1', 'Content-Length: 5', 'Content-Length: 0', 'Transfer-Encoding: chunked']
+      const framings = fields.map((field) => parse(`HTTP/1.1 ${status} x\r\n${field}`, method)?.framing)
+      assert.deepEqual(
+        framings,
+        expected.map((index) => (index === undefined ? undefined : BODY[index])),
+      )
+    })
+  }
+})
+
+describe('how long the upstream keeps a connection', () => {
+  for (const [value, seconds] of [
+    ['timeout=5', 5],
+    ['max=100, timeout=30', 30],
+    ['timeout=30,max=100', 30],
+    ['TIMEOUT=7', 7],
+    ['max=100 timeout=9', 9],
+    ['timeout=0', 0],
+    ['timeout=05', 5],
+    ['max=100', undefined],
+    ['mytimeout=5', undefined],
+    ['timeout=', undefined],
+    ['timeout=-1', undefined],
+    ['', undefined],
+  ] as const) {
+    test(JSON.stringify(value), () => {
+      assert.equal(parse(`HTTP/1.1 200 OK\r\nKeep-Alive: ${value}`)?.keepAliveSeconds, seconds)
+    })
+  }
+})
+
+test('a connection ends with HTTP/1.0, with close, and where two readers may read differently', () => {
+  for (const [head, ends] of [
+    ['HTTP/1.1 200 OK\r\nContent-Length: 1', false],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked', false],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: x, close', true],
+    ['HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive', true],
+    ['HTTP/1.1 200 OK', true],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked', true],
+  ] as const) {
+    assert.equal(parse(head)?.endsConnection, ends, head)
+  }
+})
+
+test('the text of a length is for the record', () => {
+  assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length:  007 ')?.contentLengthText, '007')
+  assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length: 5', 'HEAD')?.contentLengthText, '5')
+  assert.equal(parse('HTTP/1.1 200 OK')?.contentLengthText, undefined)
+})

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net, { type AddressInfo } from 'node:net'
+import { describe, type TestContext, test } from 'node:test'
+import tls from 'node:tls'
+import { ClientConnection } from '../../../src/http1/client-connection.ts'
+import { connectToAny, type Dial } from '../../../src/upstream/connect.ts'
+import { CLIENT_CERTIFICATE, CLIENT_KEY } from '../config/pem.ts'
+import { type Fate, scriptSockets } from './scripted-sockets.ts'
+
+type Home = ConstructorParameters<typeof ClientConnection>[0]
+const HOME = { closed() {} } as unknown as Home
+
+/** A dial that says what came of it. */
+function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> = {}): Dial<unknown> {
+  return {
+    port: 1,
+    serverName: 'a.test',
+    secureContext: undefined,
+    timeoutMs: 10_000,
+    newConnection: (address) => new ClientConnection(HOME, address),
+    connected: ({ address }) => tell(`connected ${address}`),
+    failed: tell,
+    ...more,
+  }
+}
+
+/** Connects in mocked time; the log says what happened at which millisecond. */
+function run(t: TestContext, fates: Readonly<Record<string, readonly Fate[]>>, cancelAtMs = -1): string[] {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
+  const attempts = scriptSockets(t, fates)
+  const log: string[] = []
+  const cancel = connectToAny(
+    Object.keys(fates),
+    dialWith((outcome) => log.push(`${Date.now()} ${outcome}`)),
+  )
+  for (let ms = 0; ms < 11_000; ms++) {
+    if (ms === cancelAtMs) cancel()
+    t.mock.timers.tick(1)
+  }
+  const left = attempts.filter((attempt) => !attempt.isDestroyed).map(({ address }) => address)
+  return [...attempts.map(({ address, atMs }) => `${atMs} to ${address}`), ...log, `left: ${left.join(' ')}`]
+}
+
+const CASES: Readonly<Record<string, readonly [Readonly<Record<string, readonly Fate[]>>, readonly string[]]>> = {
+  'one address that answers': [{ a: ['connects'] }, ['0 to a', '1 connected a', 'left: a']],
+  'a dead first address': [
+    { a: ['ECONNREFUSED'], b: ['connects'] },
+    ['0 to a', '1 to b', '2 connected b', 'left: a b'],
+  ],
+  'a black hole is joined by the next address after a while': [
+    { a: ['black hole'], b: ['connects after 5'] },
+    ['0 to a', '250 to b', '255 connected b', 'left: b'],
+  ],
+  'a slow first address may still win': [
+    { a: ['connects after 300'], b: ['black hole'] },
+    ['0 to a', '250 to b', '300 connected a', 'left: a'],
+  ],
+  'three black holes are joined one by one': [
+    { a: ['black hole'], b: ['black hole'], c: ['connects after 5'] },
+    ['0 to a', '250 to b', '500 to c', '505 connected c', 'left: c'],
+  ],
+  'an error starts the next at once, and its time anew': [
+    { a: ['EHOSTUNREACH after 100'], b: ['black hole'], c: ['connects after 5'] },
+    ['0 to a', '100 to b', '350 to c', '355 connected c', 'left: a c'],
+  ],
+  'all fail, and one more attempt is made': [
+    { a: ['ECONNREFUSED', 'connects after 5'], b: ['ECONNREFUSED'] },
+    ['0 to a', '1 to b', '52 to a', '57 connected a', 'left: a b a'],
+  ],
+  'all fail for good': [
+    { a: ['ECONNREFUSED'], b: ['EHOSTUNREACH after 10'] },
+    ['0 to a', '1 to b', '61 to a', '62 connect_refused', 'left: a b a'],
+  ],
+  'the last failure is the one that is told': [
+    { a: ['ECONNREFUSED', 'EHOSTUNREACH after 10'] },
+    ['0 to a', '51 to a', '61 connect_failed', 'left: a a'],
+  ],
+  'a failure waits for the attempt beside it': [
+    { a: ['black hole'], b: ['ECONNREFUSED'] },
+    ['0 to a', '250 to b', '10000 connect_timeout', 'left: b'],
+  ],
+  'nothing but black holes': [
+    { a: ['black hole'], b: ['black hole'] },
+    ['0 to a', '250 to b', '10000 connect_timeout', 'left: '],
+  ],
+}
+
+describe('connecting to any of several addresses', () => {
+  for (const [what, [fates, log]] of Object.entries(CASES)) test(what, (t) => assert.deepEqual(run(t, fates), log))
+
+  test('cancelled, it tells nothing and leaves nothing', (t) => {
+    const log = run(t, { a: ['black hole'], b: ['connects after 100'] }, 300)
+    assert.deepEqual(log, ['0 to a', '250 to b', 'left: '])
+  })
+
+  test('cancelled before the one more attempt, it makes none', (t) => {
+    assert.deepEqual(run(t, { a: ['ECONNREFUSED', 'connects'] }, 20), ['0 to a', 'left: a'])
+  })
+})
+
+describe('with real sockets', () => {
+  async function outcomeOf(server: net.Server, addresses: readonly string[], more: Partial<Dial<unknown>> = {}) {
+    server.listen(0, '127.0.0.2')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    try {
+      return await new Promise<string>((tell) => {
+        const dial = dialWith(tell, { ...more, port })
+        connectToAny(addresses, {
+          ...dial,
+          connected(connection) {
+            dial.connected(connection)
+            connection.close()
+          },
+        })
+      })
+    } finally {
+      server.close()
+    }
+  }
+
+  test('the second address answers where the first refuses', async () => {
+    assert.equal(await outcomeOf(net.createServer(), ['127.0.0.3', '127.0.0.2']), 'connected 127.0.0.2')
+  })
+
+  test('nobody listens', async () => {
+    assert.equal(await outcomeOf(net.createServer(), ['127.0.0.3', '127.0.0.4']), 'connect_refused')
+  })
+
+  test('a TLS handshake with a server in the clear', async () => {
+    const server = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    assert.equal(await outcomeOf(server, ['127.0.0.2'], { secureContext: tls.createSecureContext() }), 'tls')
+  })
+
+  // Not yet: bytesWritten of a TLS socket is 0 until its handshake is done, so it cannot tell that the handshake had begun.
+  test('a TLS handshake that is hung up on', { todo: 'connect_failed' }, async () => {
+    const server = net.createServer((socket) => socket.once('data', () => socket.destroy()))
+    assert.equal(await outcomeOf(server, ['127.0.0.2'], { secureContext: tls.createSecureContext() }), 'tls')
+  })
+
+  for (const [what, options, outcome] of [
+    ['that nobody vouches for', {}, 'tls_verify'],
+    ['for another name', { ca: CLIENT_CERTIFICATE }, 'tls_verify'],
+  ] as const) {
+    test(`a certificate ${what}`, async () => {
+      const server = tls.createServer({ key: CLIENT_KEY, cert: CLIENT_CERTIFICATE }).on('tlsClientError', () => {})
+      const secureContext = tls.createSecureContext(options)
+      assert.equal(await outcomeOf(server, ['127.0.0.2'], { secureContext }), outcome)
+    })
+  }
+})

@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, mock, test } from 'node:test'
+import type { ClientConnection } from '../../../src/http1/client-connection.ts'
+import { Pool } from '../../../src/upstream/pool.ts'
+import type { Lookup } from '../../../src/upstream/resolve.ts'
+import { type Answering, answering, ask, connect, events, type Told, until, upstreamAt, used } from './one-exchange.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+const TICK_MS = 500
+
+const answerWith = (...fields: string[]): string =>
+  ['HTTP/1.1 200 OK', ...fields, 'Content-Length: 0', '', ''].join('\r\n')
+
+const never = (): never => assert.fail('nobody is to hear of this')
+
+let server: Answering
+let pool: Pool<Told>
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  server = await answering(OK)
+  pool = new Pool(upstreamAt(server.port), events)
+})
+
+afterEach(async () => {
+  pool.retire()
+  await server[Symbol.asyncDispose]()
+  mock.timers.reset()
+})
+
+/** Connections that are all in use at the same time. */
+async function busy(count: number): Promise<ClientConnection<Told>[]> {
+  const connections: ClientConnection<Told>[] = []
+  for (let i = 0; i < count; i++) connections.push(await used(pool))
+  return connections
+}
+
+describe('idle connections', () => {
+  test('are used again, the one that was used last first', async () => {
+    const [a, b, c] = await busy(3)
+    for (const connection of [b!, a!, c!]) connection.release(true)
+    assert.equal(pool.idleCount, 3)
+    const taken = [pool.take(), pool.take(), pool.take()].map((each) => each?.connection)
+    assert.deepEqual(taken, [c, a, b])
+    assert.equal(pool.take(), undefined)
+    for (const connection of taken) connection!.close()
+  })
+
+  test('carry one exchange after another, and say so', async () => {
+    const connection = await connect(pool)
+    for (const isReused of [false, true, true]) {
+      const told = ask(connection)
+      assert.equal(connection.isReused, isReused)
+      await told.over
+      assert.deepEqual(told.log, ['head 200', 'whole'])
+      connection.release(true)
+      assert.equal(pool.take()?.connection, connection)
+    }
+    assert.equal(server.sockets.length, 1)
+    connection.close()
+  })
+
+  for (const [fields, ticks] of [
+    ['', 40],
+    ['Keep-Alive: timeout=300', 40],
+    ['Keep-Alive: timeout=21', 40],
+    ['Keep-Alive: timeout=20', 38],
+    ['Keep-Alive: timeout=5, max=9', 8],
+    ['Keep-Alive: timeout=2', 2],
+  ] as const) {
+    test(`are closed after ${(ticks * TICK_MS) / 1000} s with ${fields || 'nothing announced'}`, async () => {
+      server.answer = fields === '' ? OK : answerWith(fields)
+      const [connection] = await busy(1)
+      connection!.release(true)
+      mock.timers.tick((ticks - 1) * TICK_MS)
+      assert.equal(pool.idleCount, 1)
+      const closed = once(server.sockets[0]!, 'close')
+      mock.timers.tick(TICK_MS)
+      assert.equal(pool.idleCount, 0)
+      await closed
+    })
+  }
+
+  test('are closed each in its own time', async () => {
+    const [a, b] = await busy(2)
+    a!.release(true)
+    mock.timers.tick(30 * TICK_MS)
+    b!.release(true)
+    mock.timers.tick(10 * TICK_MS)
+    assert.equal(pool.idleCount, 1)
+    assert.equal(pool.take()?.connection, b)
+    b!.close()
+  })
+
+  test('are idle anew after each use, also when the pool was empty in between', async () => {
+    const [connection] = await busy(1)
+    for (let i = 0; i < 3; i++) {
+      connection!.release(true)
+      mock.timers.tick(39 * TICK_MS)
+      assert.equal(pool.take()?.connection, connection)
+      mock.timers.tick(100 * TICK_MS)
+      await ask(connection!).over
+    }
+    connection!.close()
+  })
+
+  test('are looked at once more after more than a second', async () => {
+    const [connection] = await busy(1)
+    for (const [ticks, isStale] of [
+      [0, false],
+      [2, false],
+      [3, true],
+    ] as const) {
+      connection!.release(true)
+      mock.timers.tick(ticks * TICK_MS)
+      assert.equal(pool.take()?.isStale, isStale)
+      await ask(connection!).over
+    }
+    connection!.close()
+  })
+
+  for (const [what, act] of [
+    ['the upstream says FIN', () => server.sockets[0]!.end()],
+    ['the upstream resets them', () => server.sockets[0]!.resetAndDestroy()],
+    ['a byte comes that nobody asked for', () => server.sockets[0]!.write('HTTP/1.1 408 Request Timeout\r\n\r\n')],
+  ] as const) {
+    test(`go when ${what}`, async () => {
+      const [connection] = await busy(1)
+      connection!.release(true)
+      act()
+      await until(() => pool.idleCount === 0)
+      assert.equal(connection!.isUsable, false)
+      assert.equal(pool.take(), undefined)
+    })
+  }
+})
+
+describe('a connection is not kept', () => {
+  for (const [what, answer] of [
+    ['that its upstream will close', answerWith('Connection: close')],
+    ['in HTTP/1.0', OK.replace('1.1', '1.0')],
+    ['that its upstream keeps for a second only', answerWith('Keep-Alive: timeout=1')],
+    ['that its upstream keeps for no time', answerWith('Keep-Alive: timeout=0')],
+    ['with bytes behind its response', `${OK}x`],
+    ['with two framings', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ] as const) {
+    test(what, async () => {
+      server.answer = answer
+      const [connection] = await busy(1)
+      connection!.release(true)
+      assert.equal(pool.idleCount, 0)
+      await once(server.sockets[0]!, 'close')
+    })
+  }
+
+  test('that its owner gives up', async () => {
+    const [connection] = await busy(1)
+    connection!.release(false)
+    assert.equal(pool.idleCount, 0)
+  })
+
+  test('before its response is whole', async () => {
+    server.answer = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell'
+    const connection = await connect(pool)
+    const told = ask(connection)
+    await until(() => told.body === 'hell')
+    connection.release(true)
+    assert.equal(pool.idleCount, 0)
+  })
+
+  test('on a FIN that comes while it is taken and not yet used', async () => {
+    const [connection] = await busy(1)
+    connection!.release(true)
+    assert.equal(pool.take()?.connection, connection)
+    server.sockets[0]!.end()
+    await until(() => !connection!.isUsable)
+    assert.equal(pool.idleCount, 0)
+  })
+})
+
+describe('a retired pool', () => {
+  test('closes what is idle at once, and what is busy when its exchange is over', async () => {
+    const [idle, stillBusy] = await busy(2)
+    idle!.release(true)
+    pool.retire()
+    assert.equal(pool.idleCount, 0)
+    assert.equal(idle!.isUsable, false)
+    stillBusy!.release(true)
+    assert.equal(pool.idleCount, 0)
+    await Promise.all(server.sockets.map((socket) => socket.closed || once(socket, 'close')))
+  })
+})
+
+describe('names', () => {
+  const named = (lookup: Lookup): Pool<Told> => new Pool(upstreamAt(server.port, 'a.test'), events, lookup)
+
+  test('a connection to an address that its name has left is not kept', async (t) => {
+    let now = 0
+    t.mock.method(performance, 'now', () => now)
+    let addresses = ['127.0.0.1']
+    const moving = named((_host, answer) => answer(null, addresses))
+    const [first, second] = [await used(moving), await used(moving)]
+    first.release(true)
+    assert.equal(moving.idleCount, 1)
+    addresses = ['127.0.0.9']
+    now += 1_000
+    moving.connect(1_000, never, () => {})()
+    second.release(true)
+    assert.equal(moving.idleCount, 1)
+    moving.retire()
+  })
+
+  test('a failed look-up is told, and not repeated', async () => {
+    let lookups = 0
+    const failure = await new Promise((resolve) => {
+      named((_host, answer) => {
+        lookups++
+        answer(new Error('ENOTFOUND'), [])
+      }).connect(1_000, never, resolve)
+    })
+    assert.equal(failure, 'dns')
+    assert.equal(lookups, 1)
+  })
+
+  test('a look-up that takes too long is part of the time to connect', (t) => {
+    mock.timers.reset()
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+    let answer: (error: null, addresses: string[]) => void = () => {}
+    const failed = t.mock.fn()
+    named((_host, answered) => {
+      answer = answered
+    }).connect(1_000, never, failed)
+    mock.timers.tick(999)
+    assert.equal(failed.mock.callCount(), 0)
+    mock.timers.tick(1)
+    assert.deepEqual(failed.mock.calls[0]!.arguments, ['connect_timeout'])
+    answer(null, ['127.0.0.1'])
+    assert.equal(failed.mock.callCount(), 1)
+  })
+
+  test('what is cancelled during its look-up connects nowhere', async () => {
+    let answer: (error: null, addresses: string[]) => void = () => {}
+    const cancel = named((_host, answered) => {
+      answer = answered
+    }).connect(1_000, never, never)
+    cancel()
+    answer(null, ['127.0.0.1'])
+    // Whoever connects after it would be second.
+    await used(pool)
+    assert.equal(server.sockets.length, 1)
+  })
+})
