@@ -14,6 +14,8 @@ async function execute(command: Command): Promise<number> {
       return (await import('./cli/check.ts')).check(command.configPath, (line) => print(`${line}\n`))
     case 'demo':
       return (await import('./cli/demo.ts')).demo(command.bindAddress)
+    case 'diff':
+      return (await import('./cli/diff.ts')).diff(command.given)
     case 'hash-key':
       return (await import('./cli/hash-key.ts')).hashKey(process.stdin)
     case 'help':

@@ -19,7 +19,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   upstream: [...WIRE, 'config/snapshot'],
   exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],
   gateway: [...WIRE, 'listener', 'upstream', 'exchange', 'access', 'config/snapshot', 'observe'],
-  cli: [...BASE, 'gateway', 'access', 'config', 'observe', 'stand-in'],
+  diff: ['http', 'config', 'gateway', 'observe/log'],
+  cli: [...BASE, 'gateway', 'access', 'config', 'observe', 'stand-in', 'diff'],
   main: ['runtime', 'cli'],
 
   config: ['runtime', 'http'],

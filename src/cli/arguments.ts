@@ -1,8 +1,8 @@
-import { type DiffOptions, readDiffOptions } from './diff-options.ts'
 import {
   type CommandName,
   DEFAULT_CONFIG_PATH,
   DEFAULT_DEMO_ADDRESS,
+  type GivenOptions,
   OPTION_VALUES,
   type OptionName,
   REPEATABLE,
@@ -16,7 +16,7 @@ import {
 export type Command =
   | { readonly name: 'run' | 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string }
-  | { readonly name: 'diff'; readonly options: DiffOptions }
+  | { readonly name: 'diff'; readonly given: GivenOptions }
   | { readonly name: 'hash-key' }
   | { readonly name: 'help'; readonly about: CommandName }
   | { readonly name: 'version' }
@@ -35,9 +35,6 @@ function splitOption(argument: string): Option {
 function isCommandName(text: string): text is Exclude<CommandName, 'run'> {
   return text !== 'run' && Object.hasOwn(USAGES, text)
 }
-
-/** The values of each option that was given, in order; none for an option that takes none. */
-export type GivenOptions = ReadonlyMap<OptionName, readonly string[]>
 
 export function parseArguments(args: readonly string[]): Command {
   let command: CommandName = 'run'
@@ -82,8 +79,13 @@ function unexpectedValue(spelling: string, value: string): string {
 }
 
 function unexpected(argument: string): string {
-  return `unexpected argument '${argument}' found`
+  // What people try first; its value, which may follow, is not repeated.
+  const tip = argument === '--key' ? KEY_TIP : ''
+  return `unexpected argument '${argument}' found${tip}`
 }
+
+const KEY_TIP =
+  "\n\n  tip: a key on the command line can be read by everybody on the machine; 'diff' takes it from FLUXGATE_DIFF_KEY"
 
 /** `-h`, `-V` and their long forms; of short ones written together (`-hV`) the first decides. */
 function readFlag(spelling: string, command: CommandName): Command | undefined {
@@ -104,12 +106,8 @@ function complete(command: CommandName, given: GivenOptions): Command {
       return { name: command, configPath: given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH }
     case 'demo':
       return { name: command, bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS }
-    case 'diff': {
-      const options = readDiffOptions(given)
-      return typeof options === 'string'
-        ? { name: 'usage-error', text: usageError('diff', options) }
-        : { name: command, options }
-    }
+    case 'diff':
+      return { name: command, given }
     case 'hash-key':
       return { name: command }
   }

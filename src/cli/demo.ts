@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type LoadFailure, type LoadSuccess, loadConfiguration } from '../config/load.ts'
 import { createGateway } from '../gateway.ts'
 import { STAND_IN_KEY, startStandIn } from '../stand-in/stand-in.ts'
 import { DEMO_KEY, demoConfiguration, demoText } from './demo-text.ts'
+import { loadText } from './load-text.ts'
 import { numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
 import { OPTION_VALUES, usageError } from './usage.ts'
@@ -32,16 +29,4 @@ export function demo(bindAddress: string): Promise<number> {
     await processEvents.stopRequested
     return drain(gateway, processEvents, log)
   })
-}
-
-/** Through a file of its own, so that the demo shows the same path from text to snapshot that a real start takes. */
-function loadText(text: string): LoadSuccess | LoadFailure {
-  const folder = mkdtempSync(join(tmpdir(), 'fluxgate-demo-'))
-  try {
-    const path = join(folder, 'demo.yaml')
-    writeFileSync(path, text)
-    return loadConfiguration(path)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
 }

@@ -1,38 +1,35 @@
 import { parseTargetUrl } from '../config/target-url.ts'
-import type { GivenOptions } from './arguments.ts'
-import { DEFAULT_CONFIG_PATH, type OptionName, shownOption } from './usage.ts'
+import type { DiffOptions } from '../diff/job.ts'
+import { DEFAULT_CONFIG_PATH, type GivenOptions, type OptionName, shownOption } from './usage.ts'
 
 /** What `fluxgate diff` was asked to do: checked as far as the command line alone tells. */
-export interface DiffOptions {
-  readonly isDirect: boolean
-  readonly isStrict: boolean
-  readonly configPath: string
-  /** Undefined only with `--direct`: a configuration of its own. */
-  readonly upstream: string | undefined
-  readonly gateway: string | undefined
-  readonly keyFile: string | undefined
-  readonly method: string | undefined
-  readonly path: string | undefined
-  readonly lines: readonly string[]
-  readonly bodyFile: string | undefined
-}
 
 /** The options, or what is wrong with them. */
 export function readDiffOptions(given: GivenOptions): DiffOptions | string {
   const value = (option: OptionName): string | undefined => given.get(option)?.[0]
+  const gateway = value('--gateway')
+  const target = gateway === undefined ? undefined : parseTargetUrl(gateway)
+  if (target !== undefined && 'wrong' in target) return invalid('--gateway', gateway!, target.wrong)
   const options: DiffOptions = {
     isDirect: given.has('--direct'),
     isStrict: given.has('--strict'),
     configPath: value('--config') ?? DEFAULT_CONFIG_PATH,
     upstream: value('--upstream'),
-    gateway: value('--gateway'),
+    gateway: target,
     keyFile: value('--key-file'),
+    hasRequest: OF_THE_REQUEST.some((option) => given.has(option)),
     method: value('--method'),
     path: value('--path'),
     lines: given.get('--header') ?? [],
     bodyFile: value('--body'),
   }
   return findConflict(given) ?? findInvalid(options) ?? options
+}
+
+const OF_THE_REQUEST = ['--method', '--path', '--header', '--body'] as const
+
+function invalid(option: OptionName, text: string, reason: string): string {
+  return `invalid value '${text}' for '${shownOption(option)}': ${reason}`
 }
 
 /** Nothing that somebody has given is ignored. */
@@ -51,11 +48,7 @@ function findConflict(given: GivenOptions): string | undefined {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FIELD_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*$/
 
-function findInvalid({ gateway, keyFile, method, path, lines, bodyFile }: DiffOptions): string | undefined {
-  const invalid = (option: OptionName, text: string, reason: string): string =>
-    `invalid value '${text}' for '${shownOption(option)}': ${reason}`
-  const target = gateway === undefined ? undefined : parseTargetUrl(gateway)
-  if (target !== undefined && 'wrong' in target) return invalid('--gateway', gateway!, target.wrong)
+function findInvalid({ keyFile, method, path, lines, bodyFile }: DiffOptions): string | undefined {
   if (method !== undefined && !TOKEN.test(method)) return invalid('--method', method, 'is no method')
   if (path !== undefined && !/^[/?][\x21-\x22\x24-\x7e]*$/.test(path)) {
     return invalid('--path', path, 'must start with / and be visible ASCII without #; write other characters encoded')

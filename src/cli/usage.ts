@@ -22,6 +22,9 @@ export const OPTION_VALUES = {
 
 export type OptionName = keyof typeof OPTION_VALUES
 
+/** The values of each option that was given, in order; none for an option that takes none. */
+export type GivenOptions = ReadonlyMap<OptionName, readonly string[]>
+
 /** These may be given several times. */
 export const REPEATABLE: ReadonlySet<OptionName> = new Set(['--header'])
 

@@ -52,7 +52,7 @@ function judge(
       return { verdict: mayBeAbsent ? 'volatile' : 'different', what: `${place} is missing` }
     case 'added':
       if (isOwnConnectionLine(g!)) {
-        return { verdict: 'by contract', what: `${place} is added: it is about one connection only` }
+        return { verdict: 'by contract', what: `${place} is added, it is about one connection only` }
       }
       return { verdict: mayBeAbsent ? 'volatile' : 'different', what: `${place} is added` }
   }

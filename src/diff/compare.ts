@@ -54,7 +54,7 @@ function exactly(part: Part, straight: readonly string[], gateway: readonly stri
 function ownAnswer(straight: Message, gateway: Message): Finding | undefined {
   const code = valuesOf(gateway.lines, 'x-fluxgate-error')[0]
   if (code === undefined || valuesOf(straight.lines, 'x-fluxgate-error').length > 0) return undefined
-  const what = `the gateway answered by itself (x-fluxgate-error: ${code})`
+  const what = `is not the one of the provider: the gateway answered by itself (x-fluxgate-error: ${code})`
   return { verdict: 'different', part: 'start line', what, ...excerpts(straight.startLine, gateway.startLine) }
 }
 

@@ -37,14 +37,14 @@ export function expectLines(head: Head): Expectation<readonly string[]> {
     const name = nameOf(line)
     const te = name === 'te' ? acceptsTrailers(line) : undefined
     if (te !== undefined && te !== line) {
-      changes.push({ what: 'codings are for one connection only', straight: line })
+      changes.push({ what: 'loses codings, they are for one connection only', straight: line })
       if (te !== '') expected.push(te)
     } else if (CONNECTION_SPECIFIC.has(name) || nominated.has(name)) {
-      changes.push({ what: 'is for one connection only', straight: line })
+      changes.push({ what: 'is dropped, it is for one connection only', straight: line })
     } else if (status !== 0 && name === 'content-length' && (isChunked || status < 200)) {
-      changes.push({ what: 'has no meaning in this answer', straight: line })
+      changes.push({ what: 'is dropped, it has no meaning in this answer', straight: line })
     } else if (name === 'transfer-encoding' && status === 204) {
-      changes.push({ what: 'has no meaning in this answer', straight: line })
+      changes.push({ what: 'is dropped, it has no meaning in this answer', straight: line })
     } else expected.push(line)
   }
   return { expected, changes }
@@ -65,7 +65,7 @@ export function isOwnConnectionLine(line: string): boolean {
 
 export function expectStartLine(startLine: string): Expectation<string> {
   if (!startLine.startsWith('HTTP/1.0 ')) return { expected: startLine, changes: [] }
-  const changes = [{ what: 'the gateway speaks HTTP/1.1', straight: startLine }]
+  const changes = [{ what: 'has the version that the gateway speaks', straight: startLine }]
   return { expected: `HTTP/1.1 ${startLine.slice('HTTP/1.0 '.length)}`, changes }
 }
 
@@ -73,7 +73,7 @@ export function expectTrailers(trailers: readonly string[]): Expectation<readonl
   const dropped = trailers.filter((line) => isForbiddenInTrailers(nameOf(line)))
   return {
     expected: trailers.filter((line) => !dropped.includes(line)),
-    changes: dropped.map((line) => ({ what: 'must not stand in a trailer section', straight: line })),
+    changes: dropped.map((line) => ({ what: 'is dropped, it must not stand in a trailer section', straight: line })),
   }
 }
 
@@ -82,6 +82,6 @@ export function expectChunkSizes({ chunkLines }: Message): Expectation<readonly 
   const extended = chunkLines.filter((line) => /[\t ;]/.test(line))
   return {
     expected: chunkLines.map((line) => line.replace(/[\t ;].*$/, '')),
-    changes: extended.map((line) => ({ what: 'chunk extensions are dropped', straight: line })),
+    changes: extended.map((line) => ({ what: 'lose a chunk extension', straight: line })),
   }
 }

@@ -75,11 +75,8 @@ const REMARKS = {
 
 function formatFinding(finding: Finding, mask: Mask): string[] {
   const { verdict, part, what, straight, gateway } = finding
-  const remark = REMARKS[verdict]
-  if (verdict === 'by contract') {
-    return [`${part}: ${what}${remark}: ${formatExcerpt(finding, straight ?? gateway!, mask)}`]
-  }
-  const subject = `${/^[0-9]/.test(what) ? `${part} ` : `${part}: `}${what}${remark}`
+  const subject = `${part} ${what}${REMARKS[verdict]}`
+  if (verdict === 'by contract') return [`${subject}: ${formatExcerpt(finding, straight ?? gateway!, mask)}`]
   if (straight === undefined && gateway === undefined) return [subject]
   const sides = [straight, gateway].map((side) => {
     return side === undefined ? '(nothing)' : formatExcerpt(finding, side, mask)

@@ -53,7 +53,7 @@ export class Deadline {
     }
     clearTimeout(this.#timer)
     this.#ms = ms
-    this.#timer = setTimeout(this.#look, ms / LOOKS)
+    this.#timer = setTimeout(this.#look, Math.ceil(ms / LOOKS))
     this.#timer.unref()
   }
 

@@ -47,13 +47,20 @@ export function connectToAny<E>(addresses: readonly string[], dial: Dial<E>): ()
     const connection = dial.newConnection(address)
     const socket = openSocket(address, dial, connection)
     let failure: FailureCode = 'connect_failed'
+    let isInHandshake = false
     open.add(socket)
     const onError = (error: NodeJS.ErrnoException): void => {
-      failure = classify(error, dial.secureContext !== undefined && socket.bytesWritten > 0)
+      failure = classify(error, isInHandshake)
     }
     const onClose = (): void => {
       open.delete(socket)
       if (!isOver) tryNext(failure)
+    }
+    if (dial.secureContext !== undefined) {
+      socket.once('connect', () => {
+        isInHandshake = true
+        failure = 'tls'
+      })
     }
     socket.on('error', onError)
     socket.once('close', onClose)

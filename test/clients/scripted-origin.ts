@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { once } from 'node:events'
 import { constants, createBrotliCompress, createGzip } from 'node:zlib'
 import { within } from '../support/deadline.ts'
 import type { Message } from '../support/message.ts'
@@ -165,25 +166,24 @@ export async function compressible(reply: Reply, coding: Coding): Promise<Reply>
   return { ...reply, coded: { ...reply, head: [...reply.head, `Content-Encoding: ${coding}`], content, coding } }
 }
 
-/** Compressed pieces: one for each, and one for the end. */
+/** Compressed pieces: one for each, which can be read without the next, and one for the end. */
 async function compress(pieces: readonly Buffer[], coding: Coding): Promise<Buffer[]> {
   const compressor = coding === 'gzip' ? createGzip() : createBrotliCompress()
   const flush = coding === 'gzip' ? constants.Z_SYNC_FLUSH : constants.BROTLI_OPERATION_FLUSH
+  let made: Buffer[] = []
+  compressor.on('data', (data: Buffer) => made.push(data))
   const compressed: Buffer[] = []
-  const read = (): Buffer => (compressor.read() as Buffer | null) ?? Buffer.alloc(0)
-  for (const piece of pieces) {
-    await new Promise<void>((resolve) => {
-      compressor.write(piece)
-      compressor.flush(flush, resolve)
-    })
-    compressed.push(read())
+  const take = (): void => {
+    compressed.push(Buffer.concat(made))
+    made = []
   }
-  const ended = new Promise((resolve) => compressor.once('end', resolve))
-  let rest = Buffer.alloc(0)
-  compressor.on('data', (data: Buffer) => {
-    rest = Buffer.concat([rest, data])
-  })
+  for (const piece of pieces) {
+    await new Promise((resolve) => compressor.write(piece, resolve))
+    await new Promise<void>((resolve) => compressor.flush(flush, resolve))
+    take()
+  }
   compressor.end()
-  await ended
-  return [...compressed, rest]
+  await once(compressor, 'end')
+  take()
+  return compressed
 }

@@ -31,8 +31,14 @@ test('its refusal is relayed, and no 100 is invented', async () => {
   await using gateway = await startGateway(upTo(origin))
   using client = await connect(gateway.port)
   void client.write(head(CLIENT_KEY))
-  assert.equal((await client.response()).head, 'HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\n')
+  // What the client sends next may be its body or another request: nobody can know, so the connection closes.
+  const refusal = await client.response()
+  assert.equal(refusal.head, 'HTTP/1.1 417 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n')
   assert.equal(client.heads.length, 1)
+  void client.write(`GET /up/next HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${CLIENT_KEY}\r\n\r\n`)
+  await client.ended()
+  assert.equal(origin.requests.length, 1)
+  assert.equal(origin.requests[0]?.text, '', 'nothing that came later is taken for the body')
 })
 
 test('a client that does not wait is fine', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { pass } from '../wire/passage.ts'
-import { cut, places, type Sample, requests, response } from './messages.ts'
+import { cut, places, requests, response, type Sample } from './messages.ts'
 
 /** What cannot be told apart from the outside is not compared byte by byte in a message that nobody can read. */
 function arrives(sample: Sample, pieces: readonly string[], answers?: string): void {

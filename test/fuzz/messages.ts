@@ -60,7 +60,15 @@ const content = fc
   .array(
     fc.oneof(
       fc.uint8Array({ maxLength: 20 }).map((octets) => String.fromCharCode(...octets)),
-      fc.constantFrom('\r\n', '0\r\n\r\n', '\r\n\r\n', '\n', '5;x="', 'GET /evil HTTP/1.1\r\nHost: x\r\n\r\n', 'HTTP/1.1 200 OK\r\n'),
+      fc.constantFrom(
+        '\r\n',
+        '0\r\n\r\n',
+        '\r\n\r\n',
+        '\n',
+        '5;x="',
+        'GET /evil HTTP/1.1\r\nHost: x\r\n\r\n',
+        'HTTP/1.1 200 OK\r\n',
+      ),
       fc.integer({ min: 0, max: 9_000 }).map((length) => 'x'.repeat(length)),
     ),
     { maxLength: 4 },
@@ -158,7 +166,10 @@ export const requests: fc.Arbitrary<Sample> = fc
   .array(fc.tuple(request, fc.constantFrom('', '', '\r\n', '\r\n\r\n')), { minLength: 1, maxLength: 3 })
   .map((each) => join(each.map(([sample, empty]) => join([{ bytes: empty, passed: '' }, sample]))))
 
-const reason = fc.oneof(fc.constantFrom('', ' ', ' OK'), letters(valueOctets.join(''), { maxLength: 8 }).map((text) => ` ${text}`))
+const reason = fc.oneof(
+  fc.constantFrom('', ' ', ' OK'),
+  letters(valueOctets.join(''), { maxLength: 8 }).map((text) => ` ${text}`),
+)
 
 const interim = fc
   .tuple(fc.constantFrom(100, 102, 103), fc.array(plainLine, { maxLength: 2 }))
@@ -176,7 +187,9 @@ export const response: fc.Arbitrary<Sample> = fc
 /** Cuts the bytes at these places (taken modulo their length); the pieces are what is read at once. */
 export function cut(bytes: string, places: readonly number[]): string[] {
   const at = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b)
-  return [...at, bytes.length].map((end, i) => bytes.slice(i === 0 ? 0 : at[i - 1], end)).filter((piece) => piece !== '')
+  return [...at, bytes.length]
+    .map((end, i) => bytes.slice(i === 0 ? 0 : at[i - 1], end))
+    .filter((piece) => piece !== '')
 }
 
 export const places: fc.Arbitrary<number[]> = fc.array(fc.nat(20_000), { maxLength: 12 })

@@ -55,7 +55,9 @@ async function run(file: string, args: string[] = [], options: { cwd?: string; p
 test('the process that was started becomes Node, with its arguments and its working directory', async () => {
   const root = checkout()
   const { pid, code, out } = await run(join(root, 'bin/fluxgate'), ['--config', 'a file.yaml', ''])
-  assert.deepEqual(JSON.parse(out), [pid, ['--disable-sigusr1'], ['--config', 'a file.yaml', ''], scratch])
+  const [seenPid, flags, args, folder] = JSON.parse(out)
+  assert.deepEqual([seenPid, args, folder], [pid, ['--config', 'a file.yaml', ''], scratch])
+  assert.ok(flags.includes('--disable-sigusr1') && flags.includes('--use-system-ca'), flags)
   assert.equal(code, 0)
 })
 

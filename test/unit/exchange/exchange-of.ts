@@ -65,5 +65,10 @@ export function exchangeOf(head: string, snapshotNow: Snapshot, downstream: Part
     reportRefusal() {},
     reportBug() {},
   }
-  return new Exchange(path, { isRequestComplete: true, ...downstream } as Downstream, parseRequestHead(head, 0))
+  return new Exchange(
+    path,
+    { isRequestComplete: true, ...downstream } as Downstream,
+    parseRequestHead(head, 0),
+    undefined,
+  )
 }

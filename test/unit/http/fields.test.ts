@@ -9,7 +9,7 @@ import {
   isProtectedFromNomination,
 } from '../../../src/http/fields.ts'
 
-const NAMES = {
+const FIELDS = {
   host: FIELD.host,
   'content-length': FIELD.contentLength,
   'transfer-encoding': FIELD.transferEncoding,
@@ -30,10 +30,12 @@ const NAMES = {
   transfer_encoding: FIELD.framingTwin,
 } as const
 
+const NAMES = new Map<string, number>(Object.entries(FIELDS))
+
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'x-fluxgate-key']
 
 describe('the field of a name', () => {
-  for (const [name, field] of Object.entries(NAMES)) {
+  for (const [name, field] of Object.entries(FIELDS)) {
     test(`${name} is known in any case and anywhere in the text`, () => {
       for (const spelling of [name, name.toUpperCase(), name[0]!.toUpperCase() + name.slice(1)]) {
         assert.equal(fieldOf(`x:${spelling}:`, 2, 2 + spelling.length), field)
@@ -44,8 +46,7 @@ describe('the field of a name', () => {
     test(`${name} with one octet changed, added or taken away is another field`, () => {
       const others = [`${name}x`, `x${name}`, name.slice(1), name.slice(0, -1)]
       for (let i = 0; i < name.length; i++) others.push(`${name.slice(0, i)}~${name.slice(i + 1)}`)
-      for (const other of others)
-        assert.equal(fieldOf(other, 0, other.length), NAMES[other as 'host'] ?? FIELD.other, other)
+      for (const other of others) assert.equal(fieldOf(other, 0, other.length), NAMES.get(other) ?? FIELD.other, other)
     })
   }
 
@@ -53,7 +54,7 @@ describe('the field of a name', () => {
     const token = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,20}$/)
     fc.assert(
       fc.property(token, (name) => {
-        assert.equal(fieldOf(name, 0, name.length), NAMES[name.toLowerCase() as 'host'] ?? FIELD.other)
+        assert.equal(fieldOf(name, 0, name.length), NAMES.get(name.toLowerCase()) ?? FIELD.other)
       }),
     )
   })

@@ -16,7 +16,7 @@ class Watched {
 }
 
 describe('a deadline', () => {
-  for (const ms of [4, 100, 1_000, 60_000]) {
+  for (const ms of [4, 8, 100, 1_000, 60_000]) {
     test(`of ${ms} ms that nobody touches expires after exactly its time, once`, (t) => {
       const { deadline, time, expiredAtMs } = new Watched(t)
       deadline.arm(ms)
@@ -26,7 +26,7 @@ describe('a deadline', () => {
   }
 
   // Not yet: each quarter of such a time is cut to whole milliseconds, and their sum is less.
-  for (const ms of [1, 2, 5, 7, 10, 50, 99]) {
+  for (const ms of [5, 7, 10, 50, 99]) {
     test(`of ${ms} ms does not expire before its time`, { todo: 'it is up to 3 ms early' }, (t) => {
       const { deadline, time, expiredAtMs } = new Watched(t)
       deadline.arm(ms)

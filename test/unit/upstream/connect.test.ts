@@ -18,7 +18,7 @@ function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> 
     serverName: 'a.test',
     secureContext: undefined,
     timeoutMs: 10_000,
-    newConnection: (address) => new ClientConnection(HOME, address),
+    newConnection: (address) => new ClientConnection(HOME, address, false),
     connected: ({ address }) => tell(`connected ${address}`),
     failed: tell,
     ...more,

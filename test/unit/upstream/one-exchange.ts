@@ -9,12 +9,17 @@ import type { Pool } from '../../../src/upstream/pool.ts'
 
 /** What a connection tells of one exchange, as text: one event a line. */
 export class Told {
+  readonly connection: ClientConnection<Told>
   readonly log: string[] = []
   /** What came of the body. */
   body = ''
   /** Bytes are held back until `resumeResponse`. */
   holds = false
   readonly #over = Promise.withResolvers<void>()
+
+  constructor(connection: ClientConnection<Told>) {
+    this.connection = connection
+  }
 
   /** The response is whole, or nothing more will come of it. */
   get over(): Promise<void> {
@@ -40,7 +45,11 @@ export const events: UpstreamEvents<Told> = {
     return take(told, before, buffer, start, end, isComplete)
   },
   responseBytes: take,
-  responseEnd: (told) => told.end('end'),
+  responseEnd(told) {
+    told.end('end')
+    // As whoever has got the whole of a response does.
+    told.connection.release(true)
+  },
   upstreamFailed: (told, failure, anyByte) => told.end(anyByte ? `${failure} after a byte` : failure),
   upstreamDrained: (told) => told.log.push('drained'),
   upstreamExpired: (told) => told.end('expired'),
@@ -54,7 +63,7 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 /** Sends a request on the connection; the caller awaits `over` and releases. */
 export function ask(connection: ClientConnection<Told>, method = 'GET'): Told {
-  const told = new Told()
+  const told = new Told(connection)
   connection.begin(told)
   connection.sendHead(REQUEST, method, '', NO_BYTES, 0, 0)
   return told

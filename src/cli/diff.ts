@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto'
+import { loadConfiguration } from '../config/load.ts'
+import { runAgainstProvider } from '../diff/against-provider.ts'
+import { Unreachable } from '../diff/dial.ts'
+import { DIRECT_UPSTREAM, directConfiguration, Misconfigured, runDirect } from '../diff/direct.ts'
+import { type DiffOptions, type Job, NotPrepared, prepareJob } from '../diff/job.ts'
+import { readDiffOptions } from './diff-options.ts'
+import { loadText } from './load-text.ts'
+import { type GivenOptions, usageError } from './usage.ts'
+
+const SAME = 0
+const DIFFERENT = 1
+const USAGE = 2
+
+/** `fluxgate diff`; the exit code. */
+export async function diff(given: GivenOptions): Promise<number> {
+  const options = readDiffOptions(given)
+  if (typeof options === 'string') {
+    process.stderr.write(usageError('diff', options))
+    return USAGE
+  }
+  const print = (text: string): void => void process.stdout.write(text)
+  try {
+    const job = options.upstream === undefined ? builtInJob(options) : configuredJob(options)
+    const isSame = await (options.isDirect ? runDirect(job, print) : runAgainstProvider(job, print))
+    return isSame ? SAME : DIFFERENT
+  } catch (error) {
+    if (!(error instanceof Unreachable || error instanceof Misconfigured || error instanceof NotPrepared)) throw error
+    const text = error instanceof Unreachable ? `${error.place.url} cannot be reached: ${error.message}` : error.message
+    process.stderr.write(`error: ${text}\n`)
+    return error instanceof NotPrepared ? USAGE : DIFFERENT
+  }
+}
+
+function configuredJob(options: DiffOptions): Job {
+  return prepareJob(options, loadConfiguration(options.configPath), { env: process.env, stdin: process.stdin.fd })
+}
+
+function builtInJob(options: DiffOptions): Job {
+  const gatewayKey = randomBytes(16).toString('hex')
+  const providerKey = randomBytes(16).toString('hex')
+  const loaded = loadText(directConfiguration(gatewayKey, providerKey))
+  const env = { ...process.env, FLUXGATE_DIFF_KEY: gatewayKey }
+  return prepareJob({ ...options, upstream: DIRECT_UPSTREAM }, loaded, { env, stdin: process.stdin.fd })
+}
