@@ -85,12 +85,20 @@ type Address = Snapshot['server']['bindAddress']
 
 /** The new socket first. Where the two overlap that cannot work: then the old one is closed, and bound again if need be. */
 async function rebind(listener: Listener<Exchange>, previous: Address, wanted: Address): Promise<Rebound> {
-  const overlaps = wanted.port === previous.port && wanted.port !== 0
-  if (overlaps) listener.unbind()
+  const isBlocked = overlap(previous, wanted)
+  if (isBlocked) listener.unbind()
   const result = await listener.bind(wanted)
   if (result.ok) return { rebound: 'yes', address: result.address }
-  if (overlaps) await listener.bind(previous)
+  if (isBlocked) await listener.bind(previous)
   return { rebound: 'failed', error: result.error }
+}
+
+function overlap(a: Address, b: Address): boolean {
+  return a.port === b.port && a.port !== 0 && (isWildcard(a.host) || isWildcard(b.host))
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
 }
 
 /** Accepting fails when descriptors run out, many times a second: said once a minute. */

@@ -26,8 +26,7 @@ export async function diff(given: GivenOptions): Promise<number> {
     return isSame ? SAME : DIFFERENT
   } catch (error) {
     if (!(error instanceof Unreachable || error instanceof Misconfigured || error instanceof NotPrepared)) throw error
-    const text = error instanceof Unreachable ? `${error.place.url} cannot be reached: ${error.message}` : error.message
-    process.stderr.write(`error: ${text}\n`)
+    process.stderr.write(`error: ${error.message}\n`)
     return error instanceof NotPrepared ? USAGE : DIFFERENT
   }
 }

@@ -6,7 +6,7 @@ import type { Identity, RouteTable, Snapshot, Upstream } from './snapshot.ts'
 export type Configuration = Omit<Snapshot, 'generation'>
 
 export function assemble(settings: Settings): Configuration {
-  const upstreams = settings.upstreams.map((upstream) => deepFreeze({ ...upstream }))
+  const upstreams = settings.upstreams.map((upstream) => deepFreeze({ ...upstream, apiKey: wireText(upstream.apiKey) }))
   const all = createRouteTable(upstreams)
   const routesOf = routesByNames(upstreams, all)
   const staticKeys = new Map<string, Identity>()
@@ -24,6 +24,11 @@ export function assemble(settings: Settings): Configuration {
     keys: Object.freeze({ staticKeys, jwtKeys }),
     upstreams: Object.freeze(upstreams),
   })
+}
+
+/** The key's UTF-8 bytes as a head carries them: one character a byte. */
+function wireText(key: string | undefined): string | undefined {
+  return key === undefined ? undefined : Buffer.from(key, 'utf8').toString('latin1')
 }
 
 /** Keys with the same upstreams share one table. */

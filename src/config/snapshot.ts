@@ -32,7 +32,7 @@ export interface Upstream {
   /** `request_path` without its trailing slashes: empty for `/`. */
   readonly prefix: string
   readonly target: Target
-  /** The provider's credential; undefined or empty: none is sent. */
+  /** The provider's credential, one character for each byte that goes out; undefined or empty: none is sent. */
   readonly apiKey: string | undefined
   readonly credential: CredentialPlace
   readonly tls: UpstreamTls | undefined

@@ -8,8 +8,7 @@ import { startOwnGateway } from './own-gateway.ts'
 import { templateOf } from './own-request.ts'
 import { RecordingOrigin } from './recording-origin.ts'
 import { formatResult, formatSummary, formatTiming, isSame, type Result } from './report.ts'
-import type { RequestTemplate } from './template.ts'
-import { type Compared, runTrial } from './trial.ts'
+import { type Compared, runTrial, type Trial } from './trial.ts'
 
 /**
  * `fluxgate diff --upstream NAME`: a real provider, and a gateway that runs. Two answers of a provider are never the same
@@ -24,7 +23,7 @@ export async function runAgainstProvider(job: Job, print: (text: string) => void
   const target = job.gateway ?? localGateway(job.settings.server)
   const request = templateOf(job.wish ?? NO_WISH, job.upstream)
   const provider = providerPlace(job.upstream)
-  const gatewayPlace = placeOf(target)
+  const gatewayPlace = placeOf('gateway', target)
   const shown = (url: string): string => `${url}${show(mask(request.path))}`
   print(`request:  ${request.method}, upstream ${job.upstream.name}
 straight: ${shown(provider.url)}
@@ -39,16 +38,16 @@ gateway:  ${shown(gatewayPlace.url + job.upstream.prefix)}\n\n`)
     isStrict: job.isStrict,
   })
   if (!('response' in live)) {
-    print(explainRefusal(live, gatewayPlace, job, mask))
+    print(explainRefusal(live, gatewayPlace, mask))
     return false
   }
   const answers = {
     name: 'two answers of the provider, one straight, one through the gateway',
     compared: [live.response],
   }
-  print(formatResult(answers, mask) + formatTiming(live.straight, live.gateway) + explainRepetition(live))
-  const replay = replayOf(request, live.straight)
-  const replayed = { name: REPLAYED, compared: await replayThroughGateway(replay.answer, request, job) }
+  print(formatResult(answers, mask) + formatTiming(live.straight, live.gateway) + explainContent(live, job))
+  const trial = { name: REPLAYED, request, answer: replayOf(live.straight) }
+  const replayed = { name: REPLAYED, compared: await replay(trial, job) }
   print(formatResult(replayed, mask))
   const results: Result[] = [answers, replayed]
   print(`\n${formatSummary(results)}`)
@@ -57,11 +56,7 @@ gateway:  ${shown(gatewayPlace.url + job.upstream.prefix)}\n\n`)
 
 const REPLAYED = 'the straight answer, replayed by a recording origin through a gateway of this version'
 
-async function replayThroughGateway(
-  answer: ReturnType<typeof replayOf>['answer'],
-  request: RequestTemplate,
-  job: Job,
-): Promise<Compared[]> {
+async function replay(trial: Trial, job: Job): Promise<Compared[]> {
   const origin = new RecordingOrigin()
   await origin.listen('127.0.0.1', 0)
   try {
@@ -70,7 +65,7 @@ async function replayThroughGateway(
       const { host, port } = own.place
       const gateway = { authority: `${host}:${port}`, basePath: '', key: job.key }
       const ground = { origin, upstream: upstreamFacts(job.upstream), gateway, gatewayPlace: own.place }
-      return await runTrial({ name: REPLAYED, request, answer }, ground)
+      return await runTrial(trial, ground)
     } finally {
       await own.close()
     }
@@ -79,7 +74,8 @@ async function replayThroughGateway(
   }
 }
 
-function explainRepetition({ repeats }: LiveResult): string {
+function explainContent({ repeats }: LiveResult, { isStrict }: Job): string {
+  if (isStrict) return '             content   counts, as --strict wants it\n'
   const text = {
     unknown:
       'the provider was asked once only (an answer may cost something), so its content counts in the replay only',
@@ -95,9 +91,9 @@ const CURES: Readonly<Record<string, string>> = {
   fluxgate_no_upstream: 'it has no upstream at all: does it run with this configuration?',
 }
 
-function explainRefusal({ startLine, lines }: Message, { url }: Place, { upstream }: Job, mask: Mask): string {
+function explainRefusal({ startLine, lines }: Message, { url }: Place, mask: Mask): string {
   const code = valuesOf(lines, 'x-fluxgate-error')[0]!
   const cure = CURES[code] === undefined ? '' : `\n  ${CURES[code]}`
-  return `DIFFERENT  the gateway at ${url} answered by itself, and ${upstream.name} was not asked
+  return `DIFFERENT  the gateway at ${url} answered by itself; nothing was sent straight
   ${show(mask(startLine))}, x-fluxgate-error: ${show(mask(code))}${cure}\n`
 }

@@ -193,3 +193,13 @@ const endings: readonly Trial[] = [
 ]
 
 export const BATTERY: readonly Trial[] = [...plain, ...lines, ...bodies, ...statuses, ...endings]
+
+/** Somebody's own request, with an answer that fits it. */
+export function trialOf(request: RequestTemplate): Trial {
+  const name = 'your request'
+  return {
+    name,
+    request,
+    answer: request.method === 'HEAD' ? answer('HTTP/1.1 200 OK', ['Content-Length: 341']) : ok(),
+  }
+}

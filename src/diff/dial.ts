@@ -4,6 +4,7 @@ import type { UpstreamTls } from '../config/snapshot.ts'
 
 /** Somewhere to connect to: the gateway or the provider. */
 export interface Place {
+  readonly role: 'gateway' | 'provider' | 'recording origin'
   /** For messages. */
   readonly url: string
   readonly scheme: 'http' | 'https'
@@ -15,11 +16,9 @@ export interface Place {
 
 /** There is nothing to compare: somebody cannot be reached, or does not answer. */
 export class Unreachable extends Error {
-  readonly place: Place
-
-  constructor(place: Place, reason: string) {
-    super(reason)
-    this.place = place
+  constructor({ role, url }: Place, reason: string) {
+    const cure = role === 'gateway' ? '; start it, or say with --gateway where it is' : ''
+    super(`the ${role} at ${url} cannot be reached: ${reason}${cure}`)
   }
 }
 

@@ -1,4 +1,4 @@
-import { BATTERY } from './battery.ts'
+import { BATTERY, trialOf } from './battery.ts'
 import type { Place } from './dial.ts'
 import { gatewayFacts, placeOf, upstreamFacts } from './grounds.ts'
 import type { Job } from './job.ts'
@@ -39,9 +39,7 @@ export async function runDirect(job: Job, print: (text: string) => void): Promis
     const [address, port] = job.gateway === undefined ? ['127.0.0.1', 0] : targetOf(job)
     await listen(origin, address, port)
     const gatewayPlace = await gatewayInFront(job, origin, close)
-    const trials: Trial[] = [...BATTERY]
-    if (job.wish !== undefined)
-      trials.push({ ...BATTERY[0]!, name: 'your request', request: templateOf(job.wish, job.upstream) })
+    const trials = job.wish === undefined ? BATTERY : [...BATTERY, trialOf(templateOf(job.wish, job.upstream))]
     print(`straight: ${origin.place.url}, a recording origin
 gateway:  ${job.gateway === undefined ? 'one of this version' : gatewayPlace.url}, in front of that origin
 Each request is sent both ways; prefix, Host and credential are those of the way. What the origin received (request)
@@ -75,7 +73,7 @@ async function listen(origin: RecordingOrigin, host: string, port: number): Prom
 }
 
 async function gatewayInFront(job: Job, origin: RecordingOrigin, close: (() => unknown)[]): Promise<Place> {
-  if (job.gateway !== undefined) return placeOf(job.gateway)
+  if (job.gateway !== undefined) return placeOf('gateway', job.gateway)
   const own = await startOwnGateway(job.settings, job.upstream, origin.place)
   close.push(own.close)
   return own.place

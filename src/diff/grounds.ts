@@ -10,20 +10,14 @@ export function upstreamFacts({ prefix, target, apiKey, credential }: Upstream):
 }
 
 export function providerPlace({ target, tls, connectTimeoutMs }: Upstream): Place {
-  return { ...placeOf(target), tls, connectTimeoutMs }
+  return { ...placeOf('provider', target), tls, connectTimeoutMs }
 }
 
 const CONNECT_MS = 10_000
 
-export function placeOf({ scheme, host, port, authority, basePath }: Target): Place {
-  return {
-    url: `${scheme}://${authority}${basePath}`,
-    scheme,
-    host,
-    port,
-    tls: undefined,
-    connectTimeoutMs: CONNECT_MS,
-  }
+export function placeOf(role: Place['role'], { scheme, host, port, authority, basePath }: Target): Place {
+  const url = `${scheme}://${authority}${basePath}`
+  return { role, url, scheme, host, port, tls: undefined, connectTimeoutMs: CONNECT_MS }
 }
 
 export function gatewayFacts(

@@ -2,10 +2,17 @@ import { compareMessages, observeVariation, type Repeatability } from './compare
 import { dial, type Place, Unreachable } from './dial.ts'
 import { type Message, valuesOf } from './message.ts'
 import { Meter } from './meter.ts'
+import type { Answer } from './recording-origin.ts'
 import { type Answered, send } from './send.ts'
-import type { GatewayFacts, UpstreamFacts } from './template.ts'
-import { type RenderedRequest, type RequestTemplate, renderForGateway, renderStraight } from './template.ts'
-import type { Compared, Trial } from './trial.ts'
+import {
+  type GatewayFacts,
+  type RenderedRequest,
+  type RequestTemplate,
+  renderForGateway,
+  renderStraight,
+  type UpstreamFacts,
+} from './template.ts'
+import type { Compared } from './trial.ts'
 
 /** One request to a real provider: straight, and through a gateway that runs somewhere. */
 
@@ -62,8 +69,8 @@ async function ask(place: Place, request: RenderedRequest, idleMs: number): Prom
 }
 
 /** The provider's answer, byte for byte, to be given once more by a recording origin. */
-export function replayOf(request: RequestTemplate, { message }: Answered): Trial {
+export function replayOf({ message }: Answered): Answer {
   const isOpenEnded = message.framing === 'until-close' && message.end === 'whole'
   const end = isOpenEnded ? 'close' : message.end === 'whole' ? 'keep' : 'reset'
-  return { name: 'the same answer, replayed by a recording origin', request, answer: { pieces: [message.raw], end } }
+  return { pieces: [message.raw], end }
 }

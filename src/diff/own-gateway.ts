@@ -27,6 +27,14 @@ export async function startOwnGateway(settings: Settings, upstream: Upstream, or
   if (!bound.ok) throw new Error(`127.0.0.1 cannot be listened on: ${bound.error}`)
   const port = Number(bound.address.slice(bound.address.lastIndexOf(':') + 1))
   const url = `http://${bound.address}`
-  const place: Place = { url, scheme: 'http', host: '127.0.0.1', port, tls: undefined, connectTimeoutMs: 5_000 }
+  const place: Place = {
+    role: 'gateway',
+    url,
+    scheme: 'http',
+    host: '127.0.0.1',
+    port,
+    tls: undefined,
+    connectTimeoutMs: 5_000,
+  }
   return { place, close: () => gateway.drain() }
 }

@@ -68,7 +68,15 @@ export class RecordingOrigin {
   get place(): Place {
     const { port } = this.#server.address() as AddressInfo
     const url = `http://${this.#host}:${port}`
-    return { url, scheme: 'http', host: this.#host, port, tls: undefined, connectTimeoutMs: CONNECT_MS }
+    return {
+      role: 'recording origin',
+      url,
+      scheme: 'http',
+      host: this.#host,
+      port,
+      tls: undefined,
+      connectTimeoutMs: CONNECT_MS,
+    }
   }
 
   close(): void {
@@ -141,7 +149,7 @@ async function answer(socket: Socket, request: MessageReader, visit: OpenVisit):
   if (interim !== undefined) write(interim)
   if (after === 'request' && !request.isOver) await visit.ended
   for (const [index, piece] of pieces.entries()) {
-    if (index > 0 && !(await arrives())) visit.isAnswerHeld = true
+    if (index > 0 && !visit.isAnswerHeld) visit.isAnswerHeld = !(await arrives())
     write(piece)
   }
   if (end === 'keep') return

@@ -72,7 +72,7 @@ async function writePieces(socket: Socket, request: RenderedRequest, options: Se
     if (first !== undefined) write(first)
   } else write(Buffer.concat([request.head, first]))
   for (const piece of further) {
-    if (options.arrived !== undefined && !(await options.arrived.reached(written.progress, HOLD_MS))) isHeld = true
+    if (options.arrived !== undefined && !isHeld) isHeld = !(await options.arrived.reached(written.progress, HOLD_MS))
     write(piece)
   }
   return isHeld

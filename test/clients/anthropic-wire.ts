@@ -68,6 +68,29 @@ export const file: Reply = whole(
   FIELDS,
 )
 
+/** A batch that has ended, with the absolute URL of its results. */
+export function batch(results_url: string): Reply {
+  return whole(
+    {
+      id: 'msgbatch_01',
+      type: 'message_batch',
+      processing_status: 'ended',
+      request_counts: { processing: 0, succeeded: 1, errored: 0, canceled: 0, expired: 0 },
+      ended_at: '2026-11-14T08:00:00Z',
+      created_at: '2026-11-14T07:00:00Z',
+      expires_at: '2026-11-15T07:00:00Z',
+      results_url,
+    },
+    FIELDS,
+  )
+}
+
+export const batchResults: Reply = stream(
+  'application/x-jsonl',
+  [`${JSON.stringify({ custom_id: 'first', result: { type: 'canceled' } })}\n`],
+  FIELDS,
+)
+
 function streamOf(content_block: object, deltas: readonly object[], stop_reason: string): Reply {
   const events = [
     { type: 'message_start', message: empty },

@@ -57,14 +57,14 @@ export class Parity {
   readonly down: Target
   readonly #pass: Target
 
-  constructor(scripted: ScriptedOrigin, gateway: RunningGateway) {
+  constructor(scripted: ScriptedOrigin, gateway: RunningGateway, prefix: string) {
     this.#scripted = scripted
     this.gateway = gateway
     const at = (url: string, key: string, headers = {}): Target => ({ url, key, headers })
     this.direct = at(scripted.origin.url, PROVIDER_KEY)
-    this.relayed = at(`${gateway.url}/provider`, CLIENT_KEY)
-    this.wrongKey = at(`${gateway.url}/provider`, 'sk-wrong')
-    this.unknownPath = at(`${gateway.url}/provider-evil`, CLIENT_KEY)
+    this.relayed = at(`${gateway.url}${prefix}`, CLIENT_KEY)
+    this.wrongKey = at(`${gateway.url}${prefix}`, 'sk-wrong')
+    this.unknownPath = at(`${gateway.url}${prefix}-evil`, CLIENT_KEY)
     this.down = at(`${gateway.url}/down`, CLIENT_KEY)
     this.#pass = at(`${gateway.url}/pass`, PROVIDER_KEY, { 'x-fluxgate-key': CLIENT_KEY })
   }
@@ -96,6 +96,15 @@ export class Parity {
     return settled.error
   }
 
+  /** Calls twice, for what the client or the gateway is known to do differently: straight, and through the gateway. */
+  async both<T>(replies: readonly Reply[], call: Call<T>): Promise<[T, T]> {
+    const straight = await call(this.direct, this.#scripted.play(replies))
+    const before = this.gateway.records().length
+    const through = await call(this.relayed, this.#scripted.play(replies))
+    await this.#recordsSince(before, 1)
+    return [straight, through]
+  }
+
   async #compare<T>(replies: readonly Reply[], call: Call<T>, expected: Expected) {
     const target = expected.pass ? this.#pass : this.relayed
     const direct = this.#scripted.play(replies)
@@ -122,12 +131,17 @@ export class Parity {
   }
 }
 
-export async function startParity(): Promise<Parity> {
+export interface ParityOptions {
+  /** Where the gateway has the provider; at `/`, there is no path that is unknown. */
+  readonly prefix?: '/provider' | '/'
+}
+
+export async function startParity({ prefix = '/provider' }: ParityOptions = {}): Promise<Parity> {
   const scripted = await startScriptedOrigin()
   const target_url = scripted.origin.url
   const gateway = await startGateway({
     upstreams: {
-      provider: { request_path: '/provider', target_url, api_key: PROVIDER_KEY },
+      provider: { request_path: prefix, target_url, api_key: PROVIDER_KEY },
       pass: { request_path: '/pass', target_url, credential: 'pass' },
       down: { request_path: '/down', target_url: 'http://127.0.0.1:1', api_key: PROVIDER_KEY },
     },
@@ -136,7 +150,7 @@ export async function startParity(): Promise<Parity> {
     await gateway.stop()
     await scripted.origin.close()
   })
-  return new Parity(scripted, gateway)
+  return new Parity(scripted, gateway, prefix === '/' ? '' : prefix)
 }
 
 function settle<T>(call: Promise<T>): Promise<Settled<T>> {

@@ -28,9 +28,8 @@ interface Body {
 }
 
 const size = fc.oneof(
-  fc.integer({ min: 1, max: 300 }),
-  fc.integer({ min: 8_000, max: 8_400 }),
-  fc.integer({ min: 1, max: 70_000 }),
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 300 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 8_192, max: 100_000 }) },
 )
 const body: fc.Arbitrary<Body> = fc.record({
   isChunked: fc.boolean(),
@@ -82,13 +81,16 @@ type Step = readonly [what: 'read' | 'choke' | 'drain' | 'finish', lane: number,
 const steps = fc.array(
   fc.tuple(
     fc.oneof(
-      { weight: 6, arbitrary: fc.constant('read' as const) },
-      { weight: 2, arbitrary: fc.constantFrom('choke', 'drain', 'finish') },
+      { weight: 8, arbitrary: fc.constant('read' as const) },
+      { weight: 3, arbitrary: fc.constantFrom('choke', 'drain', 'finish') },
     ),
     fc.nat(2),
-    fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 8_000, max: 65_536 })),
+    fc.oneof(
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 100 }) },
+      { weight: 4, arbitrary: fc.integer({ min: 8_192, max: 65_536 }) },
+    ),
   ),
-  { maxLength: 60 },
+  { minLength: 30, maxLength: 120, size: 'max' },
 )
 
 function run(lanes: readonly Lane[], all: readonly Step[]): void {
@@ -174,7 +176,7 @@ test('uploads of several clients at once arrive byte for byte', () => {
           each,
         ),
     ),
-    { numRuns: 120 },
+    { numRuns: 300 },
   )
 })
 
@@ -218,6 +220,6 @@ test('downloads of several clients at once arrive byte for byte, in the clear an
         each,
       ),
     ),
-    { numRuns: 200 },
+    { numRuns: 400 },
   )
 })
