@@ -46,7 +46,7 @@ export function alignLines(
 }
 
 function placeOf({ straight, gateway }: LinePair): number {
-  return straight ?? (gateway ?? 0) - 0.5
+  return straight ?? (gateway ?? 0) + 0.5
 }
 
 function unpaired(length: number, pairs: readonly LinePair[], side: 'straight' | 'gateway'): Set<number> {

@@ -62,8 +62,8 @@ function judge(
 function changeOf(straight: string, gateway: string): string {
   const changes: string[] = []
   if (spelledName(straight) !== spelledName(gateway)) changes.push('another spelling of the name')
+  if (spacingOf(straight) !== spacingOf(gateway)) changes.push('other white space')
   if (valueIn(straight) !== valueIn(gateway)) changes.push('another value')
-  else if (changes.length === 0 || afterName(straight) !== afterName(gateway)) changes.push('other white space')
   return changes.join(' and ')
 }
 
@@ -71,8 +71,10 @@ function spelledName(line: string): string {
   return line.slice(0, nameOf(line).length)
 }
 
-function afterName(line: string): string {
-  return line.slice(nameOf(line).length)
+/** The white space before the value and behind it. */
+function spacingOf(line: string): string {
+  const after = line.slice(nameOf(line).length)
+  return `${/^:?[\t ]*/.exec(after)![0]}|${valueIn(line) === '' ? '' : /[\t ]*$/.exec(after)![0]}`
 }
 
 function sides(

@@ -113,5 +113,6 @@ const FORBIDDEN_IN_TRAILERS = new Set([
 ])
 
 export function isForbiddenInTrailers(lowerCaseName: string): boolean {
-  return FORBIDDEN_IN_TRAILERS.has(lowerCaseName)
+  // CGI and its heirs take `_` for `-`.
+  return FORBIDDEN_IN_TRAILERS.has(lowerCaseName.replaceAll('_', '-'))
 }

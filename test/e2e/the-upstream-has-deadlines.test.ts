@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import net from 'node:net'
 import { test } from 'node:test'
+import { openBlackHole } from '../support/black-hole.ts'
 import { get, ok, postChunked, upTo } from '../support/bytes.ts'
 import { CLIENT_KEY, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
 import type { Message } from '../support/message.ts'
@@ -20,27 +18,6 @@ async function assertTimedOut(gateway: RunningGateway, ask: () => Promise<Messag
   const record = await gateway.waitForRecord()
   assert.equal(record.outcome, 'timeout')
   assert.equal(record.status, 504)
-}
-
-/** A port whose backlog is full: the kernel drops what comes, as a black hole would. */
-async function openBlackHole(): Promise<{ port: number } & Disposable> {
-  const script = `
-    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
-      require('node:fs').writeSync(1, String(server.address().port))
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) // accepts nothing any more
-    })`
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [data] = await once(child.stdout, 'data')
-  const port = Number(data)
-  const fill = Array.from({ length: 8 }, () => net.connect(port, '127.0.0.1').on('error', () => {}))
-  await Promise.race(fill.map((socket) => once(socket, 'connect')))
-  return {
-    port,
-    [Symbol.dispose]() {
-      for (const socket of fill) socket.destroy()
-      child.kill('SIGKILL')
-    },
-  }
 }
 
 test('connect_timeout_ms to be reached', async () => {

@@ -26,6 +26,8 @@ export interface GatewayOptions {
   readonly wait?: string | false
   /** The environment's log format is JSON lines, so that records can be read; `text` for the default one. */
   readonly format?: 'json' | 'text'
+  /** A command that ends by becoming the one in its last arguments: `['prlimit', '--nofile=64']`. */
+  readonly under?: readonly string[]
 }
 
 /** One JSON line `Request processed`. */
@@ -101,7 +103,8 @@ export class RunningGateway implements AsyncDisposable {
     const env: NodeJS.ProcessEnv = { ...process.env, FLUXGATE_LOG_STYLE: 'never', ...options.env }
     delete env.NODE_TEST_CONTEXT
     if (options.format !== 'text') env.FLUXGATE_LOG_FORMAT ??= 'json'
-    this.#child = spawn(COMMAND, ['--config', this.configPath, ...(options.args ?? [])], {
+    const [command, ...args] = [...(options.under ?? []), COMMAND, '--config', this.configPath, ...(options.args ?? [])]
+    this.#child = spawn(command!, args, {
       cwd: this.directory,
       env,
       detached: true, // a group of its own, so that `kill` reaches workers too

@@ -16,6 +16,9 @@ export interface OriginOptions {
   readonly keepBytes?: number
   /** Accept connections but read nothing from them until `resume()`. */
   readonly paused?: boolean
+  /** Where it listens; default any free port of 127.0.0.1. */
+  readonly host?: string
+  readonly port?: number
 }
 
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -143,7 +146,7 @@ export class Origin implements AsyncDisposable {
   }
 
   async listen(): Promise<this> {
-    this.#server.listen(0, '127.0.0.1')
+    this.#server.listen(this.#options.port ?? 0, this.#options.host ?? '127.0.0.1')
     await once(this.#server, 'listening')
     return this
   }
@@ -153,7 +156,7 @@ export class Origin implements AsyncDisposable {
   }
 
   get url(): string {
-    return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`
+    return `${this.#options.tls ? 'https' : 'http'}://${this.#options.host ?? '127.0.0.1'}:${this.port}`
   }
 
   /** The n-th request (from 0), as soon as its head is there. */

@@ -84,7 +84,11 @@ test('a secret file that is far too large is not read', (t) => {
 
 test('blanks within a key and characters beyond ASCII are legal', (t) => {
   for (const key of ['a b', 'schlüssel', '🔑'])
-    assert.equal(apiKeyOf(loadValid(t, `${OPEN}    api_key: "${key}"\n`)), key)
+    assert.equal(
+      Buffer.from(apiKeyOf(loadValid(t, `${OPEN}    api_key: "${key}"\n`)) ?? '', 'latin1').toString('utf8'),
+      key,
+      'one character for each byte',
+    )
 })
 
 test('a key of jwt may be any bytes, of a file without its last line break', (t) => {
