@@ -43,18 +43,22 @@ export function maskFieldLine(line: string): string {
     })
   }
   if (name !== 'set-cookie' && name !== 'cookie') return line
-  return line.replace(/=([^;,\t ]*)(?=;|,|$)/g, (_, value: string) => `=${MASKED.repeat(value.length)}`)
+  // The first pair of Set-Cookie is the cookie, the others are its attributes.
+  const pair = name === 'cookie' ? /(=)([^;]*)/g : /^([^:]*:[^=;]*=)([^;]*)/
+  return line.replace(pair, (_, before: string, value: string) => before + MASKED.repeat(value.length))
 }
 
 /** What of a text is shown around a place in it. */
 const BEFORE = 40
 const SHOWN = 110
 
-export function show(masked: string, at = 0): string {
-  const start = masked.length <= SHOWN || at <= BEFORE ? 0 : at - BEFORE
-  const end = start + SHOWN
-  const text = masked.slice(start, end)
-  const shown = text.replace(/[^\x20-\x7e\u{e000}]/gu, escapeOctet).replace(/\u{e000}+/gu, '***')
+export function show(masked: string, at = 0, length = SHOWN): string {
+  const start = masked.length <= length || at <= BEFORE ? 0 : at - BEFORE
+  const end = start + length
+  const shown = masked
+    .slice(start, end)
+    .replace(/[^\x20-\x7e\u{e000}]/gu, escapeOctet)
+    .replace(/\u{e000}+/gu, '***')
   return `${start > 0 ? '…' : ''}${shown}${end < masked.length ? '…' : ''}`
 }
 
@@ -62,5 +66,6 @@ function escapeOctet(character: string): string {
   if (character === '\r') return '\\r'
   if (character === '\n') return '\\n'
   if (character === '\t') return '\\t'
-  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  const code = character.codePointAt(0)!.toString(16)
+  return code.length > 2 ? `\\u{${code}}` : `\\x${code.padStart(2, '0')}`
 }

@@ -73,9 +73,12 @@ const REMARKS = {
   'by contract': ' (by contract)',
 } as const
 
+/** Names that a provider has given may be in it. */
+const SUBJECT = 400
+
 function formatFinding(finding: Finding, mask: Mask): string[] {
   const { verdict, part, what, straight, gateway } = finding
-  const subject = `${part} ${what}${REMARKS[verdict]}`
+  const subject = `${part} ${show(mask(what), 0, SUBJECT)}${REMARKS[verdict]}`
   if (verdict === 'by contract') return [`${subject}: ${formatExcerpt(finding, straight ?? gateway!, mask)}`]
   if (straight === undefined && gateway === undefined) return [subject]
   const sides = [straight, gateway].map((side) => {

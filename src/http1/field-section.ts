@@ -102,12 +102,11 @@ export function withNominated(
     const colon = skipToken(text, at)
     const lineEnd = skipFieldValue(text, colon + 1)
     const line = known[next]
-    if (line !== undefined && line.start === at) {
-      lines.push(line)
-      next++
-    } else if (names.has(text.slice(at, colon).toLowerCase())) {
+    const isKnown = line !== undefined && line.start === at
+    if (names.has(text.slice(at, colon).toLowerCase())) {
       lines.push(fieldLine(text, FIELD.nominated, at, colon + 1, lineEnd))
-    }
+    } else if (isKnown) lines.push(line)
+    if (isKnown) next++
     at = lineEnd + 2
   }
   return lines

@@ -4,7 +4,7 @@ import { FIELD } from '../http/fields.ts'
 import { isValidHost } from '../http/host.ts'
 import { type FieldLine, type Framing, MAX_REQUEST_FIELD_LINES, type RequestHead } from '../http/message.ts'
 import { isMisspelled } from '../http/method.ts'
-import { IS_TOKEN, LF, SP } from '../http/octets.ts'
+import { IS_TOKEN, SP } from '../http/octets.ts'
 import { MAX_TARGET_BYTES, parseTarget } from '../http/target.ts'
 import {
   addConnectionOptions,
@@ -23,7 +23,7 @@ export function parseRequestHead(text: string, start: number): RequestHead | Ref
   const methodEnd = skipMethod(text, start)
   const method = text.slice(start, methodEnd)
   const lineEnd = text.indexOf('\r', methodEnd)
-  if (method === '' || text.charCodeAt(methodEnd) !== SP || text.charCodeAt(lineEnd + 1) !== LF) {
+  if (method === '' || text.charCodeAt(methodEnd) !== SP || text.indexOf('\n', methodEnd) !== lineEnd + 1) {
     return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
   }
   const targetEnd = text.indexOf(' ', methodEnd + 1)

@@ -118,12 +118,11 @@ interface Framed {
 /** RFC 9112 section 6.3 for responses. */
 function frame(found: ResponseFields, status: number, requestMethod: string, isHttp10: boolean): Framed | undefined {
   if (found.coding !== undefined && (isHttp10 || found.coding !== 'chunked' || status < 200)) return undefined
+  const hasBoth = found.coding !== undefined && found.lengthLines > 0
   if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304) {
-    return { framing: 'none', contentLength: 0, hasBoth: false }
+    return { framing: 'none', contentLength: 0, hasBoth }
   }
-  if (found.coding !== undefined) {
-    return { framing: 'chunked', contentLength: 0, hasBoth: found.lengthLines > 0 }
-  }
+  if (found.coding !== undefined) return { framing: 'chunked', contentLength: 0, hasBoth }
   if (found.lengthLines === 0) return { framing: 'until-close', contentLength: 0, hasBoth: false }
   const contentLength = found.lengthLines === 1 ? parseContentLength(found.contentLengthText!) : undefined
   if (contentLength === undefined) return undefined

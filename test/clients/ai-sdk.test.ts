@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAI } from '@ai-sdk/openai'
-import { APICallError, generateText, jsonSchema, type LanguageModel, RetryError, streamText, tool } from 'ai'
+import { APICallError, generateText, jsonSchema, type LanguageModel, RetryError, streamText, type ToolSet } from 'ai'
 import { FAILURES } from '../../src/failure.ts'
 import { PROVIDER_KEY } from '../support/gateway.ts'
 import * as anthropicWire from './anthropic-wire.ts'
@@ -18,7 +18,7 @@ const OWN_PAUSE_MS = 2000
 const parity = await startParity()
 const prompt = 'Grüß Gott 👋'
 const properties = { city: { type: 'string' as const }, unit: { type: 'string' as const } }
-const tools = { get_weather: tool({ inputSchema: jsonSchema({ type: 'object', properties }) }) }
+const tools: ToolSet = { get_weather: { inputSchema: jsonSchema({ type: 'object', properties }) } }
 
 interface Provider {
   readonly model: (target: Target, coding?: string) => LanguageModel
@@ -85,7 +85,7 @@ function withoutMadeUp(part: object): object {
   return JSON.parse(JSON.stringify(part, (name, value) => (MADE_UP.includes(name) ? undefined : value)))
 }
 
-function streamed(model: LanguageModel, more: { abortSignal?: AbortSignal; tools?: typeof tools } = {}) {
+function streamed(model: LanguageModel, more: Pick<Parameters<typeof streamText>[0], 'abortSignal' | 'tools'> = {}) {
   return streamText({ model, prompt, maxRetries: 0, onError: () => {}, ...more })
 }
 
@@ -153,7 +153,7 @@ for (const [name, provider] of Object.entries(PROVIDERS)) {
       (target) => errorOf(streamed(model(target)).fullStream),
       { outcome: 'upstream_abort' },
     )
-    assert.match(String(value), /terminated/)
+    assert.match(String((value as Error).cause), /terminated/)
   })
 
   for (const status of openaiWire.ERROR_STATUSES) {

@@ -88,8 +88,8 @@ export class Parity {
     const script = this.#scripted.play([])
     const before = this.gateway.records().length
     const settled = await settle(call(target, script))
-    assert.ok('error' in settled, 'it was not refused')
     const [record] = await this.#recordsSince(before, 1)
+    assert.ok('error' in settled, 'it was not refused')
     assert.equal(record?.status, FAILURES[code].status)
     assert.equal(this.gateway.records().length, before + 1)
     assert.deepEqual(script.requests, [])
@@ -161,7 +161,9 @@ function settle<T>(call: Promise<T>): Promise<Settled<T>> {
 }
 
 function redactor(target: Target): Redact {
-  return (text) => text.replaceAll(target.url, '(base URL)').replaceAll(target.key, '(key)')
+  const { origin } = new URL(target.url)
+  return (text) =>
+    text.replaceAll(target.url, '(base URL)').replaceAll(origin, '(base URL)').replaceAll(target.key, '(key)')
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Command, parseArguments } from '../../../src/cli/arguments.ts'
+import type { OptionName } from '../../../src/cli/usage.ts'
 
 function usageError(problem: string, usage = 'Usage: fluxgate [OPTIONS]'): Command {
   return { name: 'usage-error', text: `error: ${problem}\n\n${usage}\n\nFor more information, try '--help'.\n` }
+}
+
+function diff(given: Partial<Record<OptionName, string[]>>): Command {
+  return { name: 'diff', given: new Map(Object.entries(given) as [OptionName, string[]][]) }
 }
 
 const RUN: Command = { name: 'run', configPath: 'fluxgate.yaml' }
@@ -11,6 +16,9 @@ const VALUE_MISSING = "a value is required for '--config <CONFIG>' but none was 
 const TWICE = "the argument '--config <CONFIG>' cannot be used multiple times"
 const CHECK = 'Usage: fluxgate check [OPTIONS]'
 const DEMO = 'Usage: fluxgate demo [OPTIONS]'
+const DIFF = 'Usage: fluxgate diff --upstream <NAME> [OPTIONS]'
+const KEY_TIP =
+  "\n\n  tip: a key on the command line can be read by everybody on the machine; 'diff' takes it from FLUXGATE_DIFF_KEY"
 const HASH_KEY = 'Usage: fluxgate hash-key'
 
 const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
@@ -27,6 +35,13 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['demo', { name: 'demo', bindAddress: '127.0.0.1:8080' }],
   ['demo --bind-address [::1]:0', { name: 'demo', bindAddress: '[::1]:0' }],
   ['demo --bind-address=127.0.0.1:9', { name: 'demo', bindAddress: '127.0.0.1:9' }],
+  ['diff', diff({})],
+  ['diff --direct', diff({ '--direct': [] })],
+  ['--config=a.yaml diff --upstream b', diff({ '--config': ['a.yaml'], '--upstream': ['b'] })],
+  [
+    'diff --upstream=a --header X:1 --strict --header=Y:2 --body -',
+    diff({ '--upstream': ['a'], '--header': ['X:1', 'Y:2'], '--strict': [], '--body': ['-'] }),
+  ],
   ['hash-key', { name: 'hash-key' }],
 
   ['-h', { name: 'help', about: 'run' }],
@@ -36,6 +51,7 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['--help --nonsense', { name: 'help', about: 'run' }],
   ['check --help', { name: 'help', about: 'check' }],
   ['demo -h', { name: 'help', about: 'demo' }],
+  ['diff --direct --help', { name: 'help', about: 'diff' }],
   ['-V', { name: 'version' }],
   ['--version', { name: 'version' }],
   ['-Vh', { name: 'version' }],
@@ -64,6 +80,15 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['demo --config a', usageError("unexpected argument '--config' found", DEMO)],
   ['--config a demo', usageError("unexpected argument '--config' found", DEMO)],
   ['demo --bind-address', usageError("a value is required for '--bind-address <ADDRESS>' but none was supplied", DEMO)],
+  ['diff --direct --direct', usageError("the argument '--direct' cannot be used multiple times", DIFF)],
+  ['diff --direct=yes', usageError("unexpected value 'yes' for '--direct' found; no more were expected", DIFF)],
+  ['diff --header', usageError("a value is required for '--header <LINE>' but none was supplied", DIFF)],
+  ['diff --path --strict', usageError("a value is required for '--path <PATH>' but none was supplied", DIFF)],
+  ['diff --bind-address a', usageError("unexpected argument '--bind-address' found", DIFF)],
+  ['diff --key a', usageError(`unexpected argument '--key' found${KEY_TIP}`, DIFF)],
+  ['diff --key=a', usageError(`unexpected argument '--key' found${KEY_TIP}`, DIFF)],
+  ['run', usageError("unexpected argument 'run' found")],
+  ['constructor', usageError("unexpected argument 'constructor' found")],
   ['hash-key secret', usageError("unexpected argument 'secret' found", HASH_KEY)],
   ['hash-key --config a', usageError("unexpected argument '--config' found", HASH_KEY)],
 ]

@@ -29,6 +29,7 @@ describe('fluxgate --help', () => {
   for (const [command, usage, option] of [
     ['check', 'Usage: fluxgate check [OPTIONS]', '--config <CONFIG>'],
     ['demo', 'Usage: fluxgate demo [OPTIONS]', '--bind-address <ADDRESS>'],
+    ['diff', 'Usage: fluxgate diff --upstream <NAME> [OPTIONS]', '--upstream <NAME>'],
     ['hash-key', 'Usage: fluxgate hash-key', '--help'],
   ] as const) {
     test(`of ${command} is about ${command}`, () => {

@@ -34,8 +34,9 @@ describe('of a field line', () => {
     ['x-goog-api-key: abc', 'x-goog-api-key: ***'],
     ['x-fluxgate-key: abc', 'x-fluxgate-key: ***'],
     ['Proxy-Authorization: Basic abc', 'Proxy-Authorization: Basic ***'],
-    ['Set-Cookie: __cf_bm=abc; path=/; HttpOnly', 'Set-Cookie: __cf_bm=***; path=***; HttpOnly'],
+    ['Set-Cookie: __cf_bm=abc; path=/; HttpOnly', 'Set-Cookie: __cf_bm=***; path=/; HttpOnly'],
     ['Cookie: a=b; c=d', 'Cookie: a=***; c=***'],
+    ['Set-Cookie: odd', 'Set-Cookie: odd'],
     ['X-Other: a=b', 'X-Other: a=b'],
   ] as const) {
     test(`${line} is shown: ${shown}`, () => assert.equal(show(maskFieldLine(line)), shown))
