@@ -131,7 +131,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
       at = this.#heads.read(buffer, at, end)
       const { state, text } = this.#heads
       if (state === 'incomplete') {
-        if (!couldBecomeResponse(text)) this.#fail('upstream_protocol')
+        if (!couldBecomeResponse(this.#heads.beginning)) this.#fail('upstream_protocol')
         return
       }
       const head = state === 'whole' ? parseResponseHead(text, this.#method) : undefined

@@ -1,4 +1,5 @@
 import { ByteStore } from '../runtime/byte-store.ts'
+import { NO_BYTES } from '../runtime/outgoing.ts'
 
 /** Whose bytes they are. */
 export interface Taker {
@@ -15,7 +16,10 @@ export interface Taker {
  */
 export class ReadAhead {
   readonly #taker: Taker
-  readonly #kept = new ByteStore()
+  /** What is being handed on, from `#at`; what has come after it. */
+  #piece: Buffer = NO_BYTES
+  #at = 0
+  readonly #later = new ByteStore()
   isFeeding = false
 
   constructor(taker: Taker) {
@@ -24,51 +28,61 @@ export class ReadAhead {
 
   /** How much is kept. */
   get bytes(): number {
-    return this.#kept.length
+    return this.#piece.length - this.#at + this.#later.length
   }
 
   /** Hands on what was kept and then `buffer[0..length)`. */
   feed(buffer: Buffer, length: number): void {
-    if (this.isFeeding || this.#kept.length > 0) {
-      this.#kept.add(buffer, 0, length)
+    if (this.isFeeding || this.bytes > 0) {
+      this.#later.add(buffer, 0, length)
       if (!this.isFeeding) this.#feedKept()
       return
     }
     this.isFeeding = true
-    const at = this.#takeAll(buffer, length)
-    if (at < length) this.#kept.add(buffer, at, length)
+    const at = this.#takeAll(buffer, 0, length)
+    // What came meanwhile belongs behind the rest.
+    if (at < length) this.#keepFirst(buffer, at, length)
     this.isFeeding = false
-    if (this.#kept.length > 0) this.#feedKept()
+    if (this.bytes > 0) this.#feedKept()
+  }
+
+  #keepFirst(buffer: Buffer, start: number, end: number): void {
+    this.#piece = Buffer.from(buffer.subarray(start, end))
+    this.#at = 0
   }
 
   #feedKept(): void {
     this.isFeeding = true
-    while (this.#kept.length > 0 && this.#taker.takes()) {
-      const piece = this.#kept.take()
-      const at = this.#takeAll(piece, piece.length)
-      if (at < piece.length) {
-        // What came meanwhile belongs behind the rest.
-        const later = this.#kept.take()
-        this.#kept.add(piece, at, piece.length)
-        this.#kept.add(later, 0, later.length)
+    while (this.bytes > 0 && this.#taker.takes()) {
+      if (this.#at === this.#piece.length) {
+        this.#piece = this.#later.take()
+        this.#at = 0
       }
+      const piece = this.#piece
+      const at = this.#takeAll(piece, this.#at, piece.length)
+      // Unless all was cleared while it was taken.
+      if (this.#piece === piece) this.#at = at
     }
+    if (this.bytes === 0) this.#piece = NO_BYTES
+    if (this.#piece.length === 0) this.#at = 0
     this.isFeeding = false
   }
 
-  #takeAll(buffer: Buffer, end: number): number {
-    let at = 0
+  #takeAll(buffer: Buffer, start: number, end: number): number {
+    let at = start
     while (at < end && this.#taker.takes()) at = this.#taker.take(buffer, at, end)
     return at
   }
 
   clear(): void {
-    this.#kept.clear()
+    this.#piece = NO_BYTES
+    this.#at = 0
+    this.#later.clear()
   }
 
   /** After a bug threw through `feed`. */
   abandon(): void {
     this.isFeeding = false
-    this.#kept.clear()
+    this.clear()
   }
 }

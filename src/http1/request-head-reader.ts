@@ -48,7 +48,7 @@ export class RequestHeadReader {
 
   /** Gives up waiting for the rest of a head. */
   refuse(failure: RefusedHead['failure']): RefusedHead {
-    const line = readRequestLine(this.#reader.text)
+    const line = readRequestLine(this.#reader.partial())
     this.#reader.reset()
     return { failure, ...line }
   }

@@ -277,7 +277,7 @@ export async function anthropicSuite({ sdk, keyField, overloaded, upload }: Gene
       assert.equal(lines[0]?.custom_id, 'first')
       return script.requests.map((request) => [request.target, request.values(keyField)[0]])
     }
-    const replies = [wire.batch(`${parity.direct.url}/results`), wire.batchResults]
+    const replies = (providerUrl: string) => [wire.batch(`${providerUrl}/results`), wire.batchResults]
     const [straight, through] = await parity.both(replies, results)
     const credential = (key: string): string => (keyField === 'authorization' ? `Bearer ${key}` : key)
     assert.deepEqual(straight?.[1], ['/results', credential(PROVIDER_KEY)])

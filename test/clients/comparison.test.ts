@@ -15,7 +15,7 @@ function request(head: readonly string[], body: string): object {
     kind: 'request',
     onHead: () => {},
     onEnd: (message) => {
-      seen = received({ message })
+      seen = received({ message }, 'http://a:1')
     },
   })
   reader.push(Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`))
@@ -43,12 +43,12 @@ test('requests are the same only if their bytes are', () => {
 })
 
 test('chunks and forms are the same whatever their boundary', () => {
-  const head = ['POST / HTTP/1.1', 'host: a', 'transfer-encoding: chunked']
+  const head = ['POST / HTTP/1.1', 'host: a:1', 'transfer-encoding: chunked']
   assert.notDeepEqual(request(head, '2\r\nok\r\n0\r\n\r\n'), request(head, '1\r\no\r\n1\r\nk\r\n0\r\n\r\n'))
   const form = (boundary: string, text: string): object => {
     const body = `--${boundary}\r\n\r\n${text}\r\n--${boundary}--\r\n`
     const type = `content-type: multipart/form-data; boundary=${boundary}`
-    return request(['POST / HTTP/1.1', 'host: a', type, `content-length: ${body.length}`], body)
+    return request(['POST / HTTP/1.1', 'host: a:1', type, `content-length: ${body.length}`], body)
   }
   assert.deepEqual(form('one-1', 'text'), form('two-2', 'text'))
   assert.notDeepEqual(form('one-1', 'text'), form('two-2', 'Text'))

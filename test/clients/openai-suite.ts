@@ -235,6 +235,31 @@ export async function openaiSuite(sdk: Module, leavesAtDone: boolean): Promise<v
     assert.ok(error instanceof sdk.AuthenticationError)
   })
 
+  test('an upload that the provider refuses before it has read it', async () => {
+    const file = new File([Buffer.alloc(UPLOAD_BYTES, 'content\r\n')], 'a.bin')
+    const errors = await parity.both([wire.tooLarge], (target) =>
+      clientOf(target)
+        .files.create({ file, purpose: 'user_data' })
+        .catch((error: unknown) => error),
+    )
+    for (const error of errors) {
+      assert.ok(error instanceof sdk.APIError, String(error))
+      assert.deepEqual([error.status, error.message], [413, '413 The upload is too large.'])
+    }
+  })
+
+  test('large answers and binary ones', async () => {
+    const image = await parity.same([wire.image], (target) =>
+      clientOf(target).images.generate({ model: 'gpt-image-2', prompt: 'Welt' }),
+    )
+    assert.equal(image.value.data?.[0]?.b64_json, wire.IMAGE)
+    const speech = await parity.same([wire.speech], async (target) => {
+      const response = await clientOf(target).audio.speech.create({ model: 'tts-1', voice: 'alloy', input: 'Welt' })
+      return { response, content: Buffer.from(await response.arrayBuffer()) }
+    })
+    assert.ok(speech.value.content.equals(wire.SPEECH))
+  })
+
   for (const coding of ['gzip', 'br'] as const) {
     test(`bodies in ${coding}`, async () => {
       const chat = await compressible(wire.chat, coding)

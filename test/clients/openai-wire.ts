@@ -189,6 +189,21 @@ export const file: Reply = whole(
   FIELDS,
 )
 
+/** An image of 5 MB comes as text within JSON. */
+export const IMAGE = Buffer.alloc(5_000_000, 'pixels').toString('base64')
+export const image: Reply = whole({ created: 1_794_646_800, data: [{ b64_json: IMAGE }] }, FIELDS)
+
+export const SPEECH = Buffer.from(Uint8Array.from({ length: 100_000 }, (_, n) => n % 251))
+export const speech: Reply = {
+  ...stream('audio/mpeg', [], FIELDS),
+  content: [SPEECH.subarray(0, 1), SPEECH.subarray(1, 70_000), SPEECH.subarray(70_000)],
+}
+
+export const tooLarge: Reply = {
+  ...refusal(413, { error: { message: 'The upload is too large.', type: 'invalid_request_error' } }, FIELDS),
+  isEarly: true,
+}
+
 const ERRORS = {
   401: ['Incorrect API key provided: sk-pro***2345.', 'invalid_request_error', 'invalid_api_key'],
   404: [

@@ -17,6 +17,9 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** What the provider answers: where an answer has a URL of the provider itself, it depends on that. */
+export type Replies = readonly Reply[] | ((providerUrl: string) => readonly Reply[])
+
 /** Makes a client for the target and calls it. */
 export type Call<T> = (target: Target, script: Script) => Promise<T>
 
@@ -39,7 +42,7 @@ type Settled<T> = { readonly value: T } | { readonly error: unknown }
 
 /** Far longer than an upload with its answer takes. */
 const CALL_DEADLINE_MS = 20_000
-/** A chunk or a whole upload that is longer is compared by its digest, so that a difference can be read. */
+/** A longer body is compared by its digest, so that a difference can be read. */
 const READABLE_BYTES = 64 * 1024
 /** `Connection` is about one connection, and not relayed. */
 const CONNECTION_LINE = /^connection: keep-alive\r\n/im
@@ -47,7 +50,8 @@ const CONNECTION_LINE = /^connection: keep-alive\r\n/im
 const BOUNDARY = /^content-type: multipart\/form-data; boundary="?([^"\r\n]+)"?\r\n/im
 
 export class Parity {
-  readonly #scripted: ScriptedOrigin
+  readonly #straight: ScriptedOrigin
+  readonly #behind: ScriptedOrigin
   readonly gateway: RunningGateway
   /** Straight to the provider, with its key. */
   readonly direct: Target
@@ -57,11 +61,12 @@ export class Parity {
   readonly down: Target
   readonly #pass: Target
 
-  constructor(scripted: ScriptedOrigin, gateway: RunningGateway, prefix: string) {
-    this.#scripted = scripted
+  constructor(straight: ScriptedOrigin, behind: ScriptedOrigin, gateway: RunningGateway, prefix: string) {
+    this.#straight = straight
+    this.#behind = behind
     this.gateway = gateway
     const at = (url: string, key: string, headers = {}): Target => ({ url, key, headers })
-    this.direct = at(scripted.origin.url, PROVIDER_KEY)
+    this.direct = at(straight.url, PROVIDER_KEY)
     this.relayed = at(`${gateway.url}${prefix}`, CLIENT_KEY)
     this.wrongKey = at(`${gateway.url}${prefix}`, 'sk-wrong')
     this.unknownPath = at(`${gateway.url}${prefix}-evil`, CLIENT_KEY)
@@ -70,14 +75,14 @@ export class Parity {
   }
 
   /** Calls twice, and asserts that client and provider see the same both times. */
-  async same<T>(replies: readonly Reply[], call: Call<T>, expected: Expected = {}): Promise<Compared<T>> {
+  async same<T>(replies: Replies, call: Call<T>, expected: Expected = {}): Promise<Compared<T>> {
     const { settled, ...compared } = await this.#compare(replies, call, expected)
     if ('error' in settled) throw settled.error
     return { ...compared, value: settled.value }
   }
 
   /** The same for a call that must fail. */
-  async sameError(replies: readonly Reply[], call: Call<unknown>, expected: Expected = {}): Promise<Compared<unknown>> {
+  async sameError(replies: Replies, call: Call<unknown>, expected: Expected = {}): Promise<Compared<unknown>> {
     const { settled, ...compared } = await this.#compare(replies, call, expected)
     assert.ok('error' in settled, 'it did not fail')
     return { ...compared, value: settled.error }
@@ -85,7 +90,7 @@ export class Parity {
 
   /** What the client makes of a refusal of ours, of which the provider must see nothing. */
   async refused(target: Target, code: FailureCode, call: Call<unknown>): Promise<unknown> {
-    const script = this.#scripted.play([])
+    const script = this.#behind.play([])
     const before = this.gateway.records().length
     const settled = await settle(call(target, script))
     const [record] = await this.#recordsSince(before, 1)
@@ -97,25 +102,29 @@ export class Parity {
   }
 
   /** Calls twice, for what the client or the gateway is known to do differently: straight, and through the gateway. */
-  async both<T>(replies: readonly Reply[], call: Call<T>): Promise<[T, T]> {
-    const straight = await call(this.direct, this.#scripted.play(replies))
+  async both<T>(replies: Replies, call: Call<T>): Promise<[T, T]> {
     const before = this.gateway.records().length
-    const through = await call(this.relayed, this.#scripted.play(replies))
+    const [straight, through] = await Promise.all([
+      call(this.direct, play(this.#straight, replies)),
+      call(this.relayed, play(this.#behind, replies)),
+    ])
     await this.#recordsSince(before, 1)
     return [straight, through]
   }
 
-  async #compare<T>(replies: readonly Reply[], call: Call<T>, expected: Expected) {
+  async #compare<T>(replies: Replies, call: Call<T>, expected: Expected) {
     const target = expected.pass ? this.#pass : this.relayed
-    const direct = this.#scripted.play(replies)
-    const straight = await settle(call(this.direct, direct))
+    const direct = play(this.#straight, replies)
+    const relayed = play(this.#behind, replies)
     const before = this.gateway.records().length
-    const relayed = this.#scripted.play(replies)
-    const settled = await settle(call(target, relayed))
+    // At the same time, since some clients pause for seconds.
+    const [straight, settled] = await Promise.all([settle(call(this.direct, direct)), settle(call(target, relayed))])
     const records = await this.#recordsSince(before, relayed.requests.length)
-    assert.deepEqual(described(settled, redactor(target)), described(straight, redactor(this.direct)))
+    const behind = this.#behind.url
+    assert.deepEqual(described(settled, redactor(target, behind)), described(straight, redactor(this.direct)))
     assert.ok(direct.requests.length > 0)
-    assert.deepEqual(relayed.requests.map(received), direct.requests.map(received))
+    const all = (script: Script, url: string) => script.requests.map((request) => received(request, url))
+    assert.deepEqual(all(relayed, behind), all(direct, this.#straight.url))
     const outcome = expected.outcome ?? 'complete'
     assert.deepEqual(
       records.map((record) => record.outcome),
@@ -137,8 +146,8 @@ export interface ParityOptions {
 }
 
 export async function startParity({ prefix = '/provider' }: ParityOptions = {}): Promise<Parity> {
-  const scripted = await startScriptedOrigin()
-  const target_url = scripted.origin.url
+  const [straight, behind] = await Promise.all([startScriptedOrigin(), startScriptedOrigin()])
+  const target_url = behind.url
   const gateway = await startGateway({
     upstreams: {
       provider: { request_path: prefix, target_url, api_key: PROVIDER_KEY },
@@ -148,9 +157,9 @@ export async function startParity({ prefix = '/provider' }: ParityOptions = {}):
   })
   after(async () => {
     await gateway.stop()
-    await scripted.origin.close()
+    await Promise.all([straight.close(), behind.close()])
   })
-  return new Parity(scripted, gateway, prefix === '/' ? '' : prefix)
+  return new Parity(straight, behind, gateway, prefix === '/' ? '' : prefix)
 }
 
 function settle<T>(call: Promise<T>): Promise<Settled<T>> {
@@ -160,10 +169,15 @@ function settle<T>(call: Promise<T>): Promise<Settled<T>> {
   )
 }
 
-function redactor(target: Target): Redact {
+function play(origin: ScriptedOrigin, replies: Replies): Script {
+  return origin.play(typeof replies === 'function' ? replies(origin.url) : replies)
+}
+
+/** Some clients tell nothing of a URL but its origin. */
+function redactor(target: Target, providerUrl = target.url): Redact {
   const { origin } = new URL(target.url)
-  return (text) =>
-    text.replaceAll(target.url, '(base URL)').replaceAll(origin, '(base URL)').replaceAll(target.key, '(key)')
+  const urls = [target.url, origin, providerUrl]
+  return (text) => urls.reduce((rest, url) => rest.replaceAll(url, '(base URL)'), text).replaceAll(target.key, '(key)')
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -178,13 +192,15 @@ export function assertPause(script: Script, ms: number): void {
   assert.ok(pause >= ms - 5, `${pause} ms instead of ${ms}`) // A timer may be early by a millisecond.
 }
 
-/** A request as it came, chunk by chunk, but for what no two requests of that client have in common. */
-export function received({ message }: Pick<OriginRequest, 'message'>): object {
+/** A request as it came, chunk by chunk, but for the provider's address and what no two requests of a client have in common. */
+export function received({ message }: Pick<OriginRequest, 'message'>, providerUrl: string): object {
   const { head, trailers, state } = message
   const boundary = BOUNDARY.exec(head)?.[1]
   const unify = (text: string): string => (boundary === undefined ? text : text.replaceAll(boundary, '(boundary)'))
   const pieces = piecesOf(message).map((piece) => unify(piece.toString('latin1')))
-  return { head: unify(head.replace(CONNECTION_LINE, '')), pieces: readable(pieces), trailers, state }
+  const host = `\r\nhost: ${new URL(providerUrl).host}\r\n`
+  const own = head.replace(CONNECTION_LINE, '').replace(host, '\r\nhost: (provider)\r\n')
+  return { head: unify(own), pieces: readable(pieces), trailers, state }
 }
 
 function piecesOf({ framing, content, chunks }: Message): Buffer[] {

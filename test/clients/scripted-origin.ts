@@ -22,6 +22,8 @@ export interface Reply {
   readonly held?: number
   /** After that many events the provider breaks off. */
   readonly cut?: number
+  /** It is sent as soon as the head of the request is there. */
+  readonly isEarly?: boolean
   /** The same in other codings, for the client that accepts one. */
   readonly coded?: Reply & { readonly coding: Coding }
 }
@@ -64,8 +66,8 @@ export class Script {
 
   async answer(request: OriginRequest): Promise<void> {
     const reply = this.replies[Math.min(this.requests.push(request), this.replies.length) - 1]!
-    const message = await request.ended(REQUEST_DEADLINE_MS)
-    if (message.state !== 'complete') return
+    const message = reply.isEarly ? request.message : await request.ended(REQUEST_DEADLINE_MS)
+    if (message.state === 'truncated') return
     this.#requested.resolve()
     this.repliedAt.push(performance.now())
     const isCoded = reply.coded !== undefined && accepts(message, reply.coded.coding)
@@ -92,7 +94,7 @@ export class Script {
   }
 }
 
-/** Most bytes come together, but the boundary may be within a character. */
+/** An event with other than ASCII comes in two chunks, whose boundary is within a character. */
 function inPieces(event: Buffer): Buffer[] {
   const inside = event.findIndex((byte) => byte > 0x7f) + 1
   return inside > 0 && inside < event.length ? [event.subarray(0, inside), event.subarray(inside)] : [event]
@@ -112,12 +114,20 @@ function accepts(message: Message, coding: Coding): boolean {
 
 /** A provider that says what was written down before. It records what it receives, byte for byte. */
 export class ScriptedOrigin {
-  readonly origin: Origin
+  readonly #origin: Origin
   #script = new Script([])
 
   constructor(origin: Origin) {
-    this.origin = origin
+    this.#origin = origin
     origin.answer = (request) => this.#script.answer(request)
+  }
+
+  get url(): string {
+    return this.#origin.url
+  }
+
+  close(): Promise<void> {
+    return this.#origin.close()
   }
 
   /** What comes from now on is answered so. */

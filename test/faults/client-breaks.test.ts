@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -129,8 +130,8 @@ test('a client that reads nothing: its upstream is held back, then both are cut'
   assert.equal(origin.requests.length, 1)
 })
 
-test('two hundred clients that read nothing: little is held for each, and all are cut', { skip: onLinux }, async () => {
-  const READERS = 200
+test('many clients that read nothing: little is held for each, and all are cut', { skip: onLinux }, async () => {
+  const READERS = 60
   await using origin = await startOrigin(async ({ connection, target }) => {
     if (target === '/small') return void (await connection.write(OK))
     await connection.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n')
@@ -154,15 +155,18 @@ test('two hundred clients that read nothing: little is held for each, and all ar
   await assertAftermath(gateway, ...Array.from({ length: 50 }, () => '200 complete -'), ...ends)
 })
 
-/** Milliseconds that a request takes which has nothing to do with the attack; the median of some. */
-async function probe(gateway: RunningGateway): Promise<number> {
+const PROBES = 15
+const probed = Array.from({ length: PROBES }, () => '200 complete -')
+
+/** Requests that have nothing to do with an attack are served as if there were none: in 2 ms on an idle machine. */
+async function assertServed(gateway: RunningGateway): Promise<void> {
   const times: number[] = []
-  for (let i = 0; i < 15; i++) {
+  for (let i = 0; i < PROBES; i++) {
     const startedAt = performance.now()
     assert.equal((await exchange(gateway.port, get('/up/probe'))).status, 200)
     times.push(performance.now() - startedAt)
   }
-  return median(times)
+  assert.ok(median(times) < 100, `${times}`)
 }
 
 /** Every client sends a byte now and then, for as long as `goesOn`. */
@@ -173,7 +177,7 @@ async function drip(clients: readonly RawClient[], byte: string, goesOn: () => b
   }
 }
 
-const ATTACKERS = 200
+const ATTACKERS = 100
 
 async function attack(gateway: RunningGateway, start: string): Promise<RawClient[]> {
   const clients: RawClient[] = []
@@ -190,14 +194,13 @@ test('slow heads, a byte at a time: 408 in time for each, and others are served 
   await using gateway = await startGateway({ server: { head_timeout_ms: 1500 }, ...upTo(origin) })
   const clients = await attack(gateway, 'GET /up/slow HTTP/1.1\r\nHost: a\r\nX-A: ')
   const dripping = drip(clients, 'x', () => clients.some((client) => client.responses.length === 0))
-  const time = await probe(gateway)
-  assert.ok(time < 100, `${time} ms`)
+  await assertServed(gateway)
   for (const client of clients) assert.equal((await client.response()).status, 408)
   await dripping
   for (const client of clients) assert.equal(await client.ended(), 'fin')
   const heads = clients.map(() => '408 timeout head_timeout')
-  await assertAftermath(gateway, ...heads, ...Array.from({ length: 15 }, () => '200 complete -'))
-  assert.equal(origin.requests.length, 15)
+  await assertAftermath(gateway, ...heads, ...probed)
+  assert.equal(origin.requests.length, PROBES)
 })
 
 test('slow bodies, a byte at a time: others are served meanwhile, and 408 for each that falls silent', async () => {
@@ -208,13 +211,12 @@ test('slow bodies, a byte at a time: others are served meanwhile, and 408 for ea
   const clients = await attack(gateway, uploadHead(1_000_000))
   let goesOn = true
   const dripping = drip(clients, 'x', () => goesOn)
-  const time = await probe(gateway)
-  assert.ok(time < 100, `${time} ms`)
+  await assertServed(gateway)
   goesOn = false
   await dripping
   for (const client of clients) assert.equal((await client.response()).status, 408)
   const bodies = clients.map(() => '408 timeout body_timeout')
-  await assertAftermath(gateway, ...bodies, ...Array.from({ length: 15 }, () => '200 complete -'))
+  await assertAftermath(gateway, ...bodies, ...probed)
   for (const request of origin.requests) {
     if (request.target === '/probe') continue
     await request.connection.ended()
@@ -248,7 +250,7 @@ test('slow readers, a little at a time: others are served meanwhile', async () =
   for (const client of sockets) client.reset()
   assert.ok(time < 100, `${time} ms`)
   const slow = sockets.map(() => '200 client_abort client_abort')
-  await assertAftermath(gateway, ...slow, ...Array.from({ length: 15 }, () => '200 complete -'))
+  await assertAftermath(gateway, ...slow, ...probed)
 })
 
 test('more clients than may be: 503 and a close for those beyond, and room again as soon as one has gone', async () => {
@@ -295,36 +297,30 @@ test('more clients than may be: 503 and a close for those beyond, and room again
 const maxFiles = Number(spawnSync('sh', ['-c', 'ulimit -Hn']).stdout.toString()) || 1_000_000
 const IDLE = Math.min(10_000, Math.floor(maxFiles * 0.8) - 100)
 
-test('ten thousand idle connections: a few KiB each, others are served, and all are closed in time', { skip: onLinux }, async (t) => {
+test('ten thousand idle connections: a few KiB each, others are served, and a stop ends them all', {
+  skip: onLinux,
+}, async (t) => {
   await using origin = await startOrigin()
-  await using gateway = await startGateway({
-    server: { max_connections: IDLE + 100, keep_alive_timeout_ms: 5000 },
-    ...upTo(origin),
-  })
-  await probe(gateway)
+  await using gateway = await startGateway({ server: { max_connections: IDLE + 100 }, ...upTo(origin) })
+  await assertServed(gateway)
   const before = residentBytes(gateway.pid)
-  let closed = 0
-  const allClosed = Promise.withResolvers<void>()
-  const open: net.Socket[] = []
+  const idle: net.Socket[] = []
   t.after(() => {
-    for (const socket of open) socket.destroy()
+    for (const socket of idle) socket.destroy()
   })
   for (let i = 0; i < IDLE; i += 100) {
-    const batch = Array.from({ length: 100 }, () => net.connect(gateway.port, '127.0.0.1'))
-    open.push(...batch)
-    await Promise.all(batch.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
-    for (const socket of batch) {
-      socket.resume().on('close', () => {
-        if (++closed === open.length) allClosed.resolve()
-      })
-    }
+    const batch = Array.from({ length: 100 }, () => net.connect(gateway.port, '127.0.0.1').resume())
+    idle.push(...batch)
+    await Promise.all(batch.map((socket) => once(socket, 'connect')))
   }
-  const time = await probe(gateway)
-  assert.ok(time < 100, `${time} ms`)
-  assert.equal(closed, 0)
-  const perConnection = (residentBytes(gateway.pid) - before) / open.length
-  t.diagnostic(`${open.length} connections, ${(perConnection / 1024).toFixed(1)} KiB each`)
+  await assertServed(gateway)
+  const perConnection = (residentBytes(gateway.pid) - before) / idle.length
+  t.diagnostic(`${idle.length} connections, ${(perConnection / 1024).toFixed(1)} KiB each`)
   assert.ok(perConnection <= 10 * 1024, `${perConnection} bytes`)
-  await allClosed.promise
-  await assertAftermath(gateway, ...Array.from({ length: 30 }, () => '200 complete -'))
+  assert.ok(idle.every((socket) => !socket.readableEnded))
+  await assertAftermath(gateway, ...probed, ...probed)
+  const ended = Promise.all(idle.map((socket) => once(socket, 'close')))
+  gateway.signal('SIGTERM')
+  assert.deepEqual(await gateway.exited, { code: 0, signal: null })
+  await ended
 })

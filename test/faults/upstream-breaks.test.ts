@@ -176,9 +176,7 @@ for (const [how, end] of Object.entries(ends)) {
   test(`a final answer in the middle of the upload, then a ${how}: it is relayed, and the upload stops`, async () => {
     await using origin = await startOrigin(async ({ connection }) => {
       connection.pause()
-      await connection.write(
-        'HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 7\r\n\r\ntoo big',
-      )
+      await connection.write('HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 7\r\n\r\ntoo big')
       if (how === 'reset') await client.untilContent('too big')
       end(connection)
     })

@@ -57,7 +57,10 @@ test('nobody reads it: traffic goes on in bounded memory, and then the gap is co
     .find((each) => each.includes('Log records dropped'))
   const { level, count } = JSON.parse(line!) as { level: string; count: number }
   assert.equal(level, 'WARN')
-  await gateway.until(() => gateway.records().length + count >= load.answered, 'every record, or its place in the count')
+  await gateway.until(
+    () => gateway.records().length + count >= load.answered,
+    'every record, or its place in the count',
+  )
   assert.equal(gateway.records().length + count, load.answered)
   assert.ok(count > REQUESTS / 2, `${count} dropped`)
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { get, ok } from '../support/bytes.ts'
-import { CLIENT_KEY, type ConfigObject, startGateway } from '../support/gateway.ts'
 import { assertWhole, EventStreams, openStreams } from '../support/event-streams.ts'
+import { CLIENT_KEY, type ConfigObject, startGateway } from '../support/gateway.ts'
 import { startLoad } from '../support/load.ts'
 import { type OriginRequest, startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
@@ -130,7 +130,9 @@ test('an upstream is removed: its streams run to their end, new requests get 404
   const asked = await askUntil(404, gateway.port, get('/removed/x'), savedAt)
   assert.ok(asked.at(-1)!.sentAt - savedAt < 1000)
 
-  const idle = removed.connections.filter(({ requests }) => requests.every(({ target }) => !target.includes('/stream/')))
+  const idle = removed.connections.filter(({ requests }) =>
+    requests.every(({ target }) => !target.includes('/stream/')),
+  )
   for (const connection of idle) assert.equal(await connection.ended(), 'fin')
   assert.ok(idle.length > 0)
   const busy = removed.connections.filter((connection) => !idle.includes(connection))

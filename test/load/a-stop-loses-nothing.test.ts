@@ -39,7 +39,7 @@ function visit(port: number, target: string): Promise<Visit> {
       end(received === 0 ? 'reset' : 'broken')
     }
     const socket = net.connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(get(target)))
-    socket.on('data', (data) => {
+    socket.on('data', (data: Buffer) => {
       received += data.length
       reader.push(data)
     })
@@ -177,6 +177,12 @@ test('connections that had not been accepted are served, or their requests have 
   assert.deepEqual(await gateway.exited, { code: 0, signal: null })
   const begun = origin.requests.map(({ target }) => `/up${target}`).sort()
   assert.deepEqual(endings.flatMap(({ target, ending }) => (ending === 'answered' ? target : [])).sort(), begun)
-  assert.deepEqual(gateway.records().map((record) => record.request_url).sort(), begun)
+  assert.deepEqual(
+    gateway
+      .records()
+      .map((record) => record.request_url)
+      .sort(),
+    begun,
+  )
   assert.ok(endings.every(({ ending }) => ending === 'answered' || ending === 'reset'))
 })

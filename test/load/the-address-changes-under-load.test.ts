@@ -19,8 +19,16 @@ const answerWith =
 const loadOn = (host: string, port: number) =>
   startLoad({ host, port, connections: 16, perSecond: 500, request: (n) => get(`/up/${n}`) })
 
-/** Listens on another address `times` times over, while everything that was connected before goes on. */
-async function moveUnderLoad(moves: readonly { address: (port: number) => string; host: string }[]): Promise<void> {
+interface Move {
+  readonly address: (oldPort: number) => string
+  /** Where new connections are taken then. */
+  readonly host: string
+  /** Where they are not any more, on the old port. */
+  readonly refuses?: string
+}
+
+/** From one address to the next, while everything that was connected before goes on. */
+async function moveUnderLoad(moves: readonly Move[]): Promise<void> {
   using streams = new EventStreams(50)
   await using origin = await startOrigin(answerWith(streams))
   await using gateway: RunningGateway = await startGateway(upTo(origin), { env: { FLUXGATE_LOG: 'info' } })
@@ -29,14 +37,13 @@ async function moveUnderLoad(moves: readonly { address: (port: number) => string
   const loads = [first]
   try {
     await first.untilMore(100)
-    for (const [i, { address, host }] of moves.entries()) {
+    for (const [i, { address, host, refuses }] of moves.entries()) {
       const oldPort = gateway.port
-      const oldHost = moves[i - 1]?.host ?? '127.0.0.1'
       gateway.rewrite({ server: { bind_address: address(oldPort) }, ...upTo(origin) })
       await gateway.waitForLog('Bind address changed, restarting server', i + 1)
       await gateway.waitForLog('Fluxgate proxy server listening on', i + 2)
       assert.equal((await exchange(gateway.port, get('/up/new'), { host })).status, 200)
-      if (gateway.port !== oldPort) await assert.rejects(connect(oldPort, { host: oldHost }), { code: 'ECONNREFUSED' })
+      if (refuses !== undefined) await assert.rejects(connect(oldPort, { host: refuses }), { code: 'ECONNREFUSED' })
       loads.push(await loadOn(host, gateway.port))
       for (const load of loads) await load.untilMore(100)
     }
@@ -56,14 +63,15 @@ async function moveUnderLoad(moves: readonly { address: (port: number) => string
 
 test('to another address and back: connections of before lose no request, new ones go to the new address', () =>
   moveUnderLoad([
-    { address: () => '127.0.0.2:0', host: '127.0.0.2' },
-    { address: () => '127.0.0.1:0', host: '127.0.0.1' },
+    { address: () => '127.0.0.2:0', host: '127.0.0.2', refuses: '127.0.0.1' },
+    { address: () => '127.0.0.1:0', host: '127.0.0.1', refuses: '127.0.0.2' },
   ]))
 
-test('to one that overlaps it, on the same port', () =>
+test('to one that overlaps it, on the same port, and back', () =>
   moveUnderLoad([
+    { address: (port) => `127.0.0.2:${port}`, host: '127.0.0.2', refuses: '127.0.0.1' },
     { address: (port) => `0.0.0.0:${port}`, host: '127.0.0.3' },
-    { address: (port) => `127.0.0.1:${port}`, host: '127.0.0.1' },
+    { address: (port) => `127.0.0.2:${port}`, host: '127.0.0.2', refuses: '127.0.0.3' },
   ]))
 
 test('to one that cannot be had: the old one goes on, for new connections too', async () => {

@@ -17,7 +17,7 @@ export interface RunOptions {
 /** `fluxgate diff …` as a process of its own, with the client's key in its environment. */
 export async function diff(args: readonly string[], { env, input = '' }: RunOptions = {}): Promise<Run> {
   const child = spawn(COMMAND, ['diff', ...args], {
-    env: { ...process.env, FLUXGATE_DIFF_KEY: CLIENT_KEY, ...env },
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, FLUXGATE_DIFF_KEY: CLIENT_KEY, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const exited = new Promise<number | null>((resolve) => child.on('close', resolve))

@@ -16,7 +16,12 @@ interface Running {
   sent: number
 }
 
-/** The upstream's side of many event streams at once: every one gets an event at every tick, until it is told to end them. */
+function sendNext(running: Running): void {
+  const content = event(running.stream, running.sent++)
+  void running.request.connection.write(`${content.length.toString(16)}\r\n${content}\r\n`)
+}
+
+/** The upstream's side of many event streams at once: one event at once, one at every tick, until it is told to end them. */
 export class EventStreams implements Disposable {
   /** Events that each stream has got in the end. */
   readonly ended = new Map<number, number>()
@@ -39,7 +44,9 @@ export class EventStreams implements Disposable {
     const stream = Number(/\/stream\/(\d+)$/.exec(request.target)?.[1])
     this.credentials.set(stream, request.message.value('authorization'))
     await request.connection.write(HEAD)
-    this.#running.set(stream, { request, stream, sent: 0 })
+    const running: Running = { request, stream, sent: 0 }
+    this.#running.set(stream, running)
+    sendNext(running)
   }
 
   /** The last event and the end of every stream that runs. */
@@ -56,10 +63,7 @@ export class EventStreams implements Disposable {
   }
 
   #tick(): void {
-    for (const running of this.#running.values()) {
-      const content = event(running.stream, running.sent++)
-      void running.request.connection.write(`${content.length.toString(16)}\r\n${content}\r\n`)
-    }
+    for (const running of this.#running.values()) sendNext(running)
   }
 }
 

@@ -4,8 +4,8 @@ import type { RequestHead, ResponseHead } from '../../src/http/message.ts'
 import { BodyFollower } from '../../src/http1/body-follower.ts'
 import { connectionSpecificEdit, encodeRequestHead, encodeResponseHead } from '../../src/http1/encoder.ts'
 import { HeadReader } from '../../src/http1/head-reader.ts'
-import { parseRequestHead } from '../../src/http1/parse-request.ts'
 import { parseResponseHead } from '../../src/http1/parse-response.ts'
+import { RequestHeadReader } from '../../src/http1/request-head-reader.ts'
 
 /** What became of one message. */
 export interface Passed {
@@ -29,6 +29,7 @@ export class Passage {
   #surplus = ''
   /** The method that is answered; undefined: these are requests. */
   readonly #answers: string | undefined
+  readonly #requestHeads = new RequestHeadReader()
   readonly #heads = new HeadReader()
   readonly #body = new BodyFollower()
   #phase: 'head' | 'body' | 'done' | 'over' = 'head'
@@ -54,7 +55,8 @@ export class Passage {
 
   /** The connection ends. */
   finish(): void {
-    if (this.#phase === 'head' && this.#heads.hasBegun) this.#add('', '', 'ends in the head')
+    if (this.#phase === 'head' && (this.#heads.hasBegun || this.#requestHeads.hasBegun))
+      this.#add('', '', 'ends in the head')
     if (this.#phase === 'body') this.messages.at(-1)!.ending = this.#body.end() ? 'end' : 'ends in the body'
   }
 
@@ -76,16 +78,16 @@ export class Passage {
   }
 
   #readHead(buffer: Buffer, start: number, end: number): number {
-    const isRequest = this.#answers === undefined
-    const from = isRequest ? this.#heads.skipEmptyLines(buffer, start, end) : start
-    if (from === end) return end
-    if (from === -1) return this.#refuse('bad_request_line', end)
-    const at = this.#heads.read(buffer, from, end)
+    if (this.#answers === undefined) {
+      const at = this.#requestHeads.read(buffer, start, end)
+      const head = this.#requestHeads.take()
+      return head === undefined ? at : this.#openRequest(head, at, end)
+    }
+    const at = this.#heads.read(buffer, start, end)
     const { state, text } = this.#heads
     if (state === 'incomplete') return at
     this.#heads.reset()
-    if (isRequest) return this.#openRequest(state === 'whole' ? parseRequestHead(text, 0) : refusedBy(state), at, end)
-    return this.#openResponse(state === 'whole' ? parseResponseHead(text, this.#answers!) : undefined, at, end)
+    return this.#openResponse(state === 'whole' ? parseResponseHead(text, this.#answers) : undefined, at, end)
   }
 
   #refuse(code: FailureCode, end: number): number {
@@ -136,15 +138,6 @@ export class Passage {
   #end(): void {
     this.messages.at(-1)!.ending = 'end'
     this.#phase = this.#answers === undefined ? 'head' : 'done'
-  }
-}
-
-function refusedBy(state: 'too-large' | 'bare-line-feed'): RefusedHead {
-  return {
-    failure: state === 'too-large' ? 'head_too_large' : 'bad_field',
-    hasRequestLine: true,
-    method: '',
-    target: '',
   }
 }
 

@@ -24,7 +24,7 @@ describe('the head reader', () => {
     const buffer = Buffer.from(HEAD)
     assert.equal(reader.read(buffer, 0, HEAD.length - 1), HEAD.length - 1)
     assert.equal(reader.state, 'incomplete')
-    assert.equal(reader.text, HEAD.slice(0, -1))
+    assert.equal(reader.partial(), HEAD.slice(0, -1))
   })
 
   for (const bytes of [4_095, 4_096, 4_097, 4_099, 4_100, 8_192, MAX - 1, MAX]) {
@@ -76,13 +76,13 @@ describe('the head reader', () => {
     const octets = Buffer.from([...Array(256).keys()].filter((octet) => octet !== 10))
     reader.read(octets, 0, 100)
     reader.read(octets, 100, octets.length)
-    assert.equal(reader.text, octets.toString('latin1'))
+    assert.equal(reader.partial(), octets.toString('latin1'))
   })
 
   test('begins anew after a reset', () => {
     const reader = new HeadReader()
     assert.equal(reader.hasBegun, false)
-    reader.read(Buffer.from('x\n'), 0, 2)
+    reader.read(Buffer.from('x'), 0, 1)
     assert.equal(reader.hasBegun, true)
     reader.reset()
     assert.equal(reader.hasBegun, false)
