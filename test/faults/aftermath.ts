@@ -6,8 +6,8 @@ import { exchange } from '../support/raw-client.ts'
 const AFTERWARDS = '/is-anybody/there'
 
 /** `502 upstream_abort connect_refused`; a dash where the client got no status, or nothing went wrong. */
-export const summary = ({ status = '-', outcome, error = '-' }: Partial<LoggedRecord>): string =>
-  `${status} ${outcome} ${error}`
+export const summary = ({ status, outcome, error }: Partial<LoggedRecord>): string =>
+  `${status ?? '-'} ${outcome} ${error ?? '-'}`
 
 /**
  * What every fault must leave behind: a gateway that lives and answers, and for each exchange before that one record, with

@@ -244,11 +244,10 @@ test('slow readers, a little at a time: others are served meanwhile', async () =
       await sleep(20)
     }
   })()
-  const time = await probe(gateway)
+  await assertServed(gateway)
   goesOn = false
   await reading
   for (const client of sockets) client.reset()
-  assert.ok(time < 100, `${time} ms`)
   const slow = sockets.map(() => '200 client_abort client_abort')
   await assertAftermath(gateway, ...slow, ...probed)
 })

@@ -14,7 +14,7 @@ export async function startTap(target: number): Promise<Tap> {
     const far = net.connect(target, '127.0.0.1')
     const sent: Buffer[] = []
     pieces.push(sent)
-    near.on('data', (data) => sent.push(data))
+    near.on('data', (data: Buffer) => sent.push(data))
     for (const socket of [near, far]) {
       sockets.add(socket)
       socket.on('error', () => {})
