@@ -1,5 +1,5 @@
 import type { ClientConnection } from '../http1/client-connection.ts'
-import { NO_BYTES } from '../runtime/outgoing.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import { refuse } from './refuse.ts'

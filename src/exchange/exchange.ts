@@ -1,6 +1,6 @@
 import type { Identity, Snapshot, Upstream } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
-import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
+import { type Downstream, isRefused, type RefusedHead, type ResponseSink } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import type { RequestRecord } from '../observe/record.ts'
@@ -24,6 +24,7 @@ export class Exchange {
   readonly path: Path
   readonly snapshot: Snapshot
   readonly downstream: Downstream
+  readonly response: ResponseSink
   /** Undefined where the head itself was refused. */
   readonly head: RequestHead | undefined
   readonly refusedHead: RefusedHead | undefined
@@ -85,6 +86,7 @@ export class Exchange {
     this.path = path
     this.snapshot = path.snapshot
     this.downstream = downstream
+    this.response = downstream.response
     this.head = isRefused(head) ? undefined : head
     this.refusedHead = isRefused(head) ? head : undefined
     this.startedAtMs = headBeganMs ?? monotonicMs()

@@ -24,8 +24,8 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
   }
   const keep = !row.close && !downstream.isDraining && downstream.keepsAfterRefusal()
   exchange.status = row.status
-  downstream.response.sendAnswer(answerOf(failure), !keep)
-  downstream.response.whenFlushed(() => finish(exchange, keep))
+  exchange.response.sendAnswer(answerOf(failure), !keep)
+  exchange.response.whenFlushed(() => finish(exchange, keep))
   if (exchange.isOver) return
   exchange.deadline?.close()
   exchange.deadline = new Deadline(() => {

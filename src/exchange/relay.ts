@@ -55,7 +55,7 @@ export function requestFailed(exchange: Exchange, failure: FailureCode): void {
 // ---- the response's way
 
 export function interim(exchange: Exchange, head: ResponseHead): void {
-  exchange.downstream.response.sendInterim(head)
+  exchange.response.sendInterim(head)
   if (head.status !== 100 || exchange.isRequestDone) return
   exchange.hasContinued = true
   watch(exchange)
@@ -81,7 +81,7 @@ export function responseHead(
   exchange.keepsClient =
     !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !exchange.isRestUnwanted
   exchange.isHeadSent = true
-  const mayGoOn = downstream.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
+  const mayGoOn = exchange.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
   if (isComplete) responseDone(exchange)
   else watch(exchange)
   return mayGoOn
@@ -106,10 +106,14 @@ export function responseBytes(
   isComplete: boolean,
 ): boolean {
   exchange.responseBytes += before.length + end - start
-  const mayGoOn = exchange.downstream.response.sendBytes(before, buffer, start, end)
+  const mayGoOn = exchange.response.sendBytes(before, buffer, start, end)
   if (isComplete) responseDone(exchange)
-  else watch(exchange)
   return mayGoOn
+}
+
+/** Asked by the clock of an idle exchange when it comes by, so that an event need not tell it. */
+export function bytesRelayed(exchange: Exchange): number {
+  return exchange.requestBytes + exchange.responseBytes
 }
 
 export function responseEnd(exchange: Exchange): void {
@@ -142,7 +146,7 @@ function complete(exchange: Exchange): void {
   connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.
   const wasGone = downstream.isGone
-  downstream.response.whenFlushed(() => {
+  exchange.response.whenFlushed(() => {
     if (downstream.isGone && !wasGone) exchange.failure ??= 'client_abort'
     finish(exchange, exchange.keepsClient)
   })

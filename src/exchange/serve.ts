@@ -58,6 +58,7 @@ export const upstreamEvents: UpstreamEvents<Exchange> = {
   upstreamFailed: relay.upstreamFailed,
   upstreamDrained: relay.upstreamDrained,
   upstreamExpired: relay.upstreamExpired,
+  bytesRelayed: relay.bytesRelayed,
   bug(exchange: Exchange | undefined, error: unknown) {
     if (exchange === undefined) return
     exchange.path.reportBug(error)

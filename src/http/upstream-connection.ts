@@ -38,6 +38,8 @@ export interface UpstreamEvents<E> {
   upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean): void
   upstreamDrained(exchange: E): void
   upstreamExpired(exchange: E): void
+  /** Body bytes so far: an exchange in which they grow is not silent. */
+  bytesRelayed(exchange: E): number
   /** Our code threw. */
   bug(exchange: E | undefined, error: unknown): void
 }

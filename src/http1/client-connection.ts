@@ -3,7 +3,7 @@ import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { sendRun, sendTextAndBytes } from '../runtime/outgoing.ts'
+import { Outlet } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import { onWriteFailed, type Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
@@ -41,6 +41,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
 
   readonly #home: ConnectionHome<E>
   #socket!: Socket
+  #outlet!: Outlet
   #phase: Phase = 'idle'
   #exchange: E | undefined = undefined
   #exchanges = 0
@@ -62,14 +63,18 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     this.#home = home
     this.address = address
     this.#reads = new ReadBuffer(isEncrypted)
-    this.deadline = new Deadline(() => {
-      if (this.#exchange !== undefined) this.#home.events.upstreamExpired(this.#exchange)
-    })
+    this.deadline = new Deadline(
+      () => {
+        if (this.#exchange !== undefined) home.events.upstreamExpired(this.#exchange)
+      },
+      () => (this.#exchange === undefined ? 0 : home.events.bytesRelayed(this.#exchange)),
+    )
   }
 
   /** The socket is connected (and its TLS handshake done) and reads into this connection. */
   attach(socket: Socket): void {
     this.#socket = socket
+    this.#outlet = new Outlet(socket)
     socket.on('end', () => this.#ended())
     onWriteFailed(socket, () => this.#writeFailed())
     socket.on('error', () => this.#lost())
@@ -262,11 +267,11 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
 
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean {
     this.#method = method
-    return sendTextAndBytes(this.#socket, head + before, buffer, start, end)
+    return this.#outlet.sendTextAndBytes(head + before, buffer, start, end)
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
-    return sendRun(this.#socket, before, buffer, start, end)
+    return this.#outlet.sendRun(before, buffer, start, end)
   }
 
   resumeResponse(): void {

@@ -1,5 +1,5 @@
 import { ByteStore } from '../runtime/byte-store.ts'
-import { NO_BYTES } from '../runtime/outgoing.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 
 /** Whose bytes they are. */
 export interface Taker {

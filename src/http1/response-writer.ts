@@ -1,16 +1,18 @@
 import type { Socket } from 'node:net'
 import type { OwnAnswer, ResponseSink } from '../http/downstream.ts'
 import type { ResponseHead } from '../http/message.ts'
-import { NO_BYTES, sendRun, sendTextAndBytes } from '../runtime/outgoing.ts'
+import { NO_BYTES, Outlet } from '../runtime/outlet.ts'
 import { encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
 
 /** Writes responses to a client's connection. */
 export class ResponseWriter implements ResponseSink {
   readonly #socket: Socket
+  readonly #outlet: Outlet
   #isHead = false
 
   constructor(socket: Socket) {
     this.#socket = socket
+    this.#outlet = new Outlet(socket)
   }
 
   /** Of the request that is answered next. */
@@ -19,24 +21,23 @@ export class ResponseWriter implements ResponseSink {
   }
 
   sendInterim(head: ResponseHead): void {
-    sendTextAndBytes(this.#socket, encodeResponseHead(head, false), NO_BYTES, 0, 0)
+    this.#outlet.sendTextAndBytes(encodeResponseHead(head, false), NO_BYTES, 0, 0)
   }
 
   sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean {
-    return sendTextAndBytes(this.#socket, encodeResponseHead(head, addClose) + before, buffer, start, end)
+    return this.#outlet.sendTextAndBytes(encodeResponseHead(head, addClose) + before, buffer, start, end)
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
-    return sendRun(this.#socket, before, buffer, start, end)
+    return this.#outlet.sendRun(before, buffer, start, end)
   }
 
   sendAnswer(answer: OwnAnswer, addClose: boolean): void {
-    sendTextAndBytes(this.#socket, encodeOwnAnswer(answer, this.#isHead, addClose), NO_BYTES, 0, 0)
+    this.#outlet.sendTextAndBytes(encodeOwnAnswer(answer, this.#isHead, addClose), NO_BYTES, 0, 0)
   }
 
   whenFlushed(callback: () => void): void {
-    const socket = this.#socket
-    if (!socket.writable || socket.writableLength === 0) callback()
-    else socket.write(NO_BYTES, () => callback())
+    if (this.#outlet.isFlushed) callback()
+    else this.#socket.write(NO_BYTES, () => callback())
   }
 }

@@ -3,7 +3,7 @@ import { type Downstream, isRefused, type RefusedHead } from '../http/downstream
 import type { RequestHead } from '../http/message.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
-import { NO_BYTES } from '../runtime/outgoing.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'

@@ -5,9 +5,9 @@ const LOOKS = 4
  * A timeout that is armed, touched and disarmed on the data path.
  *
  * Measured on Node 26: `setTimeout` with `clearTimeout` 290 ns, `timer.refresh()` 54 ns, a touch or a disarm here a store. So one
- * timer is kept and refreshed, a disarmed one just runs out into nothing, and whether bytes have moved is noted when they do
- * and read when the timer comes by: an untouched deadline expires after exactly its time, a touched one between that and a
- * quarter more after its last touch. It runs on the monotonic clock.
+ * timer is kept and refreshed, a disarmed one just runs out into nothing, and whether bytes have moved is asked when the timer
+ * comes by: an untouched deadline expires after exactly its time, a touched one between that and a quarter more after its
+ * last touch. It runs on the monotonic clock.
  */
 export class Deadline {
   #timer: NodeJS.Timeout | undefined
@@ -16,11 +16,15 @@ export class Deadline {
   #isTouched = false
   #isArmed = false
   readonly #look: () => void
+  readonly #progress: () => number
+  #seenProgress = 0
 
-  constructor(onExpired: () => void) {
+  /** `progress`: a number that another value of counts like a touch. */
+  constructor(onExpired: () => void, progress: () => number = () => 0) {
+    this.#progress = progress
     const expire = (): void => {
       if (!this.#isArmed) return
-      if (this.#isTouched || this.#looksLeft > 0) this.#lookAgain()
+      if (this.#hasMoved() || this.#looksLeft > 0) this.#lookAgain()
       else {
         this.#isArmed = false
         onExpired()
@@ -28,17 +32,23 @@ export class Deadline {
     }
     this.#look = () => {
       if (!this.#isArmed) return
-      if (this.#isTouched || --this.#looksLeft > 0) this.#lookAgain()
+      if (this.#hasMoved() || --this.#looksLeft > 0) this.#lookAgain()
       // After a stalled event loop timers run before the sockets are read: let what has arrived meanwhile count first.
       else setImmediate(expire)
     }
   }
 
+  /** Since it was last asked; what has moved has its whole time again. */
+  #hasMoved(): boolean {
+    const progress = this.#progress()
+    const hasMoved = this.#isTouched || progress !== this.#seenProgress
+    this.#isTouched = false
+    this.#seenProgress = progress
+    if (hasMoved) this.#looksLeft = LOOKS
+    return hasMoved
+  }
+
   #lookAgain(): void {
-    if (this.#isTouched) {
-      this.#isTouched = false
-      this.#looksLeft = LOOKS
-    }
     this.#timer?.refresh()
   }
 
@@ -46,6 +56,7 @@ export class Deadline {
   arm(ms: number): void {
     this.#isArmed = true
     this.#isTouched = false
+    this.#seenProgress = this.#progress()
     this.#looksLeft = LOOKS
     if (this.#timer !== undefined && this.#ms === ms) {
       this.#timer.refresh()

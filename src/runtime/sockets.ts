@@ -94,6 +94,41 @@ export function connectTls(
   } as tls.ConnectionOptions)
 }
 
+/** Writes to a TCP socket past its stream. */
+export interface DirectHandle {
+  /** 0: the kernel has taken all. A negative number: an error. Else the request of a write that goes on. */
+  writeBuffer(request: null, bytes: Buffer): unknown
+}
+
+/** From 26.10 on a handle writes without a request object; earlier ones end the process when there is none. */
+const WRITES_WITHOUT_REQUEST = isAtLeast(process.versions.node, 26, 10)
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [ourMajor = 0, ourMinor = 0] = version.split('.').map(Number)
+  return ourMajor > major || (ourMajor === major && ourMinor >= minor)
+}
+
+/** Of a connected socket; undefined where there is no way past the stream, as for TLS, which takes nothing at once anyway. */
+export function directHandle(socket: net.Socket): DirectHandle | undefined {
+  const handle = (socket as unknown as { _handle?: Partial<DirectHandle> | null })._handle
+  const isPlain = WRITES_WITHOUT_REQUEST && (socket as tls.TLSSocket).encrypted !== true
+  return isPlain && typeof handle?.writeBuffer === 'function' ? (handle as DirectHandle) : undefined
+}
+
+/**
+ * Gives the stream the result of a direct write of these bytes, as if it had made that write itself: from here on it waits for
+ * the rest, or deals with the error. Nothing may be written in between.
+ */
+export function handOver(socket: net.Socket, handle: DirectHandle, bytes: Buffer, result: unknown): boolean {
+  handle.writeBuffer = () => result
+  try {
+    return socket.write(bytes)
+  } finally {
+    // The method of its prototype again.
+    delete (handle as Partial<DirectHandle>).writeBuffer
+  }
+}
+
 /**
  * Node destroys a socket when a write fails, and with it what the peer said before it closed (a 413 to an upload, say). Here
  * such a failure is only told, and the socket goes on being read; everything else still destroys it.

@@ -4,7 +4,7 @@ import type { Upstream } from '../../../src/config/snapshot.ts'
 import type { ResponseHead } from '../../../src/http/message.ts'
 import type { UpstreamEvents } from '../../../src/http/upstream-connection.ts'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
-import { NO_BYTES } from '../../../src/runtime/outgoing.ts'
+import { NO_BYTES } from '../../../src/runtime/outlet.ts'
 import type { Pool } from '../../../src/upstream/pool.ts'
 
 /** What a connection tells of one exchange, as text: one event a line. */
@@ -53,6 +53,7 @@ export const events: UpstreamEvents<Told> = {
   upstreamFailed: (told, failure, anyByte) => told.end(anyByte ? `${failure} after a byte` : failure),
   upstreamDrained: (told) => told.log.push('drained'),
   upstreamExpired: (told) => told.end('expired'),
+  bytesRelayed: (told) => told.body.length,
   bug(told, error) {
     told?.end('bug')
     throw error

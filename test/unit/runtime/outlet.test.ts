@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { NO_BYTES, sendRun, sendTextAndBytes } from '../../../src/runtime/outgoing.ts'
+import { NO_BYTES, Outlet } from '../../../src/runtime/outlet.ts'
 import { BULK_THRESHOLD, ReadBuffer } from '../../../src/runtime/read-buffers.ts'
 import { FakeSocket } from '../http1/fake-socket.ts'
 
@@ -22,7 +22,7 @@ describe('a piece that the kernel does not take at once', () => {
       const socket = choked()
       const buffer = Buffer.alloc(10_000)
       const expected = fill(buffer, 'a', length)
-      sendRun(socket.asSocket, '', buffer, 0, length)
+      new Outlet(socket.asSocket).sendRun('', buffer, 0, length)
       buffer.fill('b')
       socket.drain()
       assert.equal(socket.written, expected)
@@ -34,7 +34,7 @@ describe('a piece that the kernel does not take at once', () => {
       const socket = choked()
       const shared = new ReadBuffer(false).next()
       const expected = fill(shared, 'a', length)
-      sendRun(socket.asSocket, '', shared, 0, length)
+      new Outlet(socket.asSocket).sendRun('', shared, 0, length)
       new ReadBuffer(false).next().fill('b')
       socket.drain()
       assert.ok(socket.written === expected, 'bytes of another connection')
@@ -49,8 +49,8 @@ describe('a piece that the kernel does not take at once', () => {
       const at = i % 3
       const text = String.fromCharCode(65 + (i % 26)).repeat(1 + ((i * 997) % (BULK_THRESHOLD - 1)))
       buffer.write(text, 'latin1')
-      if (i % 2 === 0) sendRun(sockets[at]!.asSocket, '', buffer, 0, text.length)
-      else sendTextAndBytes(sockets[at]!.asSocket, 'é', buffer, 0, text.length)
+      if (i % 2 === 0) new Outlet(sockets[at]!.asSocket).sendRun('', buffer, 0, text.length)
+      else new Outlet(sockets[at]!.asSocket).sendTextAndBytes('é', buffer, 0, text.length)
       expected[at] += i % 2 === 0 ? text : `é${text}`
       if (i % 7 === 0) {
         sockets[at]!.drain()
@@ -68,7 +68,7 @@ describe('a piece that the kernel does not take at once', () => {
   test('may be larger than all memory that is set aside for copies', () => {
     const socket = choked()
     const bytes = Buffer.alloc(300_000, 'x')
-    sendTextAndBytes(socket.asSocket, 'head', bytes, 0, bytes.length)
+    new Outlet(socket.asSocket).sendTextAndBytes('head', bytes, 0, bytes.length)
     bytes.fill('y')
     socket.drain()
     assert.ok(socket.written === `head${'x'.repeat(300_000)}`)
@@ -83,14 +83,14 @@ describe('whether more may be sent', () => {
     ['much waits', choked(), 50_000, false],
     ['nothing is sent', choked(), 0, true],
   ] as const) {
-    test(what, () => assert.equal(sendRun(socket.asSocket, '', Buffer.alloc(50_000), 0, length), mayGoOn))
+    test(what, () => assert.equal(new Outlet(socket.asSocket).sendRun('', Buffer.alloc(50_000), 0, length), mayGoOn))
   }
 
   test('a socket that has gone takes everything and says nothing', () => {
     const socket = choked()
     socket.writable = false
-    assert.equal(sendRun(socket.asSocket, '', Buffer.alloc(50_000), 0, 50_000), true)
-    assert.equal(sendTextAndBytes(socket.asSocket, 'x', NO_BYTES, 0, 0), true)
+    assert.equal(new Outlet(socket.asSocket).sendRun('', Buffer.alloc(50_000), 0, 50_000), true)
+    assert.equal(new Outlet(socket.asSocket).sendTextAndBytes('x', NO_BYTES, 0, 0), true)
     socket.drain()
     assert.equal(socket.written, '')
   })
@@ -99,7 +99,7 @@ describe('whether more may be sent', () => {
 test('text and bytes leave in one write', (t) => {
   const socket = new FakeSocket()
   const write = t.mock.method(socket, 'write')
-  sendTextAndBytes(socket.asSocket, 'héad\r\n', Buffer.from('..body..'), 2, 6)
+  new Outlet(socket.asSocket).sendTextAndBytes('héad\r\n', Buffer.from('..body..'), 2, 6)
   assert.equal(write.mock.callCount(), 1)
   assert.equal(socket.written, 'héad\r\nbody')
 })
