@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { loadConfiguration } from '../config/load.ts'
-import { runAgainstProvider } from '../diff/against-provider.ts'
-import { Unreachable } from '../diff/dial.ts'
-import { DIRECT_UPSTREAM, directConfiguration, Misconfigured, runDirect } from '../diff/direct.ts'
+import { CannotCompare } from '../diff/client.ts'
+import { DIRECT_UPSTREAM, directConfiguration, runDirect } from '../diff/direct.ts'
 import { type DiffOptions, type Job, NotPrepared, prepareJob } from '../diff/job.ts'
+import { runAgainstProvider } from '../diff/provider.ts'
 import { readDiffOptions } from './diff-options.ts'
 import { loadText } from './load-text.ts'
 import { type GivenOptions, usageError } from './usage.ts'
@@ -25,7 +25,7 @@ export async function diff(given: GivenOptions): Promise<number> {
     const isSame = await (options.isDirect ? runDirect(job, print) : runAgainstProvider(job, print))
     return isSame ? SAME : DIFFERENT
   } catch (error) {
-    if (!(error instanceof Unreachable || error instanceof Misconfigured || error instanceof NotPrepared)) throw error
+    if (!(error instanceof CannotCompare || error instanceof NotPrepared)) throw error
     process.stderr.write(`error: ${error.message}\n`)
     return error instanceof NotPrepared ? USAGE : DIFFERENT
   }

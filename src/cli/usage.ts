@@ -54,7 +54,8 @@ export const USAGES: Readonly<Record<CommandName, Usage>> = {
   diff: {
     lines: ['Usage: fluxgate diff --upstream <NAME> [OPTIONS]', '       fluxgate diff --direct [OPTIONS]'],
     about: `Sends a request straight to a provider and through the gateway, and compares byte for byte; exits with 0 if
-nothing differs that counts, with 1 if something does or could not be compared`,
+nothing differs that counts, with 1 if something does or could not be compared, with 2 for a mistake in the command line or
+the configuration. The provider gets the request twice (GET, HEAD, OPTIONS: three times) and may charge for each`,
     options: [
       '--upstream',
       '--direct',

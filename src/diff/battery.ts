@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import type { Answer } from './recording-origin.ts'
-import type { RequestTemplate } from './template.ts'
+import type { RequestTemplate } from './request.ts'
 import type { Trial } from './trial.ts'
 
 /** What `--direct` sends: each trial is one thing that gateways and HTTP libraries like to change. */

@@ -1,5 +1,5 @@
 import { isForbiddenInTrailers } from '../http/fields.ts'
-import { type Head, type Message, membersOf, nameOf, statusOf, valueIn } from './message.ts'
+import { type Head, type Message, membersOf, nameOf, statusOf } from './message.ts'
 
 /** What the gateway may change on the way, and must: docs/guide/fidelity.md, applied to a message that came straight. */
 
@@ -55,12 +55,6 @@ function acceptsTrailers(line: string): string {
   const members = membersOf([line], 'te')
   if (members.length === 1 && members[0] === 'trailers') return line
   return members.includes('trailers') ? `${/^[^:]*:[\t ]*/.exec(line)![0]}trailers` : ''
-}
-
-/** Lines that another hop may say of its own connection. */
-export function isOwnConnectionLine(line: string): boolean {
-  const name = nameOf(line)
-  return name === 'keep-alive' || (name === 'connection' && /^(?:close|keep-alive)$/i.test(valueIn(line)))
 }
 
 export function expectStartLine(startLine: string): Expectation<string> {

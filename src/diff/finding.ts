@@ -3,6 +3,8 @@ export interface Finding {
   readonly verdict: Verdict
   readonly part: Part
   readonly what: string
+  /** A line stands on both sides in its place, and only its value differs. */
+  readonly isInValue?: boolean
   readonly straight: Excerpt | undefined
   readonly gateway: Excerpt | undefined
 }
@@ -30,10 +32,17 @@ export interface Excerpt {
 /** Around a difference in content: enough that a secret that reaches into what is shown is seen whole, and masked. */
 const REACH = 20_000
 
-export function excerpts(straight: string, gateway: string): { straight: Excerpt; gateway: Excerpt } {
+/** Two texts with the place where they begin to differ; undefined: there is none on that side. */
+export function excerpts(
+  straight: string | undefined,
+  gateway: string | undefined,
+): Pick<Finding, 'straight' | 'gateway'> {
+  const [a = '', b = ''] = [straight, gateway]
+  const isOnBoth = straight !== undefined && gateway !== undefined
   let at = 0
-  while (at < straight.length && at < gateway.length && straight.charCodeAt(at) === gateway.charCodeAt(at)) at++
-  return { straight: { text: straight, at }, gateway: { text: gateway, at } }
+  if (isOnBoth) while (at < a.length && at < b.length && a.charCodeAt(at) === b.charCodeAt(at)) at++
+  const excerpt = (text: string | undefined): Excerpt | undefined => (text === undefined ? undefined : { text, at })
+  return { straight: excerpt(straight), gateway: excerpt(gateway) }
 }
 
 export function contentExcerpt(content: Buffer, at: number): Excerpt {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { formatProblem, type LoadFailure, type LoadSuccess } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Target, Upstream } from '../config/snapshot.ts'
-import type { RequestWish } from './own-request.ts'
+import { credentialIn } from './mask.ts'
+import type { RequestWish } from './request.ts'
 
 /** What was asked for on the command line and what it needs from elsewhere: configuration, key, body. */
 
@@ -58,11 +59,17 @@ export function prepareJob(options: DiffOptions, loaded: LoadSuccess | LoadFailu
     throw new NotPrepared('a gateway key is needed: put it into FLUXGATE_DIFF_KEY, or name its file with --key-file')
   }
   const { lines, values } = fillFromEnvironment(options.lines, around.env)
-  const secrets = [key, upstream.apiKey, ...values].filter((secret) => secret !== undefined)
+  const given = [...options.lines.map(credentialIn), ...queryCredentials(options.path)]
+  const secrets = [key, upstream.apiKey, ...values, ...given].filter((secret) => secret !== undefined)
   const wish: RequestWish | undefined = options.hasRequest
     ? { method: options.method, path: options.path, lines, content: readBody(options.bodyFile, around) }
     : undefined
   return { isStrict: options.isStrict, settings, upstream, key, gateway: options.gateway, wish, secrets }
+}
+
+/** As the log does it: what a parameter with such a name holds is a secret, whoever gave it. */
+function queryCredentials(path = ''): string[] {
+  return [...path.matchAll(/[?&](?:key|api[-_]?key|access_token|token)=([^&]*)/gi)].map(([, value]) => value!)
 }
 
 function readKey(file: string | undefined, { env, stdin }: Surroundings): string | undefined {

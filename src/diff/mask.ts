@@ -1,4 +1,4 @@
-import { nameOf } from './message.ts'
+import { nameOf, valueIn } from './message.ts'
 
 /** Texts for a report: no secret in them, and no byte that a terminal could take for a command. */
 
@@ -9,36 +9,32 @@ const CREDENTIAL_FIELD = /^(?:proxy-)?authorization$|^(?:x-)?api-key$|^x-goog-ap
 
 export type Mask = (text: string) => string
 
-/** Masks each secret wherever it stands, in any case, plain or percent-encoded. */
+/** Masks each secret wherever it stands, in any case: plain, percent-encoded, or as JSON has it. */
 export function createMask(secrets: readonly string[]): Mask {
   const spellings = secrets
     .filter((secret) => secret !== '')
-    .flatMap((secret) => [Buffer.from(secret).toString('latin1'), encodeURIComponent(secret)])
-    .map((spelling) => spelling.toLowerCase())
+    .flatMap((secret) => {
+      const json = JSON.stringify(secret).slice(1, -1)
+      return [secret, encodeURIComponent(secret.toWellFormed()), json, json.replaceAll('/', '\\/')]
+    })
+    .flatMap((spelling) => [spelling, Buffer.from(spelling).toString('latin1')])
     .sort((a, b) => b.length - a.length)
-  return (text) => {
-    let masked = text
-    for (const spelling of spellings) masked = maskAll(masked, spelling)
-    return masked
-  }
+  if (spellings.length === 0) return (text) => text
+  const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+  const pattern = new RegExp(spellings.map(literal).join('|'), 'gi')
+  return (text) => text.replace(pattern, (secret) => MASKED.repeat(secret.length))
 }
 
-function maskAll(text: string, secret: string): string {
-  const lower = text.toLowerCase()
-  let masked = ''
-  let from = 0
-  for (let at = lower.indexOf(secret); at !== -1; at = lower.indexOf(secret, from)) {
-    masked += text.slice(from, at) + MASKED.repeat(secret.length)
-    from = at + secret.length
-  }
-  return masked + text.slice(from)
+/** What a credential field holds, without its scheme; undefined: it is none. */
+export function credentialIn(line: string): string | undefined {
+  return CREDENTIAL_FIELD.test(nameOf(line)) ? valueIn(line).replace(/^[A-Za-z]+ +/, '') : undefined
 }
 
 /** Whatever a credential field holds, and the values of cookies: they are secrets of somebody else. */
 export function maskFieldLine(line: string): string {
   const name = nameOf(line)
   if (CREDENTIAL_FIELD.test(name)) {
-    return line.replace(/^([^:]*:[\t ]*(?:[A-Za-z]+ +)?)(.*)$/, (_, before: string, value: string) => {
+    return line.replace(/^([^:]*:[\t ]*(?:[A-Za-z]+ +)?)([\s\S]*)$/, (_, before: string, value: string) => {
       return before + MASKED.repeat(value.length)
     })
   }

@@ -20,9 +20,9 @@ export interface Message extends Head {
   /** The chunk-size lines as they are written, extensions and the last chunk's included. */
   readonly chunkLines: readonly string[]
   readonly trailers: readonly string[]
-  /** `cut`: its sender left in the middle of it. `malformed`: nobody can tell where it ends. */
-  readonly end: 'whole' | 'cut' | 'malformed'
-  /** What made it malformed. */
+  /** `cut`: its sender left in the middle of it. `unreadable`: nobody can tell what is still to come. */
+  readonly end: 'whole' | 'cut' | 'unreadable'
+  /** What made it unreadable. */
   readonly fault: string | undefined
   /** Bytes after its end that came along with it. */
   readonly surplus: Buffer

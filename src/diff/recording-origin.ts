@@ -1,14 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import type { Place } from './dial.ts'
+import { HOLD_MS, type Place } from './client.ts'
 import type { Message } from './message.ts'
-import { MessageReader } from './message-reader.ts'
-import type { Meter } from './meter.ts'
-import { HOLD_MS } from './send.ts'
+import { MessageReader, type Progress } from './message-reader.ts'
 
 /** A provider that keeps every byte it is sent and answers with the bytes it was given, one request at a time. */
-
-const CONNECT_MS = 5_000
 
 export interface Answer {
   /** Each is sent when the one before it has arrived at the client. */
@@ -26,9 +22,9 @@ export interface Visit {
   readonly method: string
   readonly answer: Answer
   /** Counts what has come of the request. */
-  readonly arrived: Meter
+  readonly arrived: Progress
   /** Counts what has come of the answer at the client. */
-  readonly answered: Meter
+  readonly answered: Progress
 }
 
 export interface Visited {
@@ -67,16 +63,9 @@ export class RecordingOrigin {
   /** Where to connect to it. */
   get place(): Place {
     const { port } = this.#server.address() as AddressInfo
-    const url = `http://${this.#host}:${port}`
-    return {
-      role: 'recording origin',
-      url,
-      scheme: 'http',
-      host: this.#host,
-      port,
-      tls: undefined,
-      connectTimeoutMs: CONNECT_MS,
-    }
+    const host = this.#host
+    const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    return { role: 'recording origin', scheme: 'http', host, port, authority, basePath: '' }
   }
 
   close(): void {
@@ -145,7 +134,7 @@ async function answer(socket: Socket, request: MessageReader, visit: OpenVisit):
     sent.push(bytes)
     if (socket.writable) socket.write(bytes)
   }
-  const arrives = (): Promise<boolean> => visit.answered.reached(sent.progress, HOLD_MS)
+  const arrives = (): Promise<boolean> => visit.answered.reached(sent.progress.made, HOLD_MS)
   if (interim !== undefined) write(interim)
   if (after === 'request' && !request.isOver) await visit.ended
   for (const [index, piece] of pieces.entries()) {

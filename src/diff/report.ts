@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
+import type { Answered } from './client.ts'
 import type { Excerpt, Finding } from './finding.ts'
 import { type Mask, maskFieldLine, show } from './mask.ts'
 import type { Message } from './message.ts'
-import type { Answered } from './send.ts'
 import type { Compared } from './trial.ts'
 
 /** What was compared and what came of it, as lines for a person. */
@@ -16,13 +16,17 @@ export function isSame({ compared }: Result): boolean {
   return compared.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'different'))
 }
 
+/** More of them in one message say nothing that these do not say. */
+const FINDINGS = 100
+
 export function formatResult(result: Result, mask: Mask): string {
   const lines = [`${isSame(result) ? 'same     ' : 'DIFFERENT'}  ${result.name}`]
   for (const { direction, straight, gateway, findings } of result.compared) {
     lines.push(`             ${direction.padEnd(8)}  ${describe(gateway ?? straight, mask)}`)
-    for (const finding of findings) {
+    for (const finding of findings.slice(0, FINDINGS)) {
       for (const line of formatFinding(finding, mask)) lines.push(`               ${line}`)
     }
+    if (findings.length > FINDINGS) lines.push(`               and ${findings.length - FINDINGS} more`)
   }
   return `${lines.join('\n')}\n`
 }
@@ -48,7 +52,7 @@ function describe(message: Message, mask: Mask): string {
   if (interim.length > 0) parts.unshift(count(interim.length, 'interim response'))
   if (trailers.length > 0) parts.push(count(trailers.length, 'trailer'))
   if (end === 'cut') parts.push('broken off')
-  if (end === 'malformed') parts.push('malformed')
+  if (end === 'unreadable') parts.push('unreadable')
   return parts.join(', ')
 }
 
@@ -84,7 +88,7 @@ function formatFinding(finding: Finding, mask: Mask): string[] {
   const sides = [straight, gateway].map((side) => {
     return side === undefined ? '(nothing)' : formatExcerpt(finding, side, mask)
   })
-  const hidden = sides[0] === sides[1] ? '  (they differ in what is not shown)' : ''
+  const hidden = sides[0] === sides[1] && straight?.text !== gateway?.text ? '  (they differ in what is not shown)' : ''
   return [subject, `  straight  ${sides[0]}`, `  gateway   ${sides[1]}${hidden}`]
 }
 

@@ -1,19 +1,11 @@
+import { type Answered, ask, type Place } from './client.ts'
 import { compareMessages, SCRIPTED } from './compare.ts'
-import type { Place } from './dial.ts'
-import { dial } from './dial.ts'
 import type { Finding } from './finding.ts'
+import type { Job } from './job.ts'
 import type { Message } from './message.ts'
-import { Meter } from './meter.ts'
+import { Progress } from './message-reader.ts'
 import type { Answer, RecordingOrigin, Visited } from './recording-origin.ts'
-import { type Answered, send } from './send.ts'
-import {
-  type GatewayFacts,
-  type RenderedRequest,
-  type RequestTemplate,
-  renderForGateway,
-  renderStraight,
-  type UpstreamFacts,
-} from './template.ts'
+import { type RenderedRequest, type RequestTemplate, renderForGateway, renderStraight } from './request.ts'
 
 /** One request with its scripted answer, once straight and once through a gateway: both ends are known, so every byte counts. */
 
@@ -24,10 +16,9 @@ export interface Trial {
 }
 
 export interface Ground {
+  readonly job: Job
   readonly origin: RecordingOrigin
-  readonly upstream: UpstreamFacts
-  readonly gateway: GatewayFacts
-  readonly gatewayPlace: Place
+  readonly gateway: Place
 }
 
 /** One message, both ways, and how the two compare. */
@@ -40,33 +31,32 @@ export interface Compared {
 }
 
 /** Longer than anything here takes, with room for everything that waits in between. */
-const IDLE_MS = 10_000
+const SILENCE_MS = 10_000
 
 interface Leg {
   readonly visited: Visited
   readonly answered: Answered
 }
 
-export async function runTrial(trial: Trial, { origin, upstream, gateway, gatewayPlace }: Ground): Promise<Compared[]> {
-  const straight = await runLeg(trial, origin, origin.place, renderStraight(trial.request, upstream, gateway.key))
-  const relayed = await runLeg(trial, origin, gatewayPlace, renderForGateway(trial.request, upstream, gateway))
+export async function runTrial(trial: Trial, { job, origin, gateway }: Ground): Promise<Compared[]> {
+  const { upstream, key } = job
+  const straight = await runLeg(trial, origin, origin.place, renderStraight(trial.request, upstream, key))
+  const relayed = await runLeg(trial, origin, gateway, renderForGateway(trial.request, upstream, gateway, key))
   return [compareRequests(straight, relayed), compareResponses(straight, relayed)]
 }
 
 async function runLeg(trial: Trial, origin: RecordingOrigin, place: Place, request: RenderedRequest): Promise<Leg> {
-  const arrived = new Meter()
-  const answered = new Meter()
+  const arrived = new Progress()
+  const answered = new Progress()
   origin.expect({ method: request.method, answer: trial.answer, arrived, answered })
-  const socket = await dial(place)
-  const answer = await send(socket, request, { arrived, answered, idleMs: IDLE_MS })
+  const answer = await ask(place, request, { arrived, answered, silenceMs: SILENCE_MS })
   return { answered: answer, visited: await origin.takeVisit() }
 }
 
 function compareRequests(straight: Leg, relayed: Leg): Compared {
   const sent = straight.visited.request!
-  const got = relayed.visited.request
+  const { request: got, requests } = relayed.visited
   const findings = got === undefined ? [flow('has not reached the origin')] : compareMessages(sent, got, SCRIPTED)
-  const { requests } = relayed.visited
   if (requests > 1) findings.push(flow(`has reached the origin ${requests} times`))
   if (relayed.answered.isRequestHeld && !straight.answered.isRequestHeld) findings.push(flow(HELD))
   return { direction: 'request', straight: sent, gateway: got, findings }

@@ -1,10 +1,16 @@
 /** `fluxgate diff --direct`: no provider, a recording origin instead. */
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { BATTERY } from '../../src/diff/battery.ts'
 import { type Edits, startChangingProxy } from '../support/changing-proxy.ts'
 import { diff, type Run } from '../support/diff-command.ts'
 import { CLIENT_KEY, type ConfigObject, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
+import { startOrigin } from '../support/origin.ts'
 
 const ALL = `${BATTERY.length} of ${BATTERY.length} the same`
 
@@ -23,6 +29,52 @@ function assertNoSecrets({ out, error }: Run, ...secrets: string[]): void {
 
 /** An address that nobody else has, so that its port is free and no outgoing connection takes it. */
 const ORIGIN = `127.${10 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${1 + (process.pid % 254)}:9100`
+
+const NGINX = ORIGIN.replace(':9100', ':9101')
+const NGINX_COMMAND = process.env.NGINX ?? 'nginx'
+const HAS_NGINX = spawnSync(NGINX_COMMAND, ['-v']).status === 0
+
+/** In front of the gateway, and as careful as it can be made to be. */
+async function startNginx(gateway: RunningGateway): Promise<AsyncDisposable & { readonly url: string }> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fluxgate-nginx-'))
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  )
+  writeFileSync(
+    path.join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${folder}/pid; error_log stderr notice;
+events {}
+http {
+  access_log off; ${temporary.join(' ')}
+  server {
+    listen ${NGINX};
+    location / {
+      proxy_pass ${gateway.url}; proxy_http_version 1.1; proxy_set_header Connection "";
+      client_max_body_size 0; proxy_buffering off; proxy_request_buffering off;
+    }
+  }
+}`,
+  )
+  const child = spawn(NGINX_COMMAND, ['-c', path.join(folder, 'nginx.conf')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = once(child, 'exit')
+  // Its first notice comes when it listens. Its stderr stays open: before it has begun to serve, a broken pipe ends it.
+  let said = ''
+  const listening = new Promise<void>((resolve) => {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (/event method/.test((said += text))) resolve()
+    })
+  })
+  await Promise.race([listening, ended])
+  assert.match(said, /event method/)
+  return {
+    url: `http://${NGINX}`,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
 
 const CONFIG: ConfigObject = {
   upstreams: {
@@ -104,6 +156,36 @@ describe('with a configuration', () => {
       { request: (text) => text.replace('X-Tight:v', 'X-Tight: v') },
       'odd spacing and empty values',
       /request .*\n +field line 4 has other white space\n +straight {2}X-Tight:v\n +gateway {3}X-Tight: v\n/,
+    ],
+    [
+      'the order of lines',
+      { response: (text) => text.replace(/(Vary: a\r\n)(Vary: b\r\n)/, '$2$1') },
+      'repeated field lines',
+      /response .*\n +field line 5 is out of order: it is line 6 there\n +straight {2}Vary: a\n +gateway {3}Vary: a\n/,
+    ],
+    [
+      'names into lower case',
+      { response: (text) => text.replace('\r\nSERVER:', '\r\nserver:') },
+      'odd spelling of field names',
+      /response .*\n +field line 2 has another spelling of the name\n +straight {2}SERVER: edge\n +gateway {3}server: edge\n/,
+    ],
+    [
+      'an answer, by a Via of its own',
+      { response: (text) => text.replace('\r\nETag: W/"x"', '\r\nETag: W/"x"\r\nVia: 1.1 proxy') },
+      'compressed bodies',
+      /response .*\n +field line 3 is added\n +straight {2}\(nothing\)\n +gateway {3}Via: 1\.1 proxy\n/,
+    ],
+    [
+      'one byte of a compressed body',
+      { request: (text) => text.replace('\x1f\x8b\x08\x00', '\x1f\x8b\x08\x01') },
+      'compressed bodies',
+      /request .*\n +content differs from byte 3 on\n/,
+    ],
+    [
+      'chunks, by merging two',
+      { request: (text) => text.replace('00a;x=1\r\n0123456789\r\nB\r\nhello', '15\r\n0123456789hello') },
+      'odd chunk sizes and chunk extensions',
+      /chunk boundaries differ from chunk 1 of 3 on\n +straight {2}00a B 00\n +gateway {3}15 00\n/,
     ],
     [
       'repeated lines into one',
@@ -194,6 +276,30 @@ describe('with a configuration', () => {
     const { code, out } = await diff(of('rec', '--gateway', proxy.url))
     assert.equal(code, 1)
     assert.match(out, /DIFFERENT {2}streamed events.*\n.*\n.*\n +flow is held back: a piece of it was not passed on/)
+  })
+
+  it('an nginx is found out', { skip: HAS_NGINX ? false : 'there is no nginx' }, async () => {
+    await using nginx = await startNginx(gateway)
+    const run = await diff(of('rec', '--gateway', nginx.url))
+    assert.deepEqual([run.code, run.error], [1, ''])
+    assertNoSecrets(run)
+    for (const finding of [
+      /field line 1 is added\n +straight {2}\(nothing\)\n +gateway {3}Server: nginx/,
+      /field line \d is missing\n +straight {2}x_Under: 1\n/,
+      /trailer 1 is missing\n +straight {2}X-Usage:7\n/,
+      /straight {2}HTTP\/1\.1 100 Go on\n +gateway {3}HTTP\/1\.1 100 Continue\n/,
+      /framing is another one\n +straight {2}until-close\n +gateway {3}chunked\n/,
+    ]) {
+      assert.match(run.out, finding)
+    }
+  })
+
+  it('what stands in the place of the gateway writes nothing of its own to the terminal', async () => {
+    await using other = await startOrigin(`HTTP/1.1 500 ${CLIENT_KEY}\x1b[31m\r\nContent-Length: 0\r\n\r\n`)
+    const run = await diff(of('rec', '--gateway', other.url))
+    assert.equal(run.code, 1)
+    assert.match(run.error, /it answered HTTP\/1\.1 500 \*\*\*\\x1b\[31m\n$/)
+    assertNoSecrets(run)
   })
 
   it('nothing to compare is an error', async () => {

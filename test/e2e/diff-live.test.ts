@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { STAND_IN_KEY, type StandIn, startStandIn } from '../../src/stand-in/stand-in.ts'
 import { ok } from '../support/bytes.ts'
 import { CA, SERVER_CERTIFICATE, SERVER_KEY } from '../support/certificates.ts'
@@ -60,7 +61,7 @@ describe('a provider', () => {
     assert.equal(standIn.requests.length - seen, 3)
     assert.match(
       run.out,
-      /^request: {2}GET, upstream openai\nstraight: http:.*\/v1\/models\ngateway: .*\/openai\/v1\/models\n/,
+      /^request: {2}GET, upstream openai; the provider gets it three times, two of them straight\nstraight: http:.*\/v1\/models\ngateway: .*\/openai\/v1\/models\n/,
     )
     assert.match(run.out, /has another value \(differs, volatile by nature\)\n +straight {2}x-request-id: /)
     assert.match(run.out, /asked twice straight, the provider gave the same content: so it counts\n/)
@@ -71,7 +72,8 @@ describe('a provider', () => {
     const run = await diff(of('openai', ...CHAT_PATH), { input: CHAT })
     assertSame(run)
     assert.equal(standIn.requests.length - seen, 2)
-    assert.match(run.out, /content {3}the provider was asked once only/)
+    assert.match(run.out, /^request: {2}POST, upstream openai; the provider gets it twice, and may charge for both\n/)
+    assert.match(run.out, /content {3}straight, the provider was asked once only/)
   })
 
   it('has its streams compared', async () => {
@@ -215,6 +217,47 @@ describe('a provider', () => {
     assert.equal(standIn.requests.length, seen)
   })
 
+  for (const [what, text, said] of [
+    ['something that is no HTTP', 'SSH-2.0-x\x1b[31m\r\n\r\n', /it speaks no HTTP\/1\.1: SSH-2\.0-x\\x1b\[31m\n$/],
+    ['nothing', '', /it closed the connection\n$/],
+    [
+      'a head without an end',
+      `HTTP/1.1\r\n${`${CLIENT_KEY}: 1\r\n`.repeat(40_000)}`,
+      /head .* larger than 1 MiB: HTTP\/1\.1\n$/,
+    ],
+  ] as const) {
+    it(`is not asked where ${what} stands in the place of the gateway`, async () => {
+      const seen = standIn.requests.length
+      await using other = await startOrigin(async ({ connection }) => {
+        await connection.write(text)
+        await connection.fin()
+      })
+      const run = await diff([...of('openai').slice(0, -1), other.url])
+      assert.equal(run.code, 1)
+      assert.match(run.error, /^error: the gateway at http:\/\/127\.0\.0\.1:\d+ gave no answer: /)
+      assert.match(run.error, said)
+      assertNoSecrets(run)
+      assert.equal(standIn.requests.length, seen)
+    })
+  }
+
+  it('is not asked where the gateway does not speak TLS', async () => {
+    const run = await diff([...of('openai').slice(0, -1), gateway.url.replace('http:', 'https:')])
+    assert.equal(run.code, 1)
+    assert.match(
+      run.error,
+      /^error: the gateway at https:.* cannot be reached: it does not speak TLS: is it http:\/\/ \?/,
+    )
+  })
+
+  it('does not get its key printed that was written on the command line', async () => {
+    const args = ['--header', 'x-fluxgate-key: {key}', '--header', 'Authorization: Bearer written-out']
+    answerInTurn(...['a', 'b', 'c'].map((x) => ok(`{"${x}":"written-out"}`, `X-${x}: key=written-out`)))
+    const run = await diff(of('scripted', ...args, '--path', '/x?a=1&key=in-the-query'))
+    assert.doesNotMatch(`${run.out}${run.error}`, /written-out|in-the-query/)
+    assertNoSecrets(run)
+  })
+
   it('is not asked where no gateway runs', async () => {
     const seen = standIn.requests.length
     const run = await diff([...of('openai').slice(0, -1), 'http://127.0.0.1:1'])
@@ -244,6 +287,42 @@ describe('a provider', () => {
     assert.match(
       mistaken.error,
       /^error: the argument '--strict' cannot be used with '--direct'\n\nUsage: fluxgate diff /,
+    )
+  })
+})
+
+describe('a provider that is slow', () => {
+  const times = (responseMs: number, idleMs: number): object => {
+    return { response_timeout_ms: responseMs, idle_timeout_ms: idleMs }
+  }
+
+  it('is waited for as long as the gateway waits for it', async () => {
+    await using origin = await startOrigin(async ({ connection }) => {
+      await setTimeout(2_500)
+      await connection.write(ok('{}'))
+    })
+    const upstream = { request_path: '/up', target_url: origin.url, api_key: PROVIDER_KEY, ...times(20_000, 300) }
+    await using gateway = await startGateway({ upstreams: { up: upstream } })
+    assertSame(await diff(['--config', gateway.configPath, '--upstream', 'up', '--gateway', gateway.url, '--body=-']))
+  })
+
+  it('without an end is no answer that could be the same', async () => {
+    const half = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'
+    await using origin = await startOrigin(async ({ connection }) => {
+      await connection.write(half)
+    })
+    // The gateway that runs waits for longer than the file says that is read.
+    const upstream = { request_path: '/up', target_url: origin.url, api_key: PROVIDER_KEY }
+    await using gateway = await startGateway({ upstreams: { up: upstream } })
+    const impatient = path.join(gateway.directory, 'impatient.yaml')
+    const keys = { static: [{ key: CLIENT_KEY }] }
+    const upstreams = { up: { ...upstream, ...times(100, 100) } }
+    writeFileSync(impatient, JSON.stringify({ version: 1, upstreams, api_keys: keys }))
+    const run = await diff(['--config', impatient, '--upstream', 'up', '--gateway', gateway.url, '--body=-'])
+    assert.equal(run.code, 1)
+    assert.match(
+      run.out,
+      /end cannot be compared\n +straight {2}unreadable: nothing came for 2\.1 s\n +gateway {3}unreadable: nothing/,
     )
   })
 })

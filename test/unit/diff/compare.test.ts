@@ -64,7 +64,12 @@ const MUTATIONS: readonly (readonly [name: string, from: string, to: string, ...
   ['other white space before', 'X-B:  two ', 'X-B: two ', 'field line 2 has other white space'],
   ['other white space behind', 'X-B:  two ', 'X-B:  two', 'field line 2 has other white space'],
   ['both', 'X-A: one', 'x-a: two', 'field line 1 has another spelling of the name and another value'],
-  ['another order', 'X-A: one\r\nX-B:  two ', 'X-B:  two \r\nX-A: one', 'field line 1 stands elsewhere, as line 2'],
+  [
+    'another order',
+    'X-A: one\r\nX-B:  two ',
+    'X-B:  two \r\nX-A: one',
+    'field line 1 is out of order: it is line 2 there',
+  ],
   [
     'merged lines',
     'X-Tag: a\r\nX-Tag: b',
@@ -93,6 +98,12 @@ const MUTATIONS: readonly (readonly [name: string, from: string, to: string, ...
   ['another last chunk', '\r\n0\r\n', '\r\n00\r\n', chunksFrom(3)],
   ['a trailer less', 'X-Sum: 1\r\n', '', 'trailer 1 is missing'],
   ['a trailer more', 'X-Sum: 1\r\n', 'X-Sum: 1\r\nX: 1\r\n', 'trailer 2 is added'],
+  [
+    'a trailer that looks like a connection field',
+    'X-Sum: 1\r\n',
+    'X-Sum: 1\r\nKeep-Alive: 1\r\n',
+    'trailer 2 is added',
+  ],
   ['a trailer in another spelling', 'x-sum: 2', 'X-Sum: 2', 'trailer 2 has another spelling of the name'],
   ['another interim response', 'Early Hints', 'Hints', 'interim response is another one'],
   ['another interim field', 'Link: </s>', 'link: </s>', 'interim response 1 has another spelling of the name'],
@@ -204,7 +215,27 @@ describe('an answer of the gateway itself', () => {
   })
 })
 
-const LIVE: Repeatability = { isLive: true, variable: new Set(), hasSameContent: false }
+describe('what cannot be read to its end is never the same', () => {
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+  for (const [name, text] of [
+    ['a chunk without a size', `${chunked}x\r\nhi\r\n0\r\n\r\n`],
+    ['a length that is none', 'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhi'],
+  ] as const) {
+    test(name, () => {
+      assert.deepEqual(compare(readResponse(text), readResponse(text)), ['different: end cannot be compared'])
+    })
+  }
+})
+
+test('heads of any size are compared in a moment', () => {
+  const lines = (from: number): string[] => Array.from({ length: 200_000 }, (_, i) => `x${i + from}: 1`)
+  const head = (from: number): string => ['HTTP/1.1 204 No', ...lines(from), '', ''].join('\r\n')
+  const started = performance.now()
+  assert.equal(compare(readResponse(head(0)), readResponse(head(1))).length > 0, true)
+  assert.ok(performance.now() - started < 5_000)
+})
+
+const LIVE: Repeatability = { isLive: true, variable: new Map(), hasSameContent: false }
 
 function answer(content: string, ...lines: string[]): string {
   return ['HTTP/1.1 200 OK', ...lines, `Content-Length: ${content.length}`, '', content].join('\r\n')
@@ -244,7 +275,52 @@ describe('two answers of a provider', () => {
       answer('', 'X-Pod: 7', 'X-Only: 1'),
       answer('', 'X-Pod: 8'),
       ['volatile: field line 1 has another value', 'volatile: field line 2 is missing'],
-      { ...LIVE, variable: new Set(['x-pod', 'x-only']) },
+      { ...LIVE, variable: new Map([['x-pod', 'value'] as const, ['x-only', 'presence'] as const]) },
+    ],
+    [
+      'have a field both, if it was there both times straight',
+      answer('', 'X-Request-Id: 7', 'X-Pod: 7'),
+      answer(''),
+      ['different: field line 1 is missing', 'different: field line 2 is missing'],
+      { ...LIVE, variable: new Map([['x-request-id', 'value'] as const, ['x-pod', 'value'] as const]) },
+    ],
+    [
+      'have white space in the same places',
+      answer('', 'Date: a', 'CF-Ray: a '),
+      answer('', 'Date:  b', 'CF-Ray: b'),
+      [
+        'different: field line 1 has other white space and another value',
+        'different: field line 2 has other white space and another value',
+      ],
+    ],
+    [
+      'have another digest with other content',
+      answer('a', 'ETag: "a"', 'X: a'),
+      answer('b', 'ETag: "b"', 'X: b'),
+      [
+        'not repeatable: field line 1 has another value',
+        'different: field line 2 has another value',
+        'not repeatable: content differs from byte 0 on',
+      ],
+    ],
+    [
+      'have the spelling of a digest both, with whatever content',
+      answer('a', 'ETag: "a"'),
+      answer('b', 'etag: "b"'),
+      [
+        'different: field line 1 has another spelling of the name and another value',
+        'not repeatable: content differs from byte 0 on',
+      ],
+    ],
+    [
+      'are framed in one way, unless both ways were seen straight',
+      answer(''),
+      answer('').replace('Content-Length: 0', 'Transfer-Encoding: chunked').concat('0\r\n\r\n'),
+      ['volatile: field line 1 is missing', 'volatile: field line 1 is added', 'volatile: framing is another one'],
+      {
+        ...LIVE,
+        variable: new Map([['content-length', 'presence'] as const, ['transfer-encoding', 'presence'] as const]),
+      },
     ],
     [
       'have other content, and a length that goes with it',
@@ -275,6 +351,22 @@ describe('two answers of a provider', () => {
       ['volatile: interim response 1 is missing'],
     ],
     [
+      'may have another interim response',
+      RESPONSE,
+      RESPONSE.replace('103 Early Hints\r\nLink: </s>', '100 Continue'),
+      ['volatile: interim response is another one', 'volatile: interim response 1 is missing'],
+    ],
+    [
+      'have other trailers with other content',
+      RESPONSE,
+      RESPONSE.replace('world', 'w0rld').replace('x-sum: 2', 'x-sum: 3').replace('X-Sum', 'x-SUM'),
+      [
+        'not repeatable: content differs from byte 7 on',
+        'different: trailer 1 has another spelling of the name',
+        'not repeatable: trailer 2 has another value',
+      ],
+    ],
+    [
       'have the same trailers',
       RESPONSE,
       RESPONSE.replace('x-sum: 2', 'x-sum: 3'),
@@ -289,8 +381,12 @@ test('what changes between two straight answers is seen: lines, values, trailers
   const first = RESPONSE.replace('X-A: one\r\n', '')
   const second = RESPONSE.replace('two', 'three').replace('x-sum: 2', 'x-sum: 3').replace('world', 'w0rld')
   assert.deepEqual(observeVariation(readResponse(first), readResponse(second)), {
-    fields: new Set(['x-a', 'x-b', 'x-sum']),
+    fields: new Map([
+      ['x-a', 'presence'],
+      ['x-b', 'value'],
+      ['x-sum', 'value'],
+    ]),
     content: true,
   })
-  assert.deepEqual(observeVariation(readResponse(first), readResponse(first)), { fields: new Set(), content: false })
+  assert.deepEqual(observeVariation(readResponse(first), readResponse(first)), { fields: new Map(), content: false })
 })

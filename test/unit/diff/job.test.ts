@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { loadConfiguration } from '../../../src/config/load.ts'
-import { localGateway } from '../../../src/diff/grounds.ts'
 import { type DiffOptions, type Job, NotPrepared, prepareJob } from '../../../src/diff/job.ts'
+import { localGateway } from '../../../src/diff/provider.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'fluxgate-job-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -84,7 +84,16 @@ describe('a comparison is prepared', () => {
       env: { FLUXGATE_DIFF_KEY: 'GK', LOGIN: 'mine', E: '$&' },
     })
     assert.deepEqual(wish?.lines, ['Authorization: Bearer mine', 'X: $&$&', 'Y: {key} \xc3\xa9'])
-    assert.deepEqual(secrets, ['GK', 'PK', 'mine', '$&', '$&'])
+    assert.deepEqual(secrets, ['GK', 'PK', 'mine', '$&', '$&', '{env:LOGIN}'])
+  })
+
+  test('with credentials that were written into a field line or a path, which are secrets too', () => {
+    const options = {
+      hasRequest: true,
+      lines: ['Authorization: Basic abc', 'X: 1'],
+      path: '/x?a=b&key=one&api-key=two',
+    }
+    assert.deepEqual(prepare({ options }).secrets, ['GK', 'PK', 'abc', 'one', 'two'])
   })
 })
 

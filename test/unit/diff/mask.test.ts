@@ -11,6 +11,8 @@ describe('a secret is not shown', () => {
     ['in any case: SK-SECRET/1.', 'in any case: ***.'],
     ['encoded: sk-Secret%2F1.', 'encoded: ***.'],
     [`as UTF-8: ${Buffer.from('ключ').toString('latin1')}`, 'as UTF-8: ***'],
+    ['in JSON: sk-Secret\\/1.', 'in JSON: ***.'],
+    ['as text: ключ, İ ключ', 'as text: ***, \\u{130} ***'],
     ['nothing of the kind', 'nothing of the kind'],
   ] as const) {
     test(text, () => assert.equal(show(mask(text)), shown))
@@ -30,6 +32,7 @@ describe('of a field line', () => {
     ['Authorization: Bearer abc', 'Authorization: Bearer ***'],
     ['authorization:abc', 'authorization:***'],
     ['X-Api-Key:  abc', 'X-Api-Key:  ***'],
+    ['X-Api-Key: abc\rdef', 'X-Api-Key: ***'],
     ['api-key: abc', 'api-key: ***'],
     ['x-goog-api-key: abc', 'x-goog-api-key: ***'],
     ['x-fluxgate-key: abc', 'x-fluxgate-key: ***'],

@@ -1,4 +1,4 @@
-import type { CredentialPlace } from '../config/snapshot.ts'
+import type { Target, Upstream } from '../config/snapshot.ts'
 import { nameOf } from './message.ts'
 
 /**
@@ -24,37 +24,28 @@ export interface RenderedRequest {
 }
 
 /** What the configuration says about an upstream, as far as a request to it goes. */
-export interface UpstreamFacts {
-  readonly prefix: string
-  readonly basePath: string
-  /** What `Host` says to it. */
-  readonly authority: string
-  readonly apiKey: string | undefined
-  readonly credential: CredentialPlace
-}
-
-/** Where requests go to reach the gateway. */
-export interface GatewayFacts {
-  /** The path of its URL, if it stands behind another proxy; without a trailing slash. */
-  readonly basePath: string
-  readonly authority: string
-  /** Undefined: it lets everybody in. */
-  readonly key: string | undefined
-}
+export type Route = Pick<Upstream, 'prefix' | 'target' | 'apiKey' | 'credential'>
 
 const KEY = '{key}'
 
+/** Of the gateway; undefined: it lets everybody in. */
+type Key = string | undefined
+
 /** The request as a client of the gateway sends it. */
-export function renderForGateway(template: RequestTemplate, upstream: UpstreamFacts, gateway: GatewayFacts) {
-  const { key } = gateway
+export function renderForGateway(
+  template: RequestTemplate,
+  { prefix }: Route,
+  gateway: Pick<Target, 'authority' | 'basePath'>,
+  key: Key,
+): RenderedRequest {
   const lines = key === undefined ? withoutKey(template.lines) : fill(template.lines, KEY, key)
-  return render(template, gateway.basePath + upstream.prefix, gateway.authority, lines)
+  return render(template, gateway.basePath + prefix, gateway.authority, lines)
 }
 
 /** The request as it would be without a gateway: the provider's key stands where the gateway is to put it. */
-export function renderStraight(template: RequestTemplate, upstream: UpstreamFacts, gatewayKey: string | undefined) {
-  const sent = gatewayKey === undefined ? markOwnCredential(withoutKey(template.lines)) : template.lines
-  return render(template, upstream.basePath, upstream.authority, withProviderKey(sent, upstream))
+export function renderStraight(template: RequestTemplate, route: Route, key: Key): RenderedRequest {
+  const sent = key === undefined ? markOwnCredential(withoutKey(template.lines)) : template.lines
+  return render(template, route.target.basePath, route.target.authority, withProviderKey(sent, route))
 }
 
 function render(
@@ -98,7 +89,7 @@ const FIELD_LINES = {
 } as const
 
 /** The rules of the user guide (authentication.md), written down a second time: the gateway is to be held to them. */
-function withProviderKey(lines: readonly string[], { apiKey, credential }: UpstreamFacts): string[] {
+function withProviderKey(lines: readonly string[], { apiKey, credential }: Route): string[] {
   if (credential === 'pass' || apiKey === undefined || apiKey === '') return withoutKey(lines)
   const carrier = lines.findIndex((line) => line.includes(KEY) && nameOf(line) !== 'x-fluxgate-key')
   const authorization = lines.findIndex((line) => nameOf(line) === 'authorization')
@@ -123,4 +114,61 @@ function keyedLine(line: string, canonical: string): string {
   const before = /^[^:]*:[\t ]*/.exec(line)![0]
   const scheme = /^bearer +/i.exec(line.slice(before.length))?.[0] ?? 'Bearer '
   return `${before}${nameOf(line) === 'authorization' ? scheme : ''}${KEY}`
+}
+
+/** What somebody asked for on the command line. */
+export interface RequestWish {
+  readonly method: string | undefined
+  readonly path: string | undefined
+  /** Field lines, latin-1. */
+  readonly lines: readonly string[]
+  readonly content: Buffer | undefined
+}
+
+/** The request that was wished for, with what a request cannot do without. */
+export function templateOf(wish: RequestWish, route: Pick<Route, 'credential' | 'target'>): RequestTemplate {
+  const { content, lines } = wish
+  const names = new Set(lines.map(nameOf))
+  const hasKey = lines.some((line) => line.includes('{key}'))
+  const isChunked = names.has('transfer-encoding')
+  const before = [
+    'Host: {host}',
+    ...(hasKey ? [] : credentialLines(route)),
+    'User-Agent: fluxgate-diff',
+    'Accept: */*',
+    ...(content === undefined ? [] : ['Content-Type: application/json']),
+  ].filter((line) => !names.has(nameOf(line)))
+  const hasLength = content !== undefined && !isChunked && !names.has('content-length')
+  const after = hasLength ? [`Content-Length: ${content.length}`] : []
+  return {
+    method: wish.method ?? (content === undefined ? 'GET' : 'POST'),
+    path: wish.path ?? defaultPath(route.target.basePath),
+    lines: [...before, ...lines, ...after],
+    body: content === undefined ? [] : [isChunked ? inChunks(content) : content],
+  }
+}
+
+function inChunks(content: Buffer): Buffer {
+  const last = Buffer.from('0\r\n\r\n')
+  if (content.length === 0) return last
+  return Buffer.concat([Buffer.from(`${content.length.toString(16)}\r\n`), content, Buffer.from('\r\n'), last])
+}
+
+/** Every provider has a list of its models, it costs nothing, and it stays the same for a while. */
+function defaultPath(basePath: string): string {
+  return /\/v\d\w*$/.test(basePath) ? '/models' : '/v1/models'
+}
+
+/** Where the provider wants its key: what the configuration says, or, if it leaves that to the client, what its clients do. */
+function credentialLines({ credential, target }: Pick<Route, 'credential' | 'target'>): string[] {
+  if (credential === 'pass') return ['x-fluxgate-key: {key}']
+  const version = target.host === 'api.anthropic.com' ? ['anthropic-version: 2023-06-01'] : []
+  const field = credential === 'swap' ? usualField(target.host) : credential
+  return [field === 'bearer' ? 'Authorization: Bearer {key}' : `${field}: {key}`, ...version]
+}
+
+function usualField(host: string): 'bearer' | 'x-api-key' | 'api-key' | 'x-goog-api-key' {
+  if (host === 'api.anthropic.com') return 'x-api-key'
+  if (host === 'generativelanguage.googleapis.com') return 'x-goog-api-key'
+  return /\.(?:openai\.azure|cognitiveservices\.azure)\.com$/.test(host) ? 'api-key' : 'bearer'
 }
