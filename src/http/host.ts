@@ -3,7 +3,17 @@ import { isIPv6 } from 'node:net'
 /** `uri-host [ ":" port ]` (RFC 9110 section 7.2). No comma, though a reg-name may have one: others read a list there. */
 const HOST = /^(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{0,5}))?$/
 
+/** Found valid last: most requests name the same host as the one before. */
+let lastValid = ''
+
 export function isValidHost(value: string): boolean {
+  if (value === lastValid) return value !== ''
+  const isValid = check(value)
+  if (isValid) lastValid = value
+  return isValid
+}
+
+function check(value: string): boolean {
   const match = HOST.exec(value)
   if (match === null) return false
   const [, literal, port] = match

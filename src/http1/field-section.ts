@@ -117,7 +117,12 @@ export function withNominated(
  * say, and one reader or another counts wrong.
  */
 export function parseContentLength(text: string): number | undefined {
-  if (!/^[0-9]+$/.test(text)) return undefined
-  const length = Number(text)
+  if (text === '') return undefined
+  let length = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30
+    if (!(digit >= 0 && digit <= 9)) return undefined
+    length = length * 10 + digit
+  }
   return length <= Number.MAX_SAFE_INTEGER ? length : undefined
 }

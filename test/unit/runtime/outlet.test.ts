@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { once } from 'node:events'
+import net, { type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { describe, type TestContext, test } from 'node:test'
 import { NO_BYTES, Outlet } from '../../../src/runtime/outlet.ts'
 import { BULK_THRESHOLD, ReadBuffer } from '../../../src/runtime/read-buffers.ts'
+import { onWriteFailed } from '../../../src/runtime/sockets.ts'
 import { FakeSocket } from '../http1/fake-socket.ts'
 
 function choked(): FakeSocket {
@@ -102,4 +106,89 @@ test('text and bytes leave in one write', (t) => {
   new Outlet(socket.asSocket).sendTextAndBytes('héad\r\n', Buffer.from('..body..'), 2, 6)
   assert.equal(write.mock.callCount(), 1)
   assert.equal(socket.written, 'héad\r\nbody')
+})
+
+/** A socket that writes and the one that reads at its other end, which does not until it is told to. */
+async function pair(t: TestContext): Promise<{ writer: net.Socket; reader: net.Socket }> {
+  const server = net.createServer({ pauseOnConnect: true })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const writer = net.connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [reader] = (await once(server, 'connection')) as [net.Socket]
+  if (writer.connecting) await once(writer, 'connect')
+  t.after(() => {
+    writer.destroy()
+    reader.destroy()
+    server.close()
+  })
+  return { writer, reader }
+}
+
+describe('a real socket', () => {
+  test('what the kernel takes whole never enters the stream', async (t) => {
+    const { writer, reader } = await pair(t)
+    const write = t.mock.method(writer, 'write')
+    const outlet = new Outlet(writer)
+    assert.equal(outlet.sendTextAndBytes('head', Buffer.from('body'), 0, 4), true)
+    assert.equal(outlet.sendRun('', Buffer.alloc(BULK_THRESHOLD, 'x'), 0, BULK_THRESHOLD), true)
+    assert.equal(write.mock.callCount(), 0)
+    assert.equal(outlet.isFlushed, true)
+    writer.end()
+    assert.equal((await text(reader)).length, 8 + BULK_THRESHOLD)
+  })
+
+  test('what it does not take waits in the stream, and everything arrives in its order', async (t) => {
+    const { writer, reader } = await pair(t)
+    const outlet = new Outlet(writer)
+    let expected = ''
+    const shared = new ReadBuffer(false).next()
+    let backlogs = 0
+    let arrived = ''
+    reader.on('data', (data: Buffer) => {
+      arrived += data.toString('latin1')
+    })
+    reader.pause()
+    for (let i = 0; i < 20_000; i++) {
+      const line = `${i} ${'abcdefghijklmnopqrstuvwxyz'.repeat(1 + (i % 90))};`
+      shared.write(line, 0, 'latin1')
+      expected += line
+      const mayGoOn =
+        i % 2 === 0 ? outlet.sendRun('', shared, 0, line.length) : outlet.sendTextAndBytes(line, shared, 0, 0)
+      shared.fill('!')
+      if (mayGoOn) continue
+      backlogs++
+      reader.resume()
+      await once(writer, 'drain')
+      reader.pause()
+    }
+    writer.end()
+    reader.resume()
+    await once(reader, 'end')
+    assert.ok(arrived === expected, 'other bytes')
+    assert.ok(backlogs > 0, 'the kernel has taken everything at once')
+  })
+
+  test('that was reset tells its owner, and nobody else', async (t) => {
+    const { writer, reader } = await pair(t)
+    const outlet = new Outlet(writer)
+    reader.resetAndDestroy()
+    const [error] = (await once(writer, 'error')) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ECONNRESET')
+    assert.equal(outlet.sendTextAndBytes('x', NO_BYTES, 0, 0), true)
+    assert.equal(outlet.isFlushed, true)
+  })
+
+  test('whose write fails hears of it', async (t) => {
+    const { writer } = await pair(t)
+    const outlet = new Outlet(writer)
+    let failures = 0
+    onWriteFailed(writer, () => failures++)
+    // The write end is shut in the kernel, which the stream does not know.
+    const handle = (writer as unknown as { _handle: { writeBuffer: unknown } })._handle
+    t.mock.method(handle as { writeBuffer: () => number }, 'writeBuffer', () => -32)
+    outlet.sendTextAndBytes('x', NO_BYTES, 0, 0)
+    await new Promise(setImmediate)
+    assert.equal(failures, 1)
+    assert.equal(writer.destroyed, false)
+  })
 })
