@@ -28,6 +28,8 @@ export interface GatewayOptions {
   readonly format?: 'json' | 'text'
   /** A command that ends by becoming the one in its last arguments: `['prlimit', '--nofile=64']`. */
   readonly under?: readonly string[]
+  /** Gets every line of stdout as it comes. */
+  readonly onLine?: (line: string) => void
 }
 
 /** One JSON line `Request processed`. */
@@ -92,11 +94,13 @@ export class RunningGateway implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #guard: ChildProcess | undefined
   readonly #watch = new Watch()
-  readonly #records: LoggedRecord[] = []
+  readonly #onLine: ((line: string) => void) | undefined
+  #records: LoggedRecord[] = []
   #log = ''
   #stdoutLine = ''
 
   constructor(config: ConfigObject | string, options: GatewayOptions) {
+    this.#onLine = options.onLine
     this.directory = mkdtempSync(path.join(tmpdir(), 'fluxgate-test-'))
     this.configPath = path.join(this.directory, 'fluxgate.yaml')
     writeFileSync(this.configPath, complete(config))
@@ -152,6 +156,12 @@ export class RunningGateway implements AsyncDisposable {
   /** The request records so far, in the order in which they were written. */
   records(): readonly LoggedRecord[] {
     return this.#records
+  }
+
+  /** Drops what it has written so far, but for the address that it listens on: for tests that make it write very much. */
+  forget(): void {
+    this.#log = [...this.#log.matchAll(LISTENING)].map(([line]) => `${line}\n`).at(-1) ?? ''
+    this.#records = []
   }
 
   waitForRecord(
@@ -232,6 +242,7 @@ export class RunningGateway implements AsyncDisposable {
       const lines = (this.#stdoutLine + text).split('\n')
       this.#stdoutLine = lines.pop() ?? ''
       for (const line of lines) {
+        this.#onLine?.(line)
         if (line.includes('"Request processed"')) this.#records.push(JSON.parse(line) as LoggedRecord)
       }
     }

@@ -193,12 +193,10 @@ export class Origin implements AsyncDisposable {
   #accept(socket: net.Socket): void {
     const connection = new OriginConnection(socket, this.#watch)
     this.connections.push(connection)
-    const byMessage = new Map<Message, OriginRequest>()
     const reader = new MessageReader({
       kind: 'request',
       onHead: (message) => {
         const request = new OriginRequest(message, connection, this.#watch)
-        byMessage.set(message, request)
         connection.requests.push(request)
         this.requests.push(request)
         if (typeof this.answer === 'function') this.#run(this.answer, request)

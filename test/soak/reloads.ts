@@ -1,0 +1,84 @@
+import type { Random } from '../fuzz/random.ts'
+import type { ConfigObject, RunningGateway } from '../support/gateway.ts'
+import type { Client, Soak } from './client.ts'
+import type { Provider } from './provider.ts'
+
+const RELOADED = 'Configuration file changed, reloaded automatically'
+const REFUSED = 'Configuration file changed but validation failed; keeping previous settings'
+
+/**
+ * Every configuration lets in its own client key and that of the one before, and has its own provider key and base path, so
+ * that a request served by parts of two of them shows.
+ */
+export function configuration(generation: number, provider: Provider, odd: Provider): ConfigObject {
+  const clientKey = (each: number): ConfigObject => ({ id: `client ${each}`, key: `client-key-of-${each}` })
+  const to = (name: string, url: string, more: ConfigObject = {}): ConfigObject => ({
+    request_path: `/${name}`,
+    target_url: `${url}/g${generation}`,
+    api_key: `provider-key-of-${generation}`,
+    ...more,
+  })
+  return {
+    api_keys: { static: [clientKey(generation - 1), clientKey(generation)] },
+    upstreams: {
+      up: to('up', provider.origin.url),
+      hasty: to('hasty', provider.origin.url, { response_timeout_ms: 100 }),
+      odd: to('odd', odd.origin.url),
+      closed: to('closed', 'http://127.0.0.1:1'),
+      ...(generation % 2 === 0 ? { changing: to('changing', provider.origin.url) } : {}),
+    },
+  }
+}
+
+/** One new configuration after the other, and now and then one that is no good. */
+export class Reloads {
+  count = 0
+  slowestMs = 0
+  readonly #soak: Soak
+  readonly #gateway: RunningGateway
+  readonly #clients: readonly Client[]
+  readonly #odd: Provider
+  #reloaded = 0
+  #refused = 0
+
+  constructor(soak: Soak, gateway: RunningGateway, clients: readonly Client[], odd: Provider) {
+    this.#soak = soak
+    this.#gateway = gateway
+    this.#clients = clients
+    this.#odd = odd
+  }
+
+  /** One after the other, until then. */
+  async run(until: number, choice: Random): Promise<void> {
+    // The log is forgotten between two rounds.
+    this.#reloaded = this.#refused = 0
+    while (performance.now() < until && this.#soak.ledger.problems.length === 0) {
+      if (choice.below(8) === 0) await this.#spoil()
+      await this.#renew(choice)
+    }
+  }
+
+  async #spoil(): Promise<void> {
+    this.#soak.ledger.expectEvent(REFUSED)
+    this.#gateway.rewrite({ upstreams: { up: { request_path: 'no slash', target_url: `${this.count}` } } })
+    await this.#gateway.waitForLog(REFUSED, ++this.#refused)
+  }
+
+  async #renew(choice: Random): Promise<void> {
+    const { provider, generation } = this.#soak
+    // Whoever still uses the key that goes would be refused, and rightly so.
+    await this.#soak.watch.until(
+      () => this.#clients.every((client) => (client.generation ?? generation) === generation),
+      'all to use the newest key',
+      60_000,
+    )
+    const next = generation + 1
+    this.#gateway.rewrite(configuration(next, provider, this.#odd))
+    const savedAt = performance.now()
+    if (choice.below(2) === 0) this.#gateway.signal('SIGHUP')
+    await this.#gateway.waitForLog(RELOADED, ++this.#reloaded)
+    this.slowestMs = Math.max(this.slowestMs, performance.now() - savedAt)
+    this.#soak.generation = provider.generation = this.#odd.generation = next
+    this.count++
+  }
+}
