@@ -1,5 +1,5 @@
 /** YAML text → tree with positions, or everything that keeps it from being one. */
-import { type ErrorCode, LineCounter, parseDocument } from 'yaml'
+import { type ErrorCode, parseDocument } from 'yaml'
 import type { TextFault } from './decode.ts'
 import { resolveReferences } from './resolve-references.ts'
 import type { Tree } from './tree.ts'
@@ -18,10 +18,10 @@ const MAX_FAULTS = 10
 const TOO_DEEP = 'is nested too deeply'
 
 export function parse(text: string): Parsed {
-  const lines = new LineCounter()
+  // Counted here: the library's own counter misses line breaks after a malformed token.
   const position = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return line === 0 ? { line: 1, column: 1 } : { line, column: col }
+    const before = text.slice(0, offset)
+    return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
   }
   const faults: TextFault[] = []
   const fault = (offset: number, text: string) => {
@@ -38,7 +38,6 @@ export function parse(text: string): Parsed {
       uniqueKeys: false,
       intAsBigInt: true,
       prettyErrors: false,
-      lineCounter: lines,
     })
     // What the library says after it has run out of stack are consequences.
     const exhausted = document.errors.find((error) => error.code === 'RESOURCE_EXHAUSTION')

@@ -25,12 +25,17 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   let identity: Identity | undefined
   let gatewayKeyLines: number[] | undefined
   let hasAuthorization = false
+  let strayKeyLine = -1
   for (let i = 0; i < head.lines.length; i++) {
     const line = head.lines[i]!
     if (!isCredentialField(line.field)) continue
     if (line.field === FIELD.authorization) {
       if (hasAuthorization) return 'unauthorized'
       hasAuthorization = true
+      if (credentialStart(head.text, line) === -1) {
+        if (carriesKey(head.text, line, snapshot)) strayKeyLine = i
+        continue
+      }
     }
     const found = identify(credentialOf(head.text, line), snapshot)
     if (found === undefined) continue
@@ -41,9 +46,17 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   }
   if (identity === undefined || gatewayKeyLines === undefined) return 'unauthorized'
   exchange.identity = identity
-  exchange.gatewayKeyLines = gatewayKeyLines
   exchange.credentialLine = gatewayKeyLines.length === 1 ? gatewayKeyLines[0]! : firstInOrder(head, gatewayKeyLines)
+  if (strayKeyLine !== -1) gatewayKeyLines.push(strayKeyLine)
+  exchange.gatewayKeyLines = gatewayKeyLines
   return undefined
+}
+
+/** A gateway key bare, or behind another scheme than Bearer: it opens nothing there, and must not reach a provider either. */
+function carriesKey(text: string, line: FieldLine, snapshot: Snapshot): boolean {
+  const value = text.slice(line.valueStart, line.valueEnd)
+  const blank = value.lastIndexOf(' ')
+  return identify(value, snapshot) !== undefined || identify(value.slice(blank + 1), snapshot) !== undefined
 }
 
 /** Start of the credential within the line's value, or -1 where the line has none (another scheme than Bearer). */

@@ -119,12 +119,13 @@ interface Framed {
 function frame(found: ResponseFields, status: number, requestMethod: string, isHttp10: boolean): Framed | undefined {
   if (found.coding !== undefined && (isHttp10 || found.coding !== 'chunked' || status < 200)) return undefined
   const hasBoth = found.coding !== undefined && found.lengthLines > 0
+  // Also where no body can be: another reader may not know that, or go by the length of what it has in its cache.
+  const contentLength = found.lengthLines === 1 ? parseContentLength(found.contentLengthText!) : undefined
+  if (found.lengthLines > 0 && contentLength === undefined && !hasBoth) return undefined
   if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304) {
     return { framing: 'none', contentLength: 0, hasBoth }
   }
   if (found.coding !== undefined) return { framing: 'chunked', contentLength: 0, hasBoth }
-  if (found.lengthLines === 0) return { framing: 'until-close', contentLength: 0, hasBoth: false }
-  const contentLength = found.lengthLines === 1 ? parseContentLength(found.contentLengthText!) : undefined
-  if (contentLength === undefined) return undefined
+  if (contentLength === undefined) return { framing: 'until-close', contentLength: 0, hasBoth: false }
   return { framing: contentLength === 0 ? 'none' : 'length', contentLength, hasBoth: false }
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { FailureCode } from '../failure.ts'
 import type { ClientConnection } from '../http1/client-connection.ts'
+import { Deadline } from '../runtime/deadline.ts'
 import { connectTcp, connectTls } from '../runtime/sockets.ts'
 
 /** An attempt that has not come through after this long is joined by one to the next address (RFC 8305 section 5). */
@@ -32,12 +33,13 @@ export function connectToAny<E>(addresses: readonly string[], dial: Dial<E>): ()
   let hasTriedOnceMore = false
   let isOver = false
   let stagger: NodeJS.Timeout | undefined
-  const deadline = setTimeout(() => end(() => dial.failed('connect_timeout')), dial.timeoutMs)
+  const deadline = new Deadline(() => end(() => dial.failed('connect_timeout')))
+  deadline.arm(dial.timeoutMs)
 
   const end = (tell: () => void): void => {
     if (isOver) return
     isOver = true
-    clearTimeout(deadline)
+    deadline.close()
     clearTimeout(stagger)
     for (const socket of open) socket.destroy()
     tell()

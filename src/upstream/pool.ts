@@ -3,6 +3,7 @@ import type { Upstream } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
 import { ClientConnection, type ConnectionHome } from '../http1/client-connection.ts'
+import { Deadline } from '../runtime/deadline.ts'
 import { connectToAny } from './connect.ts'
 import { type Lookup, Resolver } from './resolve.ts'
 
@@ -58,13 +59,14 @@ export class Pool<E> implements ConnectionHome<E> {
     let cancel = (): void => {
       cancel = ALREADY_CANCELLED
     }
-    const deadline = setTimeout(() => {
+    const deadline = new Deadline(() => {
       cancel = ALREADY_CANCELLED
       failed('connect_timeout')
-    }, timeoutMs)
+    })
+    deadline.arm(timeoutMs)
     const started = performance.now()
     this.#resolver.resolve((addresses) => {
-      clearTimeout(deadline)
+      deadline.close()
       if (cancel === ALREADY_CANCELLED) return
       if (addresses.length === 0) {
         failed('dns')
@@ -81,7 +83,7 @@ export class Pool<E> implements ConnectionHome<E> {
       })
     })
     return () => {
-      clearTimeout(deadline)
+      deadline.close()
       cancel()
     }
   }

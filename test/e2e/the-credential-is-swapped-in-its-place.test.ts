@@ -33,6 +33,21 @@ const cases: readonly Case[] = [
     arrives: ['X: 1', `X-Api-Key: ${PROVIDER_KEY}`, 'Y: 2'],
   },
   {
+    name: 'x-api-key, and a bare key in Authorization goes no further',
+    sent: [`X-Api-Key: ${CLIENT_KEY}`, `Authorization: ${CLIENT_KEY}`, 'Y: 2'],
+    arrives: [`X-Api-Key: ${PROVIDER_KEY}`, 'Y: 2'],
+  },
+  {
+    name: 'x-api-key, nor does one behind another scheme',
+    sent: [`X-Api-Key: ${CLIENT_KEY}`, `Authorization: Token ${CLIENT_KEY}`],
+    arrives: [`X-Api-Key: ${PROVIDER_KEY}`],
+  },
+  {
+    name: 'x-api-key, while a login of the client stays',
+    sent: [`X-Api-Key: ${CLIENT_KEY}`, 'Authorization: Basic dTpw'],
+    arrives: [`X-Api-Key: ${PROVIDER_KEY}`, 'Authorization: Basic dTpw'],
+  },
+  {
     name: 'api-key',
     sent: ['X: 1', `api-key:${CLIENT_KEY}`, 'Y: 2'],
     arrives: ['X: 1', `api-key:${PROVIDER_KEY}`, 'Y: 2'],

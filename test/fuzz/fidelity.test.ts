@@ -1,18 +1,7 @@
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { pass } from '../wire/passage.ts'
-import { cut, places, requests, response, type Sample } from './messages.ts'
-
-/** What cannot be told apart from the outside is not compared byte by byte in a message that nobody can read. */
-function arrives(sample: Sample, pieces: readonly string[], answers?: string): void {
-  const passage = pass(pieces, answers)
-  assert.deepEqual(
-    passage.log.filter((event) => /^(?:refused|broken|ends|surplus) /.test(event)),
-    [],
-  )
-  assert.equal(passage.passed, sample.passed)
-}
+import { cut, places, requests, response } from './messages.ts'
+import { arrives } from './targets/fidelity.ts'
 
 test('well-formed requests arrive byte for byte, wherever they are cut', () => {
   fc.assert(

@@ -105,7 +105,7 @@ const keptTrailer = fc
   .filter(([name]) => !/^(?:cookie|set-cookie)$/i.test(name))
   .map(([name, before, text]): Sample => same(`${name}:${before}${text}\r\n`))
 
-const chunked = fc
+export const chunked: fc.Arbitrary<Sample> = fc
   .tuple(
     fc.array(chunk, { maxLength: 5 }),
     spelling,
@@ -162,9 +162,13 @@ export const request: fc.Arbitrary<Sample> = fc
   )
 
 /** Requests one behind the other, with empty lines between them that some clients send. */
-export const requests: fc.Arbitrary<Sample> = fc
-  .array(fc.tuple(request, fc.constantFrom('', '', '\r\n', '\r\n\r\n')), { minLength: 1, maxLength: 3 })
-  .map((each) => join(each.map(([sample, empty]) => join([{ bytes: empty, passed: '' }, sample]))))
+export function requestsUpTo(maxLength: number): fc.Arbitrary<Sample> {
+  return fc
+    .array(fc.tuple(request, fc.constantFrom('', '', '\r\n', '\r\n\r\n')), { minLength: 1, maxLength })
+    .map((each) => join(each.map(([sample, empty]) => join([{ bytes: empty, passed: '' }, sample]))))
+}
+
+export const requests: fc.Arbitrary<Sample> = requestsUpTo(3)
 
 const reason = fc.oneof(
   fc.constantFrom('', ' ', ' OK'),

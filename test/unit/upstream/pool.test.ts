@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, mock, test } from 'node:test'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { Pool } from '../../../src/upstream/pool.ts'
 import type { Lookup } from '../../../src/upstream/resolve.ts'
+import { FakeTime } from '../runtime/fake-time.ts'
 import { type Answering, answering, ask, connect, events, type Told, until, upstreamAt, used } from './one-exchange.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
@@ -224,16 +225,15 @@ describe('names', () => {
   })
 
   test('a look-up that takes too long is part of the time to connect', (t) => {
-    mock.timers.reset()
-    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+    const time = new FakeTime(t)
     let answer: (error: null, addresses: string[]) => void = () => {}
     const failed = t.mock.fn()
     named((_host, answered) => {
       answer = answered
     }).connect(1_000, never, failed)
-    mock.timers.tick(999)
+    time.pass(999)
     assert.equal(failed.mock.callCount(), 0)
-    mock.timers.tick(1)
+    time.pass(1)
     assert.deepEqual(failed.mock.calls[0]!.arguments, ['connect_timeout'])
     answer(null, ['127.0.0.1'])
     assert.equal(failed.mock.callCount(), 1)

@@ -1,0 +1,34 @@
+import type { Target } from './target.ts'
+import { chunkedBody } from './targets/chunked-body.ts'
+import { configuration } from './targets/configuration.ts'
+import { diffReader } from './targets/diff-reader.ts'
+import { downloads, uploads } from './targets/exchanges.ts'
+import { fidelity } from './targets/fidelity.ts'
+import { logLine } from './targets/log-line.ts'
+import { redaction } from './targets/redaction.ts'
+import { requestHead } from './targets/request-head.ts'
+import { routing } from './targets/routing.ts'
+import { responseHead, smuggling } from './targets/smuggling.ts'
+import { sockets } from './targets/sockets.ts'
+import { tokenBytes, tokenClaims } from './targets/tokens.ts'
+import { wholeGateway } from './targets/whole-gateway.ts'
+
+/** Everything that `npm run fuzz` knows to try. */
+export const TARGETS: readonly Target[] = [
+  requestHead,
+  responseHead,
+  chunkedBody,
+  smuggling,
+  fidelity,
+  uploads,
+  downloads,
+  sockets,
+  wholeGateway,
+  routing,
+  configuration,
+  tokenBytes,
+  tokenClaims,
+  logLine,
+  redaction,
+  diffReader,
+]
