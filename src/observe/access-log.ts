@@ -40,8 +40,8 @@ function labels(json: boolean): Readonly<Record<FieldName, string>> {
   >
 }
 
-/** A length is text that the sender chose: in JSON, what is no number there (`007`) stays a string. */
-const JSON_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/
+/** A length is text that the sender chose: in JSON, what is no number there (`007`), or none that a double holds, stays a string. */
+const JSON_NUMBER = /^(?:0|[1-9][0-9]{0,14})$/
 
 function jsonLength(length: string): string {
   return JSON_NUMBER.test(length) ? length : quote(length)

@@ -105,7 +105,7 @@ describe('the line of a request', () => {
     assert.match(time, /Z$/)
   })
 
-  for (const length of ['007', '99999999999999999999', '1e3', '-1', '0x10', '']) {
+  for (const length of ['007', '9009000000000009', '99999999999999999999', '1e3', '-1', '0x10', '']) {
     test(`keeps a length of ${JSON.stringify(length)} as text in JSON`, () => {
       const line = formatJson({ ...FULL, requestBodyLength: length }, SNAPSHOT)
       assert.equal(JSON.parse(line).request_body_length, length)
