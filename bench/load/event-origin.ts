@@ -1,39 +1,39 @@
-/** Origin that answers every request with 100 events, one each 10 ms, each with the time it was sent. Prints its port. */
+/**
+ * `event-origin.ts <events> <interval ms>`: an origin that answers every request with as many events at that interval, all
+ * streams in one burst. Prints its port.
+ */
 import net from 'node:net'
+import { MARK, microsNow, REST, TIME_LENGTH } from './event.ts'
+import { onRequest } from './on-request.ts'
 
-const EVENTS = 100
-const INTERVAL_MS = 10
-const REST =
-  '"object":"chat.completion.chunk","created":1694268190,"model":"gpt-4o-mini","system_fingerprint":"fp_44709d6fcb",' +
-  '"choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}'
+const [events, interval] = process.argv.slice(2).map(Number) as [number, number]
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
+const DATA = `data: ${MARK}`
+const SIZE = DATA.length + TIME_LENGTH + REST.length
 
 /** Events still to send, by the connection that waits for them. */
 const streams = new Map<net.Socket, number>()
 
 const server = net.createServer({ noDelay: true }, (socket) => {
-  socket.on('error', () => socket.destroy())
   socket.on('close', () => streams.delete(socket))
-  // A request is small and comes whole: one read, one request.
-  socket.on('data', () => {
+  onRequest(socket, () => {
     socket.write(HEAD)
-    streams.set(socket, EVENTS)
+    streams.set(socket, events)
   })
 })
 
 setInterval(() => {
-  const sentAt = (performance.timeOrigin + performance.now()).toFixed(3)
-  const event = `data: {"t":${sentAt},${REST}\n\n`
-  const chunk = Buffer.from(`${event.length.toString(16)}\r\n${event}\r\n`)
   for (const [socket, left] of streams) {
     if (left > 0) {
-      socket.write(chunk)
+      // Each event has its own time: to write to all the others before is not the gateway's delay.
+      const sentAt = String(microsNow()).padStart(TIME_LENGTH, '0')
+      socket.write(`${SIZE.toString(16)}\r\n${DATA}${sentAt}${REST}\r\n`, 'latin1')
       streams.set(socket, left - 1)
     } else {
       socket.write('0\r\n\r\n')
       streams.delete(socket)
     }
   }
-}, INTERVAL_MS)
+}, interval)
 
 server.listen(0, '127.0.0.1', () => console.log((server.address() as net.AddressInfo).port))

@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CONTENDER_CORE, LOAD_CORE } from '../machine/processes.ts'
+import { versionOf } from '../machine/programs.ts'
+import { CLIENT_KEY, type Contender, FULL_LOAD, MAX_CONNECTIONS, PREFIX, PROVIDER_KEY, prefixed } from './contender.ts'
+import { type Preparation, type Server, serve } from './server.ts'
+
+const LOG = 'access.log'
+
+export function nginx(): Contender {
+  return {
+    ...prefixed,
+    name: 'nginx',
+    version: versionOf('nginx') ?? '',
+    load: FULL_LOAD,
+    log: LOG,
+    checksKey: true,
+    start: (originPort) => serve(CONTENDER_CORE, (port, folder) => prepare(folder, proxy(port, folder, originPort))),
+  }
+}
+
+/** An origin that answers a small request at the least possible cost. */
+export function nginxOrigin(answer: string): Promise<Server> {
+  const server = (port: number): string =>
+    `access_log off; server { listen 127.0.0.1:${port}; location / { default_type application/json; return 200 '${answer}'; } }`
+  return serve(LOAD_CORE, (port, folder) => prepare(folder, server(port)))
+}
+
+function prepare(folder: string, http: string): Preparation {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  const path = join(folder, 'nginx.conf')
+  writeFileSync(
+    path,
+    `worker_processes 1; daemon off; error_log stderr crit; pid ${folder}/pid;
+events { worker_connections ${MAX_CONNECTIONS}; }
+http {
+  keepalive_requests 100000000; keepalive_timeout 600s; client_max_body_size 0;
+  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
+  ${http}
+}`,
+  )
+  return { command: ['nginx', '-c', path, '-p', folder] }
+}
+
+function proxy(port: number, folder: string, originPort: number): string {
+  return `access_log ${folder}/${LOG};
+  map $http_authorization $is_known { default 0; "Bearer ${CLIENT_KEY}" 1; }
+  upstream origin { server 127.0.0.1:${originPort}; keepalive 512; keepalive_requests 100000000; }
+  server {
+    listen 127.0.0.1:${port};
+    location ${PREFIX}/ {
+      if ($is_known = 0) { return 401; }
+      proxy_pass http://origin/; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
+      proxy_set_header Connection ""; proxy_set_header Host 127.0.0.1:${originPort};
+      proxy_set_header Authorization "Bearer ${PROVIDER_KEY}";
+    }
+  }`
+}

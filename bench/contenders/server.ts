@@ -1,0 +1,45 @@
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort, isListening } from '../machine/ports.ts'
+import { pinned, removeFolder, stop, temporaryFolder } from '../machine/processes.ts'
+
+/** A process that listens. */
+export interface Server extends AsyncDisposable {
+  readonly port: number
+  readonly pid: number
+}
+
+/** A server with a folder of its own, where its configuration and its log are. */
+export interface FolderServer extends Server {
+  readonly folder: string
+}
+
+export interface Preparation {
+  readonly command: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** What a server prints goes to this file of its folder. */
+export const OUTPUT = 'output.log'
+
+export async function serve(
+  core: number,
+  prepare: (port: number, folder: string) => Preparation,
+): Promise<FolderServer> {
+  const folder = temporaryFolder()
+  const port = await freePort()
+  const { command, env = process.env } = prepare(port, folder)
+  const output = openSync(join(folder, OUTPUT), 'w')
+  const child = pinned(core, command, { env, stdio: ['ignore', output, output] })
+  closeSync(output)
+  const close = async (): Promise<void> => {
+    await stop(child)
+    removeFolder(folder)
+  }
+  if (!(await isListening(port, child))) {
+    const said = readFileSync(join(folder, OUTPUT), 'utf8').trim().split('\n').at(-1)
+    await close()
+    throw new Error(`it does not listen: ${said}`)
+  }
+  return { port, pid: child.pid!, folder, [Symbol.asyncDispose]: close }
+}

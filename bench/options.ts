@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util'
+import { scenarios } from './scenarios/all.ts'
+
+const NEIGHBOURS = ['nginx', 'haproxy'] as const
+export type Neighbour = (typeof NEIGHBOURS)[number]
+
+export interface Options {
+  readonly only: readonly string[]
+  readonly rounds: number
+  readonly against: readonly Neighbour[]
+  readonly portkey: boolean
+  readonly json: boolean
+}
+
+export const HELP = `npm run bench -- [options]: Fluxgate against others on this machine. See bench/README.md.
+
+  --only NAMES      scenarios to run (${Object.keys(scenarios).join()})
+  --rounds N        rounds of each (3; idle and streams at most 2)
+  --against NAMES   the others (${NEIGHBOURS.join()}); ratios are to nginx, or else to the first
+  --portkey         also ${'@portkey-ai/gateway'}, fetched by npm when first needed, under a lighter load
+  --json            results as JSON
+  --help            this text
+`
+
+/** Throws what is wrong with the arguments; nothing if help was asked for. */
+export function readOptions(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string', default: Object.keys(scenarios).join() },
+      rounds: { type: 'string', default: '3' },
+      against: { type: 'string', default: NEIGHBOURS.join() },
+      portkey: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const rounds = Number(values.rounds)
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a number from 1 on')
+  return {
+    only: names('--only', values.only, Object.keys(scenarios)),
+    rounds,
+    against: names('--against', values.against, NEIGHBOURS),
+    portkey: values.portkey,
+    json: values.json,
+  }
+}
+
+function names<T extends string>(option: string, list: string, known: readonly T[]): T[] {
+  const wanted = list.split(',').filter(Boolean)
+  const unknown = wanted.filter((name) => !known.some((other) => other === name))
+  if (unknown.length > 0) throw new Error(`${option} ${unknown}: there are ${known}`)
+  return known.filter((name) => wanted.includes(name))
+}
