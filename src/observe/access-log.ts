@@ -54,6 +54,19 @@ function millis(ms: number): string {
   return `${whole}.${threeDigits(micros - whole * 1000)}`
 }
 
+/** A field whose value is mostly that of the record before: it is escaped and put behind its label once. */
+function recurring(before: string, format: (value: string) => string): (value: string) => string {
+  let last = ''
+  let written = before + format(last)
+  return (value) => {
+    if (value !== last) {
+      last = value
+      written = before + format(value)
+    }
+    return written
+  }
+}
+
 /** The line of a record, its line end included. */
 export type RecordFormatter = (record: RequestRecord, snapshot: Snapshot) => string
 
@@ -69,22 +82,27 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const text = json ? quote : textValue
   const length = json ? jsonLength : textValue
   const label = labels(json)
+  const clientIp = recurring(label.client_ip, text)
+  const method = recurring(label.method, text)
+  const apiKey = recurring(label.api_key, text)
+  const upstream = recurring(label.upstream, text)
+  const outcome = recurring(label.outcome, text)
 
   return (r, snapshot) => {
     const { keys } = snapshot
     let line = start + timestamp() + head
-    if (r.clientIp !== undefined) line += label.client_ip + text(r.clientIp)
-    line += label.method + text(r.method) + label.request_url + text(redactTarget(r.requestUrl, keys))
+    if (r.clientIp !== undefined) line += clientIp(r.clientIp)
+    line += method(r.method) + label.request_url + text(redactTarget(r.requestUrl, keys))
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
-    if (r.apiKey !== undefined) line += label.api_key + text(r.apiKey)
+    if (r.apiKey !== undefined) line += apiKey(r.apiKey)
     if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))
-    if (r.upstream !== undefined) line += label.upstream + text(r.upstream)
+    if (r.upstream !== undefined) line += upstream(r.upstream)
     line += label.duration_ms + millis(r.durationMs)
     if (r.status !== undefined) line += label.status + r.status
     if (r.responseBodyLength !== undefined) line += label.response_body_length + length(r.responseBodyLength)
     line += label.request_bytes + r.requestBytes + label.response_bytes + r.responseBytes
     if (r.ttfbMs !== undefined) line += label.ttfb_ms + millis(r.ttfbMs)
-    line += label.outcome + text(r.outcome)
+    line += outcome(r.outcome)
     if (r.error !== undefined) line += label.error + text(r.error)
     return line + end
   }

@@ -7,8 +7,12 @@ import { type Attempt, createWriteQueue } from './write-queue.ts'
  * and then lines, which are counted, never time.
  */
 
-/** A batch is written at once when it has this many characters, else after FLUSH_MS. */
-const BATCH_LENGTH = 64 * 1024
+/** A batch is written at once when it has this many bytes, else after FLUSH_MS. */
+const BATCH_BYTES = 64 * 1024
+/** What a batch may grow to with the line that completes it; longer lines go by themselves. */
+const BATCH_ROOM_BYTES = 2 * BATCH_BYTES
+/** A UTF-16 unit takes this many bytes of UTF-8 at most. */
+const MAX_UNIT_BYTES = 3
 const FLUSH_MS = 20
 /** All that waits. Past it lines are dropped until half of it has been written. */
 const QUEUE_BYTES = 8 * 1024 * 1024
@@ -38,34 +42,47 @@ export interface SinkOptions {
 
 export function createSink({ fd, describeDropped }: SinkOptions): Sink {
   const queue = createWriteQueue(fd)
-  /** Not yet encoded. */
-  let pending = ''
+  /**
+   * Lines are encoded as they come. Kept as text, each of them would be dozens of pieces (and the heads that they were cut from)
+   * that outlive a garbage collection, which costs four times what the line does.
+   */
+  const batch = Buffer.allocUnsafeSlow(BATCH_ROOM_BYTES)
+  let batched = 0
   let dropped = 0
   let timer: NodeJS.Timeout | undefined
   let isTurnEndPlanned = false
 
   function append(line: string): void {
-    if (dropped > 0 || queue.bytes() + pending.length + line.length > QUEUE_BYTES) {
+    if (dropped > 0 || queue.bytes() + batched + line.length > QUEUE_BYTES) {
       dropped++
       return
     }
-    pending += line
-    if (pending.length >= BATCH_LENGTH) attempt()
+    enter(line)
+    if (batched >= BATCH_BYTES) attempt()
   }
 
-  function enqueuePending(): void {
-    if (pending === '') return
-    queue.push(Buffer.from(pending, 'utf8'))
-    pending = ''
+  function enter(line: string): void {
+    if (batched + line.length * MAX_UNIT_BYTES <= BATCH_ROOM_BYTES) {
+      batched += batch.write(line, batched, 'utf8')
+      return
+    }
+    enqueueBatch()
+    queue.push(Buffer.from(line, 'utf8'))
+  }
+
+  function enqueueBatch(): void {
+    if (batched === 0) return
+    queue.push(Buffer.from(batch.subarray(0, batched)))
+    batched = 0
   }
 
   function attempt(): Attempt {
-    enqueuePending()
+    enqueueBatch()
     let result = queue.write()
     if (dropped > 0 && queue.bytes() <= QUEUE_BYTES / 2) {
-      pending = describeDropped(dropped)
+      enter(describeDropped(dropped))
       dropped = 0
-      enqueuePending()
+      enqueueBatch()
       if (result === 'done') result = queue.write()
     }
     if (result !== 'done') wakeAfter(RETRY_MS[result])
