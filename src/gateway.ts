@@ -101,7 +101,7 @@ function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-/** Accepting fails when descriptors run out, many times a second: said once a minute. */
+/** Said once a minute. (Out of descriptors, libuv hangs up on the client by itself and tells nobody.) */
 function reportAcceptFailures(log: Log): (error: Error) => void {
   let silentUntil = 0
   return (error) => {
