@@ -66,24 +66,25 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
       batched += batch.write(line, batched, 'utf8')
       return
     }
-    enqueueBatch()
+    queue.push(Buffer.from(batch.subarray(0, batched)))
+    batched = 0
     queue.push(Buffer.from(line, 'utf8'))
   }
 
-  function enqueueBatch(): void {
-    if (batched === 0) return
-    queue.push(Buffer.from(batch.subarray(0, batched)))
+  /** A copy of each batch would be megabytes a second outside of the heap, and major collections for nothing. */
+  function writeBatch(): Attempt {
+    if (batched === 0) return queue.write()
+    const bytes = batch.subarray(0, batched)
     batched = 0
+    return queue.writeBorrowed(bytes)
   }
 
   function attempt(): Attempt {
-    enqueueBatch()
-    let result = queue.write()
+    let result = writeBatch()
     if (dropped > 0 && queue.bytes() <= QUEUE_BYTES / 2) {
       enter(describeDropped(dropped))
       dropped = 0
-      enqueueBatch()
-      if (result === 'done') result = queue.write()
+      result = writeBatch()
     }
     if (result !== 'done') wakeAfter(RETRY_MS[result])
     return result

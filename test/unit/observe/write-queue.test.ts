@@ -54,6 +54,33 @@ describe('the write queue', () => {
     assert.equal(taken, 'one\n')
   })
 
+  for (const [what, steps] of [
+    ['a part', [2]],
+    ['nothing', ['EAGAIN']],
+    ['a part of what waited before', [3, 1]],
+  ] as const) {
+    test(`copies what is borrowed where ${what} of it was taken`, () => {
+      const queue = createWriteQueue(1)
+      script = ['EAGAIN', ...steps]
+      queue.push(Buffer.from('before\n'))
+      queue.write()
+      const borrowed = Buffer.from('one\n')
+      assert.notEqual(queue.writeBorrowed(borrowed), 'done')
+      borrowed.fill('x')
+      while (queue.write() !== 'done');
+      assert.equal(taken, 'before\none\n')
+    })
+  }
+
+  test('copies nothing of what is borrowed and taken', (t) => {
+    const copy = t.mock.method(Buffer, 'from')
+    const queue = createWriteQueue(1)
+    const borrowed = Buffer.alloc(4, 'a')
+    assert.equal(queue.writeBorrowed(borrowed), 'done')
+    assert.equal(queue.bytes(), 0)
+    assert.equal(copy.mock.callCount(), 0)
+  })
+
   for (const [code, attempt] of [
     ['EAGAIN', 'full'],
     ['ENOSPC', 'failed'],
