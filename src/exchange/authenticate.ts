@@ -32,13 +32,12 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
     if (line.field === FIELD.authorization) {
       if (hasAuthorization) return 'unauthorized'
       hasAuthorization = true
-      if (credentialStart(head.text, line) === -1) {
-        if (carriesKey(head.text, line, snapshot)) strayKeyLine = i
-        continue
-      }
     }
     const found = identify(credentialOf(head.text, line), snapshot)
-    if (found === undefined) continue
+    if (found === undefined) {
+      if (line.field === FIELD.authorization && carriesKey(head.text, line, snapshot)) strayKeyLine = i
+      continue
+    }
     if (identity !== undefined && identity !== found) return 'unauthorized'
     identity = found
     if (gatewayKeyLines === undefined) gatewayKeyLines = [i]
@@ -52,11 +51,28 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   return undefined
 }
 
-/** A gateway key bare, or behind another scheme than Bearer: it opens nothing there, and must not reach a provider either. */
+/** What may stand around a key in a value of `Authorization`: `Token token="KEY"`, `KEY,`. */
+const AROUND_KEYS = /[\s,;="]+/
+/** Of a value, these many words are looked at: each costs a digest. */
+const MAX_WORDS = 16
+const BASIC = /^basic$/i
+
+/**
+ * A gateway key bare, or behind another scheme than Bearer, or with something beside it: it opens nothing there, and must not
+ * reach a provider either.
+ */
 function carriesKey(text: string, line: FieldLine, snapshot: Snapshot): boolean {
   const value = text.slice(line.valueStart, line.valueEnd)
-  const blank = value.lastIndexOf(' ')
-  return identify(value, snapshot) !== undefined || identify(value.slice(blank + 1), snapshot) !== undefined
+  const words = value.split(AROUND_KEYS, MAX_WORDS)
+  const isKey = (word: string): boolean => identify(word, snapshot) !== undefined
+  // A key may have such marks in itself.
+  const behindScheme = value.replace(/^\S+[ \t]+/, '')
+  if (isKey(value) || isKey(behindScheme) || words.some(isKey)) return true
+  if (!BASIC.test(words[0]!) || words.length < 2) return false
+  // user ":" password (RFC 7617 section 2)
+  const login = Buffer.from(words[1]!, 'base64').toString('latin1')
+  const colon = login.indexOf(':')
+  return colon !== -1 && (isKey(login.slice(0, colon)) || isKey(login.slice(colon + 1)))
 }
 
 /** Start of the credential within the line's value, or -1 where the line has none (another scheme than Bearer). */

@@ -7,7 +7,7 @@ import { type Attempt, createWriteQueue } from './write-queue.ts'
  * and then lines, which are counted, never time.
  */
 
-/** A batch is written at once when it has this many bytes, else after FLUSH_MS. */
+/** So many characters are written at once, fewer of them after FLUSH_MS. */
 const BATCH_BYTES = 64 * 1024
 /** What a batch may grow to with the line that completes it; longer lines go by themselves. */
 const BATCH_ROOM_BYTES = 2 * BATCH_BYTES
@@ -48,6 +48,8 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
    */
   const batch = Buffer.allocUnsafeSlow(BATCH_ROOM_BYTES)
   let batched = 0
+  /** Since the last attempt, batched or too long for that. */
+  let unsent = 0
   let dropped = 0
   let timer: NodeJS.Timeout | undefined
   let isTurnEndPlanned = false
@@ -58,7 +60,8 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
       return
     }
     enter(line)
-    if (batched >= BATCH_BYTES) attempt()
+    unsent += line.length
+    if (unsent >= BATCH_BYTES) attempt()
   }
 
   function enter(line: string): void {
@@ -66,7 +69,7 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
       batched += batch.write(line, batched, 'utf8')
       return
     }
-    queue.push(Buffer.from(batch.subarray(0, batched)))
+    if (batched > 0) queue.push(Buffer.from(batch.subarray(0, batched)))
     batched = 0
     queue.push(Buffer.from(line, 'utf8'))
   }
@@ -80,6 +83,7 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
   }
 
   function attempt(): Attempt {
+    unsent = 0
     let result = writeBatch()
     if (dropped > 0 && queue.bytes() <= QUEUE_BYTES / 2) {
       enter(describeDropped(dropped))

@@ -37,11 +37,20 @@ const cases: readonly Case[] = [
     sent: [`X-Api-Key: ${CLIENT_KEY}`, `Authorization: ${CLIENT_KEY}`, 'Y: 2'],
     arrives: [`X-Api-Key: ${PROVIDER_KEY}`, 'Y: 2'],
   },
-  {
-    name: 'x-api-key, nor does one behind another scheme',
-    sent: [`X-Api-Key: ${CLIENT_KEY}`, `Authorization: Token ${CLIENT_KEY}`],
+  ...[
+    `Token ${CLIENT_KEY}`,
+    `Basic\t${CLIENT_KEY}`,
+    `Bearer\t${CLIENT_KEY}`,
+    `Token token="${CLIENT_KEY}"`,
+    `Bearer ${CLIENT_KEY},`,
+    `Bearer ${CLIENT_KEY} x`,
+    `Basic ${Buffer.from(`u:${CLIENT_KEY}`).toString('base64')}`,
+    `basic ${Buffer.from(`${CLIENT_KEY}:`).toString('base64')}`,
+  ].map((value) => ({
+    name: `x-api-key, nor does ${value.replace(CLIENT_KEY, 'KEY')}`,
+    sent: [`X-Api-Key: ${CLIENT_KEY}`, `Authorization: ${value}`],
     arrives: [`X-Api-Key: ${PROVIDER_KEY}`],
-  },
+  })),
   {
     name: 'x-api-key, while a login of the client stays',
     sent: [`X-Api-Key: ${CLIENT_KEY}`, 'Authorization: Basic dTpw'],

@@ -57,6 +57,13 @@ describe('records', () => {
     assert.equal(writes.join('').length, 64 * 1024)
   })
 
+  test('go out at once however long they are', () => {
+    const sink = open()
+    const long = `${'x'.repeat(66_000)}\n`
+    for (let i = 0; i < 200; i++) sink.write(long)
+    assert.equal(writes.join(''), long.repeat(200))
+  })
+
   test('need no timer when there are none', () => {
     const sink = open()
     sink.write('one\n')
