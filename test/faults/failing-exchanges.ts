@@ -26,7 +26,7 @@ export interface Failure {
 const CLOCK_MS = 100
 const MANY_LANES = 500
 
-/** The upstreams: the origin, the same with short timeouts, a port where nobody listens, one where nobody speaks TLS. */
+/** The upstreams: the origin, the same with one short timeout or another, a port where nobody listens, one where nobody speaks TLS. */
 export function upstreamsAt(origin: string, clear: number): ConfigObject {
   const to = (path: string, url: string, timeouts: ConfigObject = {}): ConfigObject => ({
     request_path: path,
@@ -36,7 +36,8 @@ export function upstreamsAt(origin: string, clear: number): ConfigObject {
   })
   return {
     up: to('/up', origin),
-    hasty: to('/hasty', origin, { response_timeout_ms: CLOCK_MS, idle_timeout_ms: CLOCK_MS }),
+    hasty: to('/hasty', origin, { response_timeout_ms: CLOCK_MS }),
+    restless: to('/restless', origin, { idle_timeout_ms: CLOCK_MS }),
     closed: to('/closed', 'http://127.0.0.1:1'),
     clear: to('/clear', `https://127.0.0.1:${clear}`),
   }
@@ -286,7 +287,7 @@ const upstreams: Readonly<Record<string, Failure>> = {
     ends: { '200 truncated': ['200 timeout idle_timeout'] },
     run: ask,
     answer: ({ connection }) => void connection.write(`${CHUNKED}5\r\nhello\r\n`),
-    upstream: '/hasty',
+    upstream: '/restless',
     lanes: MANY_LANES,
   },
 }
