@@ -25,7 +25,7 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   let identity: Identity | undefined
   let gatewayKeyLines: number[] | undefined
   let hasAuthorization = false
-  let strayKeyLine = -1
+  let strayLine = -1
   for (let i = 0; i < head.lines.length; i++) {
     const line = head.lines[i]!
     if (!isCredentialField(line.field)) continue
@@ -35,7 +35,7 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
     }
     const found = identify(credentialOf(head.text, line), snapshot)
     if (found === undefined) {
-      if (line.field === FIELD.authorization && carriesKey(head.text, line, snapshot)) strayKeyLine = i
+      if (line.field === FIELD.authorization) strayLine = i
       continue
     }
     if (identity !== undefined && identity !== found) return 'unauthorized'
@@ -46,7 +46,7 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   if (identity === undefined || gatewayKeyLines === undefined) return 'unauthorized'
   exchange.identity = identity
   exchange.credentialLine = gatewayKeyLines.length === 1 ? gatewayKeyLines[0]! : firstInOrder(head, gatewayKeyLines)
-  if (strayKeyLine !== -1) gatewayKeyLines.push(strayKeyLine)
+  if (strayLine !== -1 && carriesKey(head.text, head.lines[strayLine]!, snapshot)) gatewayKeyLines.push(strayLine)
   exchange.gatewayKeyLines = gatewayKeyLines
   return undefined
 }

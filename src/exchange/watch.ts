@@ -1,7 +1,8 @@
 import type { Exchange } from './exchange.ts'
 
 /**
- * Sees to it that the one clock runs that counts in this state, and starts it over: called wherever bytes have moved.
+ * Sees to it that the one clock runs that counts in this state, and starts it over: called wherever the state may have changed
+ * or bytes have moved, but for those of a response: the idle clock asks for their count itself (`bytesRelayed`).
  *
  *     response begun                          idle       idle_timeout
  *     request whole, or waiting for a 100     response   response_timeout

@@ -4,16 +4,16 @@ import { isIPv6 } from 'node:net'
 const HOST = /^(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{0,5}))?$/
 
 /** Found valid last: most requests name the same host as the one before. */
-let lastValid = ''
+let lastValid: string | undefined
 
 export function isValidHost(value: string): boolean {
-  if (value === lastValid) return value !== ''
-  const isValid = check(value)
+  if (value === lastValid) return true
+  const isValid = matchesHost(value)
   if (isValid) lastValid = value
   return isValid
 }
 
-function check(value: string): boolean {
+function matchesHost(value: string): boolean {
   const match = HOST.exec(value)
   if (match === null) return false
   const [, literal, port] = match

@@ -6,8 +6,6 @@ const REGISTERED = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OP
  * gateway did not, so a registered method in another spelling is refused. Unknown methods are fine.
  */
 export function isMisspelled(method: string): boolean {
-  // What nearly every request of a model client is.
-  if (method === 'POST' || method === 'GET') return false
   return !REGISTERED.has(method) && REGISTERED.has(method.toUpperCase())
 }
 

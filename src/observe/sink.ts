@@ -8,9 +8,9 @@ import { type Attempt, createWriteQueue } from './write-queue.ts'
  */
 
 /** So many characters are written at once, fewer of them after FLUSH_MS. */
-const BATCH_BYTES = 64 * 1024
+const BATCH_LENGTH = 64 * 1024
 /** What a batch may grow to with the line that completes it; longer lines go by themselves. */
-const BATCH_ROOM_BYTES = 2 * BATCH_BYTES
+const BATCH_ROOM_BYTES = 2 * BATCH_LENGTH
 /** A UTF-16 unit takes this many bytes of UTF-8 at most. */
 const MAX_UNIT_BYTES = 3
 const FLUSH_MS = 20
@@ -61,7 +61,7 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
     }
     enter(line)
     unsent += line.length
-    if (unsent >= BATCH_BYTES) attempt()
+    if (unsent >= BATCH_LENGTH) attempt()
   }
 
   function enter(line: string): void {
