@@ -36,6 +36,13 @@ export const FAILURES = {
     true,
     `${MALFORMED}: its request line is not "METHOD /path HTTP/1.1".`,
   ),
+  tls_on_plain_port: row(
+    400,
+    'client',
+    'refused',
+    true,
+    'This port speaks plain HTTP: use http:// in the URL, or put something in front that ends TLS.',
+  ),
   bad_target: row(
     400,
     'client',
@@ -71,13 +78,7 @@ export const FAILURES = {
     true,
   ),
   method_not_implemented: row(501, 'client', 'refused', true, 'CONNECT and TRACE are not implemented.'),
-  upgrade_not_implemented: row(
-    501,
-    'client',
-    'refused',
-    false,
-    'WebSocket upgrades are not enabled for this upstream.',
-  ),
+  upgrade_not_implemented: row(501, 'client', 'refused', false, 'WebSocket upgrades are not implemented.'),
   target_too_long: row(414, 'client', 'refused', true, 'The request target is longer than 32 KiB.'),
   head_too_large: row(
     431,

@@ -9,7 +9,7 @@ export function admit(exchange: Exchange): FailureCode | undefined {
   return undefined
 }
 
-/** WebSocket upgrades pass the door first, and end there in this version. */
+/** WebSocket upgrades pass the door first, and end there in this version, on every path. */
 export function admitUpgrade(exchange: Exchange): FailureCode | undefined {
   return exchange.head!.isWebSocketUpgrade ? 'upgrade_not_implemented' : undefined
 }

@@ -1,7 +1,8 @@
-import type { ClientConnection } from '../http1/client-connection.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
+import { logsConnectionIn } from './login.ts'
 import { refuse } from './refuse.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
 import { watch } from './watch.ts'
@@ -10,24 +11,34 @@ import { watch } from './watch.ts'
  * Gets a connection and sends the request on it. On a warm connection all of that happens within the read that brought the
  * head, and head and first body bytes leave in one write.
  */
-export function attempt(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+export function attempt(
+  exchange: Exchange,
+  before: string,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  content: number,
+): void {
   const upstream = exchange.upstream!
   forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
-  const taken = exchange.path.pools.of(upstream).take()
+  exchange.isLogin = logsConnectionIn(exchange)
+  const owned = exchange.downstream.owned.take(upstream.endpoint)
+  const taken = owned === undefined ? exchange.path.pools.of(upstream).take() : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange)
-    send(exchange, taken.connection, before, buffer, start, end)
+    send(exchange, taken.connection, before, buffer, start, end, content)
     return
   }
   exchange.held = copyPiece(before, buffer, start, end)
+  exchange.heldContent = content
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   if (taken === undefined) connect(exchange)
   else lookBeforeUse(exchange, taken.connection)
 }
 
 /** One turn of the event loop, so that a FIN that has come already is seen before a request goes its way. */
-function lookBeforeUse(exchange: Exchange, connection: ClientConnection<Exchange>): void {
+function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchange>): void {
   setImmediate(() => {
     if (exchange.isOver || exchange.failure !== undefined) connection.release(true)
     else if (!connection.isUsable) connect(exchange)
@@ -59,32 +70,35 @@ export function sendAgain(exchange: Exchange): void {
   exchange.hasRetried = true
   exchange.held = exchange.replay!.take()
   exchange.replay = undefined
+  // All of it goes out again, and then what is still to come.
+  exchange.heldContent = exchange.requestBytes
   exchange.requestBytes = 0
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   connect(exchange)
 }
 
-function sendHeld(exchange: Exchange, connection: ClientConnection<Exchange>): void {
+function sendHeld(exchange: Exchange, connection: UpstreamConnection<Exchange>): void {
   const held = exchange.held ?? NO_BYTES
   exchange.held = undefined
-  send(exchange, connection, '', held, 0, held.length)
+  send(exchange, connection, '', held, 0, held.length, exchange.heldContent)
   if (exchange.connection !== undefined && !exchange.isSendBlocked) exchange.downstream.resumeRequest()
 }
 
 function send(
   exchange: Exchange,
-  connection: ClientConnection<Exchange>,
+  connection: UpstreamConnection<Exchange>,
   before: string,
   buffer: Buffer,
   start: number,
   end: number,
+  content: number,
 ): void {
   exchange.connection = connection
   exchange.clock = 'none'
   exchange.downstream.bodyDeadline.disarm()
   connection.begin(exchange)
   addToReplay(exchange, before, buffer, start, end)
-  exchange.requestBytes += before.length + end - start
+  exchange.requestBytes += content
   const mayGoOn = connection.sendHead(exchange.upstreamHead, exchange.head!.method, before, buffer, start, end)
   if (!mayGoOn && !exchange.isRequestDone) {
     exchange.isSendBlocked = true

@@ -23,7 +23,7 @@ export interface Path {
 export class Exchange {
   readonly path: Path
   readonly snapshot: Snapshot
-  readonly downstream: Downstream
+  readonly downstream: Downstream<Exchange>
   readonly response: ResponseSink
   /** Undefined where the head itself was refused. */
   readonly head: RequestHead | undefined
@@ -45,10 +45,14 @@ export class Exchange {
   upstreamTarget = ''
   /** The request head that the upstream sees. */
   upstreamHead = ''
-  connection: UpstreamConnection | undefined = undefined
+  connection: UpstreamConnection<Exchange> | undefined = undefined
+  /** A login belongs to this connection rather than to its requests: see login. */
+  isLogin = false
   cancelConnect: (() => void) | undefined = undefined
   /** The first body bytes, while there is no connection to send them on. */
   held: Buffer | undefined = undefined
+  /** How much of it is content. */
+  heldContent = 0
   /** The body so far, as long as the request may have to be sent once more. */
   replay: ByteStore | undefined = undefined
   hasRetried = false
@@ -63,6 +67,8 @@ export class Exchange {
   clock: 'none' | 'body' | 'response' | 'idle' = 'none'
   isHeadSent = false
   isResponseDone = false
+  /** The answer was whole before the request was. */
+  isEarly = false
   /** The response ends with the connection: if it breaks off, only a reset can say so. */
   isUntilClose = false
   keepsClient = false
@@ -70,19 +76,29 @@ export class Exchange {
   isRestUnwanted = false
   isCompleting = false
   hasClientLeft = false
+  /** Bytes of the answer's tail that wait in memory: see tail. */
+  tailBytes = 0
   /** Runs where neither side has a clock any more: after the client's leaving, and while last bytes wait to be taken. */
   deadline: Deadline | undefined = undefined
 
   // record
   failure: FailureCode | undefined = undefined
   status: number | undefined = undefined
+  /** Content that was relayed, without framing. */
   requestBytes = 0
   responseBytes = 0
+  /** Bytes of bodies that were relayed, framing and all: what moves is not silent. */
+  relayedBytes = 0
   responseBodyLength: string | undefined = undefined
   headAtMs = 0
   isOver = false
 
-  constructor(path: Path, downstream: Downstream, head: RequestHead | RefusedHead, headBeganMs: number | undefined) {
+  constructor(
+    path: Path,
+    downstream: Downstream<Exchange>,
+    head: RequestHead | RefusedHead,
+    headBeganMs: number | undefined,
+  ) {
     this.path = path
     this.snapshot = path.snapshot
     this.downstream = downstream

@@ -1,5 +1,6 @@
 import type { Exchange } from './exchange.ts'
 import { record } from './record.ts'
+import { releaseTail } from './tail.ts'
 
 /** The one exit: whatever happened, every exchange leaves through here, once, after its last byte. */
 export function finish(exchange: Exchange, keep: boolean): void {
@@ -7,6 +8,7 @@ export function finish(exchange: Exchange, keep: boolean): void {
   exchange.isOver = true
   exchange.deadline?.close()
   exchange.cancelConnect?.()
+  releaseTail(exchange)
   const connection = exchange.connection
   exchange.connection = undefined
   connection?.release(false)

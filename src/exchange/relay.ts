@@ -5,8 +5,10 @@ import { Deadline } from '../runtime/deadline.ts'
 import { sendAgain } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
+import { challengesConnection } from './login.ts'
 import { refuse } from './refuse.ts'
 import { addToReplay, mayRetry } from './retry.ts'
+import { takesTail } from './tail.ts'
 import { watch } from './watch.ts'
 
 /**
@@ -22,11 +24,19 @@ const GRACE_MS = 50
 
 // ---- the request's way
 
-export function requestBytes(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): boolean {
+export function requestBytes(
+  exchange: Exchange,
+  before: string,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  content: number,
+): boolean {
   const connection = exchange.connection
   // Nobody takes it any more: the answer is out, the upstream gone.
   if (connection === undefined) return true
-  exchange.requestBytes += before.length + end - start
+  exchange.requestBytes += content
+  exchange.relayedBytes += before.length + end - start
   addToReplay(exchange, before, buffer, start, end)
   const mayGoOn = connection.sendBytes(before, buffer, start, end)
   exchange.isSendBlocked = !mayGoOn
@@ -54,11 +64,13 @@ export function requestFailed(exchange: Exchange, failure: FailureCode): void {
 
 // ---- the response's way
 
-export function interim(exchange: Exchange, head: ResponseHead): void {
-  exchange.response.sendInterim(head)
-  if (head.status !== 100 || exchange.isRequestDone) return
-  exchange.hasContinued = true
-  watch(exchange)
+export function interim(exchange: Exchange, head: ResponseHead): boolean {
+  const mayGoOn = exchange.response.sendInterim(head)
+  if (head.status === 100 && !exchange.isRequestDone) {
+    exchange.hasContinued = true
+    watch(exchange)
+  }
+  return mayGoOn
 }
 
 export function responseHead(
@@ -69,13 +81,15 @@ export function responseHead(
   start: number,
   end: number,
   isComplete: boolean,
+  content: number,
 ): boolean {
   const { downstream } = exchange
   exchange.headAtMs = monotonicMs()
   exchange.status = head.status
   exchange.responseBodyLength = head.contentLengthText
-  exchange.responseBytes += before.length + end - start
+  exchange.responseBytes += content
   exchange.replay = undefined
+  exchange.isLogin ||= challengesConnection(exchange, head)
   exchange.isUntilClose = head.framing === 'until-close'
   exchange.isRestUnwanted = isRestUnwanted(exchange, head)
   exchange.keepsClient =
@@ -104,16 +118,18 @@ export function responseBytes(
   start: number,
   end: number,
   isComplete: boolean,
+  content: number,
 ): boolean {
-  exchange.responseBytes += before.length + end - start
+  exchange.responseBytes += content
+  exchange.relayedBytes += before.length + end - start
   const mayGoOn = exchange.response.sendBytes(before, buffer, start, end)
   if (isComplete) responseDone(exchange)
-  return mayGoOn
+  return mayGoOn || takesTail(exchange, end - start)
 }
 
 /** Asked by the clock of an idle exchange when it comes by, so that an event need not tell it. */
 export function bytesRelayed(exchange: Exchange): number {
-  return exchange.requestBytes + exchange.responseBytes
+  return exchange.relayedBytes
 }
 
 export function responseEnd(exchange: Exchange): void {
@@ -127,6 +143,7 @@ export function clientDrained(exchange: Exchange): void {
 
 function responseDone(exchange: Exchange): void {
   exchange.isResponseDone = true
+  exchange.isEarly = !exchange.isRequestDone
   if (exchange.isRequestDone) complete(exchange)
   else if (exchange.downstream.awaitsContinue && !exchange.hasContinued) completeWithoutRest(exchange)
 }
@@ -143,7 +160,9 @@ function complete(exchange: Exchange): void {
   exchange.isCompleting = true
   const { downstream, connection } = exchange
   exchange.connection = undefined
-  connection?.release(exchange.isRequestDone)
+  if (exchange.isLogin) connection?.belongTo(downstream.owned)
+  if (exchange.isEarly && exchange.isRequestDone) connection?.letGo()
+  else connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.
   const wasGone = downstream.isGone
   exchange.response.whenFlushed(() => {
@@ -151,9 +170,10 @@ function complete(exchange: Exchange): void {
     finish(exchange, exchange.keepsClient)
   })
   if (exchange.isOver) return
-  // Nothing is left that has a clock of its own.
-  exchange.deadline ??= new Deadline(() => breakOff(exchange, 'idle_timeout'))
-  if (!exchange.hasClientLeft) exchange.deadline.arm(exchange.upstream!.idleTimeoutMs)
+  // Nothing is left that has a clock of its own, not even the grace of a client that has left: its answer is whole.
+  exchange.deadline?.close()
+  exchange.deadline = new Deadline(() => breakOff(exchange, 'idle_timeout'))
+  exchange.deadline.arm(exchange.upstream!.idleTimeoutMs)
 }
 
 // ---- ends before the end
@@ -187,9 +207,12 @@ export function clientLeft(exchange: Exchange): void {
     else abandon(exchange)
     return
   }
+  // Half closed, perhaps: the rest of an answer that is whole still goes to whoever reads it, and cancelling saves nothing.
+  if (exchange.isResponseDone) return
   exchange.deadline?.close()
   exchange.deadline = new Deadline(() => abandon(exchange))
   exchange.deadline.arm(GRACE_MS)
+  if (exchange.isHeadSent) exchange.connection?.resumeResponse()
 }
 
 function abandon(exchange: Exchange): void {

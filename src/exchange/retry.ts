@@ -34,6 +34,8 @@ export function addToReplay(exchange: Exchange, before: string, buffer: Buffer, 
 
 /** A piece of a body in memory of its own. */
 export function copyPiece(before: string, buffer: Buffer, start: number, end: number): Buffer {
-  const piece = Buffer.from(buffer.subarray(start, end))
-  return before === '' ? piece : Buffer.concat([Buffer.from(before, 'latin1'), piece])
+  const piece = Buffer.allocUnsafeSlow(before.length + end - start)
+  piece.write(before, 0, 'latin1')
+  buffer.copy(piece, before.length, start, end)
+  return piece
 }

@@ -17,17 +17,17 @@ import { route } from './route.ts'
  *        └────────┴───────────┴────────┴──▸ refuse          an answer of ours
  *                                               └─▸ finish  the one exit, with the one record
  */
-function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number, content: number): void {
   const failure: FailureCode | undefined =
-    admit(exchange) ?? authenticate(exchange) ?? route(exchange) ?? admitUpgrade(exchange)
-  if (failure === undefined) attempt(exchange, before, buffer, start, end)
+    admit(exchange) ?? authenticate(exchange) ?? admitUpgrade(exchange) ?? route(exchange)
+  if (failure === undefined) attempt(exchange, before, buffer, start, end, content)
   else refuse(exchange, failure)
 }
 
 /** What the client's side tells the path. */
 export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
   return {
-    open: (downstream: Downstream, head: RequestHead | RefusedHead, headBeganMs: number | undefined) =>
+    open: (downstream: Downstream<Exchange>, head: RequestHead | RefusedHead, headBeganMs: number | undefined) =>
       new Exchange(path, downstream, head, headBeganMs),
     serve,
     requestBytes: relay.requestBytes,
@@ -36,7 +36,7 @@ export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
     clientLeft: relay.clientLeft,
     clientDrained: relay.clientDrained,
     exchangeExpired: relay.exchangeExpired,
-    bug(exchange: Exchange | undefined, _downstream: Downstream, error: unknown) {
+    bug(exchange: Exchange | undefined, _downstream: Downstream<Exchange>, error: unknown) {
       path.reportBug(error)
       if (exchange !== undefined) endAfterBug(exchange)
     },

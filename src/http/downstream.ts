@@ -1,12 +1,13 @@
 import type { FailureCode } from '../failure.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import type { RequestHead, ResponseHead } from './message.ts'
+import type { OwnedConnection } from './owned-connection.ts'
 
 /**
  * The client's side of an exchange, whatever protocol carries it. The path of a request talks to this interface and never
  * asks which protocol it is.
  */
-export interface Downstream {
+export interface Downstream<E = unknown> {
   readonly response: ResponseSink
   readonly clientIp: string | undefined
   /** The client asked for the connection to close after this exchange. */
@@ -25,6 +26,8 @@ export interface Downstream {
   readonly exchangeDeadline: Deadline
   /** Of a client's silence in the middle of its request body. */
   readonly bodyDeadline: Deadline
+  /** The upstream connection that this client has logged in. */
+  readonly owned: OwnedConnection<E>
   /** Back-pressure towards the client: stop and go on reading the request body. */
   pauseRequest(): void
   resumeRequest(): void
@@ -38,11 +41,9 @@ export interface Downstream {
 
 /** Where a response goes. */
 export interface ResponseSink {
-  sendInterim(head: ResponseHead): void
-  /**
-   * Sends the final head and the first bytes of its body in one write.
-   * This and `sendBytes` return false when no more may be sent until `onClientDrained`.
-   */
+  /** Like all that relays, returns false when no more may be sent until `clientDrained`. */
+  sendInterim(head: ResponseHead): boolean
+  /** Sends the final head and the first bytes of its body in one write. */
   sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   /** Sends an answer of the gateway's own. */
@@ -54,11 +55,11 @@ export interface ResponseSink {
 /** What the client's side tells the path of a request. `E` is the exchange. */
 export interface DownstreamEvents<E> {
   /** A head has arrived (or the reason to refuse it); `serve` follows. `headBeganMs`: monotonic, if it took more than one read. */
-  open(downstream: Downstream, head: RequestHead | RefusedHead, headBeganMs: number | undefined): E
-  /** The first body bytes come along: valid during the call only. */
-  serve(exchange: E, before: string, buffer: Buffer, start: number, end: number): void
-  /** Further body bytes, valid during the call. False: their buffer is in use until `resumeRequest`, reading pauses. */
-  requestBytes(exchange: E, before: string, buffer: Buffer, start: number, end: number): boolean
+  open(downstream: Downstream<E>, head: RequestHead | RefusedHead, headBeganMs: number | undefined): E
+  /** The first body bytes come along: valid during the call only. `content`: how many of them are content, not framing. */
+  serve(exchange: E, before: string, buffer: Buffer, start: number, end: number, content: number): void
+  /** Further body bytes, valid during the call. False: reading pauses until `resumeRequest`. */
+  requestBytes(exchange: E, before: string, buffer: Buffer, start: number, end: number, content: number): boolean
   requestEnd(exchange: E): void
   /** The request broke off or broke the rules. */
   requestFailed(exchange: E, failure: FailureCode): void
@@ -67,7 +68,7 @@ export interface DownstreamEvents<E> {
   clientDrained(exchange: E): void
   exchangeExpired(exchange: E): void
   /** Our code threw: `exchange` is what was at work, if any. */
-  bug(exchange: E | undefined, downstream: Downstream, error: unknown): void
+  bug(exchange: E | undefined, downstream: Downstream<E>, error: unknown): void
 }
 
 /** Why a head was refused, with as much of its request line as could be read. */
@@ -79,7 +80,7 @@ export interface RefusedHead {
   readonly target: string
 }
 
-export function isRefused(head: RequestHead | RefusedHead): head is RefusedHead {
+export function isRefused(head: object): head is RefusedHead {
   return 'failure' in head
 }
 

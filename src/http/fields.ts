@@ -21,6 +21,7 @@ export const FIELD = {
   nominated: 17,
   /** `Content_Length`, `Transfer_Encoding`: to a reader that takes `_` for `-` (CGI and its heirs) this is framing. */
   framingTwin: 18,
+  wwwAuthenticate: 19,
 } as const
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
@@ -66,7 +67,8 @@ export function fieldOf(text: string, start: number, end: number): Field {
       if (named(text, start, 'x-fluxgate-key')) return FIELD.xFluxgateKey
       return isTwin(text, start, end, 'content_length') ? FIELD.framingTwin : FIELD.other
     case 16:
-      return named(text, start, 'proxy-connection') ? FIELD.proxyConnection : FIELD.other
+      if (named(text, start, 'proxy-connection')) return FIELD.proxyConnection
+      return named(text, start, 'www-authenticate') ? FIELD.wwwAuthenticate : FIELD.other
     case 17:
       if (named(text, start, 'transfer-encoding')) return FIELD.transferEncoding
       return isTwin(text, start, end, 'transfer_encoding') ? FIELD.framingTwin : FIELD.other

@@ -1,27 +1,43 @@
 import type { FailureCode } from '../failure.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import type { ResponseHead } from './message.ts'
+import type { OwnedConnection } from './owned-connection.ts'
 
-/** One exchange's hold on an upstream, whatever protocol carries it. */
-export interface UpstreamConnection {
+/** One exchange's hold on an upstream, whatever protocol carries it. `E` is the exchange. */
+export interface UpstreamConnection<E> {
+  /** Where it leads: see `Upstream.endpoint`. */
+  readonly endpoint: string
+  /** It waits for an exchange, as far as is known. */
+  readonly isUsable: boolean
   /** It has carried an exchange before: its peer may have dropped it without our knowing. */
   readonly isReused: boolean
   /** It takes no more of the request, though its answer may still come. */
   readonly isWriteBroken: boolean
+  /** Takes it for this exchange, until `release`. */
+  begin(exchange: E): void
   /** Sends the request head with the first bytes of its body in one write. False: hold back until `upstreamDrained`. */
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   resumeResponse(): void
   /** Of what the upstream owes: an answer, then progress. `release` disarms it. */
   readonly deadline: Deadline
-  /** The exchange is over: back to the pool if `reusable` and if its own state allows, else closed. */
+  /**
+   * The exchange is over: back to the pool if `reusable` and if its own state allows (request gone for good, response whole),
+   * else closed.
+   */
   release(reusable: boolean): void
+  /** The exchange is over, but who knows what the upstream has read of its request: what is left of it still goes out, and no other. */
+  letGo(): void
+  /** From its next release on it belongs to this owner alone and never sees the pool again. */
+  belongTo(owner: OwnedConnection<E>): void
+  close(): void
 }
 
 /** What the upstream's side tells the path of a request. `E` is the exchange. */
 export interface UpstreamEvents<E> {
-  interim(exchange: E, head: ResponseHead): void
-  /** The final head with the first bytes of its body; `isComplete`: the message ends with them. False: hold back until `resumeResponse`. */
+  /** Like all that relays, returns false to hold back until `resumeResponse`. */
+  interim(exchange: E, head: ResponseHead): boolean
+  /** The final head with the first bytes of its body. `isComplete`: the message ends with them; `content`: see `DownstreamEvents`. */
   responseHead(
     exchange: E,
     head: ResponseHead,
@@ -30,15 +46,24 @@ export interface UpstreamEvents<E> {
     start: number,
     end: number,
     isComplete: boolean,
+    content: number,
   ): boolean
-  responseBytes(exchange: E, before: string, buffer: Buffer, start: number, end: number, isComplete: boolean): boolean
+  responseBytes(
+    exchange: E,
+    before: string,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    isComplete: boolean,
+    content: number,
+  ): boolean
   /** An until-close body has ended with its connection. */
   responseEnd(exchange: E): void
   /** The connection failed; `anyByte`: a byte of a response had come. */
   upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean): void
   upstreamDrained(exchange: E): void
   upstreamExpired(exchange: E): void
-  /** Body bytes so far: an exchange in which they grow is not silent. */
+  /** Bytes relayed so far, framing and all: an exchange in which they grow is not silent. */
   bytesRelayed(exchange: E): number
   /** Our code threw. */
   bug(exchange: E | undefined, error: unknown): void

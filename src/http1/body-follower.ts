@@ -57,6 +57,8 @@ export class BodyFollower {
   runEnd = 0
   /** Trailer text that was held back from earlier reads and goes on ahead of the run. Nearly always empty. */
   before = ''
+  /** After `follow`: how much of the run is content, without chunk framing and trailers. */
+  content = 0
 
   /** Octets still to come of the length, or of the chunk. */
   #left = 0
@@ -102,6 +104,7 @@ export class BodyFollower {
       this.#left -= taken
       if (this.#left === 0) this.isDone = true
     }
+    this.content = taken
     this.runEnd = start + taken
     return this.runEnd
   }
@@ -110,12 +113,14 @@ export class BodyFollower {
     let at = start
     // Where the next passed octet goes; behind `at` once something was taken out.
     let out = start
+    this.content = 0
     while (at < end && !this.isDone && !this.isFailed) {
       if (this.#state === STATE.data) {
         const taken = Math.min(this.#left, end - at)
         if (out !== at) buffer.copyWithin(out, at, at + taken)
         at += taken
         out += taken
+        this.content += taken
         this.#left -= taken
         if (this.#left === 0) this.#state = STATE.dataCr
       } else if (this.#state === STATE.trailer) {

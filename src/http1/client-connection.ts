@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
+import type { OwnedConnection } from '../http/owned-connection.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { Outlet } from '../runtime/outlet.ts'
@@ -21,6 +22,11 @@ export interface ConnectionHome<E> {
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
 const MAX_INTERIM_RESPONSES = 32
 
+/** How long the rest of an answered request may take to leave, and of how many connections: each holds memory that nobody waits for. */
+const LEAVING_MS = 30_000
+const MAX_LEAVING = 64
+let leaving = 0
+
 /** How long an answer may still be read once writing has failed. */
 const LAST_WORDS_MS = 1_000
 
@@ -28,16 +34,18 @@ const LAST_WORDS_MS = 1_000
  * An upstream's HTTP/1.1 connection, one exchange at a time.
  *
  *     idle ──begin──▶ head ──final head──▶ body ──end of message──▶ done ──release──▶ idle
- *     idle ──any byte, FIN──▶ closed          any ──failure, release(false)──▶ closed
+ *                                                              └─letGo, release with bytes of the request waiting──▶ leaving
+ *     leaving ──all sent──▶ closed     idle ──any byte, FIN──▶ closed     any ──failure, release(false)──▶ closed
  */
-type Phase = 'idle' | 'head' | 'body' | 'done' | 'closed'
+type Phase = 'idle' | 'head' | 'body' | 'done' | 'leaving' | 'closed'
 
-export class ClientConnection<E> implements UpstreamConnection, Reader {
+export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   /** Counter value of the pool's clock when this connection became idle, and when it must go. */
   idleSinceTick = 0
   expiresAtTick = 0
   /** The peer's address, so that a pool can let go of addresses that a name no longer has. */
   readonly address: string
+  readonly endpoint: string
 
   readonly #home: ConnectionHome<E>
   #socket!: Socket
@@ -52,17 +60,19 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   #interims = 0
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
+  #owner: OwnedConnection<E> | undefined = undefined
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
-  #lastWords: NodeJS.Timeout | undefined = undefined
-  readonly #reads: ReadBuffer
+  /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
+  #lastWait: NodeJS.Timeout | undefined = undefined
+  readonly #reads = new ReadBuffer()
   readonly deadline: Deadline
 
-  constructor(home: ConnectionHome<E>, address: string, isEncrypted: boolean) {
+  constructor(home: ConnectionHome<E>, endpoint: string, address: string) {
     this.#home = home
+    this.endpoint = endpoint
     this.address = address
-    this.#reads = new ReadBuffer(isEncrypted)
     this.deadline = new Deadline(
       () => {
         if (this.#exchange !== undefined) home.events.upstreamExpired(this.#exchange)
@@ -74,14 +84,13 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   /** The socket is connected (and its TLS handshake done) and reads into this connection. */
   attach(socket: Socket): void {
     this.#socket = socket
-    this.#outlet = new Outlet(socket)
+    this.#outlet = new Outlet(socket, () => {
+      if (this.#exchange !== undefined) this.#home.events.upstreamDrained(this.#exchange)
+    })
     socket.on('end', () => this.#ended())
     onWriteFailed(socket, () => this.#writeFailed())
     socket.on('error', () => this.#lost())
     socket.on('close', () => this.#lost())
-    socket.on('drain', () => {
-      if (this.#exchange !== undefined && socket.writableLength === 0) this.#home.events.upstreamDrained(this.#exchange)
-    })
   }
 
   get isUsable(): boolean {
@@ -153,7 +162,8 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
         this.#fail('upstream_protocol')
         return
       }
-      this.#home.events.interim(this.#exchange!, head)
+      // Those of one read go on together.
+      if (!this.#home.events.interim(this.#exchange!, head)) this.#isHeld = true
     }
   }
 
@@ -164,10 +174,12 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     let at = start
     let runEnd = start
     let before = ''
+    let content = 0
     if (!this.#body.isDone && start < end) {
       at = this.#body.follow(buffer, start, end)
       runEnd = this.#body.runEnd
       before = this.#body.before
+      content = this.#body.content
     }
     const isDone = this.#body.isDone
     if (isDone && at < end) this.#hasSurplus = true
@@ -178,14 +190,14 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     }
     this.#phase = isDone ? 'done' : 'body'
     if (!isDone) this.#reads.expectMore(end - start)
-    if (!this.#home.events.responseHead(this.#exchange!, head, before, buffer, start, runEnd, isDone))
-      this.#hold(buffer, isDone)
+    if (!this.#home.events.responseHead(this.#exchange!, head, before, buffer, start, runEnd, isDone, content))
+      this.#isHeld = !isDone
     this.#endAfterLastWords(isDone)
   }
 
   #takeBody(buffer: Buffer, start: number, end: number): void {
     const at = this.#body.follow(buffer, start, end)
-    const { isDone, isFailed, before, runEnd } = this.#body
+    const { isDone, isFailed, before, runEnd, content } = this.#body
     if (isFailed) {
       this.#fail('upstream_protocol')
       return
@@ -193,19 +205,14 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     if (isDone) this.#phase = 'done'
     if (isDone && at < end) this.#hasSurplus = true
     if (!isDone) this.#reads.expectMore(end - start)
-    if (!this.#home.events.responseBytes(this.#exchange!, before, buffer, start, runEnd, isDone))
-      this.#hold(buffer, isDone)
+    if (!this.#home.events.responseBytes(this.#exchange!, before, buffer, start, runEnd, isDone, content))
+      this.#isHeld = !isDone
     this.#endAfterLastWords(isDone)
   }
 
   /** An answer that came although its request could not be sent to the end: that is all there will be. */
   #endAfterLastWords(isDone: boolean): void {
     if (isDone && this.isWriteBroken && this.#exchange !== undefined) this.#fail('upstream_reset')
-  }
-
-  #hold(buffer: Buffer, isDone: boolean): void {
-    if (!isDone) this.#isHeld = true
-    this.#reads.lend(buffer)
   }
 
   // ---- the upstream's end
@@ -228,7 +235,7 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
   #writeFailed(): void {
     this.isWriteBroken = true
     if (this.#phase === 'head' || this.#phase === 'body') {
-      this.#lastWords = setTimeout(() => this.#lost(), LAST_WORDS_MS)
+      this.#lastWait = setTimeout(() => this.#lost(), LAST_WORDS_MS)
     } else this.#lost()
   }
 
@@ -280,6 +287,10 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
     this.#socket.resume()
   }
 
+  belongTo(owner: OwnedConnection<E>): void {
+    this.#owner = owner
+  }
+
   release(reusable: boolean): void {
     const head = this.#head
     this.#exchange = undefined
@@ -291,21 +302,43 @@ export class ClientConnection<E> implements UpstreamConnection, Reader {
       this.#close()
       return
     }
+    // The answer came before the kernel had taken the request: the next one would stand behind that.
+    if (!this.#outlet.isFlushed) {
+      this.letGo()
+      return
+    }
     this.#phase = 'idle'
     this.#head = undefined
-    this.#home.keep(this, head.keepAliveSeconds)
+    if (this.#owner === undefined) this.#home.keep(this, head.keepAliveSeconds)
+    else this.#owner.put(this)
   }
 
-  /** Closes at once; for the pool. */
+  letGo(): void {
+    this.#exchange = undefined
+    this.deadline.disarm()
+    if (this.#phase === 'closed') return
+    if (this.#outlet.isFlushed || leaving >= MAX_LEAVING) {
+      this.#close()
+      return
+    }
+    this.#phase = 'leaving'
+    leaving++
+    clearTimeout(this.#lastWait)
+    this.#lastWait = setTimeout(() => this.#close(), LEAVING_MS).unref()
+    this.#outlet.whenFlushed(() => this.#close())
+  }
+
+  /** Closes at once; for whoever keeps it while it is idle. */
   close(): void {
     this.#close()
   }
 
   #close(): void {
     if (this.#phase === 'closed') return
+    if (this.#phase === 'leaving') leaving--
     this.#phase = 'closed'
     this.#exchange = undefined
-    clearTimeout(this.#lastWords)
+    clearTimeout(this.#lastWait)
     this.deadline.close()
     this.#home.closed(this)
     this.#socket.destroy()

@@ -1,6 +1,7 @@
 import { MAX_HEAD_BYTES } from '../http/message.ts'
 import { CR, LF } from '../http/octets.ts'
 import { ByteStore } from '../runtime/byte-store.ts'
+import { HeadWatch } from './head-watch.ts'
 
 const EMPTY_LINE = '\r\n\r\n'
 const BEGINNING_BYTES = 8
@@ -11,7 +12,7 @@ const FIRST_LOOK_BYTES = 4_096
 /** Empty lines that a sloppy client may send ahead of its request line (RFC 9112 section 2.2), in bytes. */
 const MAX_LEADING_EMPTY_BYTES = 16
 
-export type HeadState = 'incomplete' | 'whole' | 'too-large' | 'bare-line-feed'
+export type HeadState = 'incomplete' | 'whole' | 'too-large' | 'broken'
 
 /**
  * Collects the bytes of a head until its empty line is there, as latin-1 text: one character is one byte. Usually it comes in
@@ -27,8 +28,7 @@ export class HeadReader {
   beginning = ''
 
   readonly #kept = new ByteStore()
-  /** The last bytes of what is kept: an empty line may have begun there. */
-  #tail = ''
+  readonly #watch = new HeadWatch()
   #skipped = 0
 
   /** Whether a byte of the head has come. */
@@ -36,59 +36,64 @@ export class HeadReader {
     return this.#kept.length > 0
   }
 
+  /** Where a broken head broke. */
+  get brokenAt(): number {
+    return this.#watch.brokenAt
+  }
+
+  /** Whether the start line of a head has come whole, and its end has not. */
+  get hasStartLine(): boolean {
+    return this.#watch.hasStartLine
+  }
+
   reset(): void {
     this.state = 'incomplete'
     this.text = ''
     this.#kept.clear()
     this.beginning = ''
-    this.#tail = ''
     this.#skipped = 0
+    this.#watch.reset()
   }
 
   /** Takes the head's part of `buffer[start..end)`; returns where it ends. Look at `state` then. */
   read(buffer: Buffer, start: number, end: number): number {
     if (this.#kept.length > 0) return this.#readOn(buffer, start, end)
-    let text = buffer.toString('latin1', start, Math.min(end, start + FIRST_LOOK_BYTES))
-    let emptyLine = text.indexOf(EMPTY_LINE)
-    if (emptyLine === -1 && end - start > FIRST_LOOK_BYTES) {
-      text = buffer.toString('latin1', start, Math.min(end, start + MAX_HEAD_BYTES + 1))
-      emptyLine = text.indexOf(EMPTY_LINE)
-    }
-    if (emptyLine === -1) return this.#keep(buffer, start, end, text)
-    return this.#end(text, emptyLine + EMPTY_LINE.length, start + emptyLine + EMPTY_LINE.length)
-  }
-
-  #readOn(buffer: Buffer, start: number, end: number): number {
-    const stop = Math.min(end, start + MAX_HEAD_BYTES + 1 - this.#kept.length)
-    const piece = buffer.toString('latin1', start, stop)
-    const emptyLine = (this.#tail + piece).indexOf(EMPTY_LINE)
-    if (emptyLine === -1) return this.#keep(buffer, start, end, piece)
-    const headEnd = start + emptyLine - this.#tail.length + EMPTY_LINE.length
-    this.#kept.add(buffer, start, headEnd)
-    const length = this.#kept.length
-    return this.#end(this.#kept.take().toString('latin1'), length, headEnd)
-  }
-
-  #end(text: string, length: number, consumed: number): number {
+    const text = buffer.toString('latin1', start, Math.min(end, start + FIRST_LOOK_BYTES))
+    const emptyLine = text.indexOf(EMPTY_LINE)
+    if (emptyLine === -1) return this.#readOn(buffer, start, end)
     this.text = text
-    this.state = length > MAX_HEAD_BYTES ? 'too-large' : 'whole'
-    return consumed
+    this.state = 'whole'
+    return start + emptyLine + EMPTY_LINE.length
   }
 
-  #keep(buffer: Buffer, start: number, end: number, piece: string): number {
-    this.#kept.add(buffer, start, start + piece.length)
-    if (this.beginning.length < BEGINNING_BYTES) this.beginning += piece.slice(0, BEGINNING_BYTES)
-    const known = this.#tail + piece
+  /** Nothing of many kilobytes becomes text before it is whole: it would be garbage by the megabyte. */
+  #readOn(buffer: Buffer, start: number, end: number): number {
+    const before = this.#kept.length
+    const stop = Math.min(end, start + MAX_HEAD_BYTES + 1 - before)
+    this.#kept.add(buffer, start, stop)
+    const { bytes } = this.#kept
+    // It may have begun in what came earlier.
+    const emptyLine = bytes.indexOf(EMPTY_LINE, Math.max(0, before - EMPTY_LINE.length + 1), 'latin1')
+    if (emptyLine === -1) return this.#lookAt(buffer, start, stop, end)
+    const length = emptyLine + EMPTY_LINE.length
+    this.text = bytes.toString('latin1', 0, length)
+    this.state = length > MAX_HEAD_BYTES ? 'too-large' : 'whole'
+    return start + length - before
+  }
+
+  #lookAt(buffer: Buffer, start: number, stop: number, end: number): number {
+    if (this.beginning.length < BEGINNING_BYTES)
+      this.beginning += buffer.toString('latin1', start, Math.min(stop, start + BEGINNING_BYTES))
+    this.#watch.follow(buffer, start, stop)
     if (this.#kept.length > MAX_HEAD_BYTES) this.state = 'too-large'
-    else if (hasBareLineFeed(known, this.#tail.length)) this.state = 'bare-line-feed'
-    this.#tail = known.slice(-(EMPTY_LINE.length - 1))
+    else if (this.#watch.brokenAt !== -1) this.state = 'broken'
     if (this.state !== 'incomplete') this.text = this.partial()
     return end
   }
 
   /** What has come of a head that is not whole. */
   partial(): string {
-    return this.#kept.take().toString('latin1')
+    return this.#kept.bytes.toString('latin1')
   }
 
   /** Skips the empty lines before a request line; returns where it may begin, or -1 if there are too many. */
@@ -107,12 +112,4 @@ export class HeadReader {
 
 function isEmptyLineOctet(octet: number, index: number): boolean {
   return octet === (index % 2 === 0 ? CR : LF)
-}
-
-/** A line end that is not CRLF: such a head would have to wait for its end until it times out. */
-function hasBareLineFeed(text: string, from: number): boolean {
-  for (let at = text.indexOf('\n', from); at !== -1; at = text.indexOf('\n', at + 1)) {
-    if (at === 0 || text.charCodeAt(at - 1) !== CR) return true
-  }
-  return false
 }

@@ -5,7 +5,7 @@ import { isValidHost } from '../http/host.ts'
 import { type FieldLine, type Framing, MAX_REQUEST_FIELD_LINES, type RequestHead } from '../http/message.ts'
 import { isMisspelled } from '../http/method.ts'
 import { IS_TOKEN, SP } from '../http/octets.ts'
-import { MAX_TARGET_BYTES, parseTarget } from '../http/target.ts'
+import { MAX_TARGET_BYTES, type OriginForm, parseTarget } from '../http/target.ts'
 import {
   addConnectionOptions,
   type ConnectionOptions,
@@ -20,23 +20,9 @@ import {
  * the next hop see another message than we do ends here (RFC 9112 section 11.2).
  */
 export function parseRequestHead(text: string, start: number): RequestHead | RefusedHead {
-  const methodEnd = skipMethod(text, start)
-  const method = text.slice(start, methodEnd)
-  const lineEnd = text.indexOf('\r', methodEnd)
-  if (method === '' || text.charCodeAt(methodEnd) !== SP || text.indexOf('\n', methodEnd) !== lineEnd + 1) {
-    return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
-  }
-  const targetEnd = text.indexOf(' ', methodEnd + 1)
-  if (targetEnd === -1 || targetEnd > lineEnd) {
-    return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
-  }
-  const target = text.slice(methodEnd + 1, targetEnd)
-  const failure = checkRequestLine(method, target, text.slice(targetEnd + 1, lineEnd))
-  if (failure !== undefined) return { failure, hasRequestLine: true, method, target }
-  const origin = parseTarget(target)
-  if (origin === 'bad_target') return { failure: 'bad_target', hasRequestLine: true, method, target }
-
-  const fieldsStart = lineEnd + 2
+  const line = parseRequestLine(text, start)
+  if ('failure' in line) return line
+  const { method, target, origin, fieldsStart } = line
   const section = parseFieldSection(text, fieldsStart)
   if (section.end === -1) return { failure: 'bad_field', hasRequestLine: true, method, target }
   if (section.count > MAX_REQUEST_FIELD_LINES)
@@ -62,6 +48,34 @@ export function parseRequestHead(text: string, start: number): RequestHead | Ref
     expectsContinue: found.expectsContinue,
     hasUnknownExpectation: found.hasUnknownExpectation,
   }
+}
+
+export interface RequestLine {
+  readonly method: string
+  readonly target: string
+  readonly origin: OriginForm
+  /** Behind its line end. */
+  readonly fieldsStart: number
+}
+
+/** Judges the request line at `text[start..]`, whose line end must be there; nothing else needs to be. */
+export function parseRequestLine(text: string, start: number): RequestLine | RefusedHead {
+  const methodEnd = skipMethod(text, start)
+  const method = text.slice(start, methodEnd)
+  const lineEnd = text.indexOf('\r', methodEnd)
+  if (method === '' || text.charCodeAt(methodEnd) !== SP || text.indexOf('\n', methodEnd) !== lineEnd + 1) {
+    return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
+  }
+  const targetEnd = text.indexOf(' ', methodEnd + 1)
+  if (targetEnd === -1 || targetEnd > lineEnd) {
+    return { failure: 'bad_request_line', hasRequestLine: true, method, target: '' }
+  }
+  const target = text.slice(methodEnd + 1, targetEnd)
+  const failure = checkRequestLine(method, target, text.slice(targetEnd + 1, lineEnd))
+  if (failure !== undefined) return { failure, hasRequestLine: true, method, target }
+  const origin = parseTarget(target)
+  if (origin === 'bad_target') return { failure: 'bad_target', hasRequestLine: true, method, target }
+  return { method, target, origin, fieldsStart: lineEnd + 2 }
 }
 
 function skipMethod(text: string, start: number): number {

@@ -7,6 +7,8 @@ export interface Taker {
   takes(): boolean
   /** Takes what it can of `buffer[start..end)` and returns where that ends. */
   take(buffer: Buffer, start: number, end: number): number
+  /** A new turn has come: `feed` and read on. */
+  goOn(): void
 }
 
 /**
@@ -21,6 +23,8 @@ export class ReadAhead {
   #at = 0
   readonly #later = new ByteStore()
   isFeeding = false
+  /** Nothing is handed on before the next turn of the event loop. */
+  waitsForTurn = false
 
   constructor(taker: Taker) {
     this.#taker = taker
@@ -47,13 +51,15 @@ export class ReadAhead {
   }
 
   #keepFirst(buffer: Buffer, start: number, end: number): void {
-    this.#piece = Buffer.from(buffer.subarray(start, end))
+    // Not from Node's pool: what is kept costs what it is long.
+    this.#piece = Buffer.allocUnsafeSlow(end - start)
+    buffer.copy(this.#piece, 0, start, end)
     this.#at = 0
   }
 
   #feedKept(): void {
     this.isFeeding = true
-    while (this.bytes > 0 && this.#taker.takes()) {
+    while (this.bytes > 0 && this.#takes()) {
       if (this.#at === this.#piece.length) {
         this.#piece = this.#later.take()
         this.#at = 0
@@ -70,8 +76,22 @@ export class ReadAhead {
 
   #takeAll(buffer: Buffer, start: number, end: number): number {
     let at = start
-    while (at < end && this.#taker.takes()) at = this.#taker.take(buffer, at, end)
+    while (at < end && this.#takes()) at = this.#taker.take(buffer, at, end)
     return at
+  }
+
+  #takes(): boolean {
+    return !this.waitsForTurn && this.#taker.takes()
+  }
+
+  /** What is left of this turn is for others. */
+  waitForTurn(): void {
+    if (this.waitsForTurn) return
+    this.waitsForTurn = true
+    setImmediate(() => {
+      this.waitsForTurn = false
+      this.#taker.goOn()
+    })
   }
 
   clear(): void {

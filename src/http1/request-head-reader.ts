@@ -1,14 +1,22 @@
-import type { RefusedHead } from '../http/downstream.ts'
+import type { FailureCode } from '../failure.ts'
+import { isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { HeadReader } from './head-reader.ts'
-import { parseRequestHead, readRequestLine } from './parse-request.ts'
+import { parseRequestHead, parseRequestLine, readRequestLine } from './parse-request.ts'
 
 const LEADING_JUNK: RefusedHead = { failure: 'bad_request_line', hasRequestLine: false, method: '', target: '' }
+const CLIENT_HELLO: RefusedHead = { failure: 'tls_on_plain_port', hasRequestLine: false, method: '', target: '' }
+/** ContentType handshake (RFC 8446 section 5.1), the first byte that a TLS client sends. */
+const TLS_HANDSHAKE = 0x16
 
-/** Reads request heads one after the other: bytes in, a head or the reason to refuse it out. */
+/**
+ * Reads request heads one after the other: bytes in, a head or the reason to refuse it out. What can never become a request is
+ * refused with the byte that says so.
+ */
 export class RequestHeadReader {
   readonly #reader = new HeadReader()
   #result: RequestHead | RefusedHead | undefined = undefined
+  #isLineJudged = false
 
   /** A byte of a head has come and its end has not. */
   get hasBegun(): boolean {
@@ -23,8 +31,13 @@ export class RequestHeadReader {
       return end
     }
     if (from === end) return end
+    if (buffer[from] === TLS_HANDSHAKE && !this.#reader.hasBegun) {
+      this.#result = CLIENT_HELLO
+      return end
+    }
     const at = this.#reader.read(buffer, from, end)
     if (this.#reader.state !== 'incomplete') this.#result = this.#judge()
+    else if (!this.#isLineJudged && this.#reader.hasStartLine) this.#judgeLine()
     return at
   }
 
@@ -32,9 +45,14 @@ export class RequestHeadReader {
     const { state, text } = this.#reader
     if (state === 'whole') return parseRequestHead(text, 0)
     const line = readRequestLine(text)
-    if (state === 'bare-line-feed')
-      return { failure: endsFirstLineBare(text) ? 'bad_request_line' : 'bad_field', ...line }
+    if (state === 'broken') return { failure: failureAt(text, this.#reader.brokenAt), ...line }
     return { failure: line.hasRequestLine ? 'head_too_large' : 'target_too_long', ...line }
+  }
+
+  #judgeLine(): void {
+    this.#isLineJudged = true
+    const line = parseRequestLine(this.#reader.partial(), 0)
+    if (isRefused(line)) this.#result = line
   }
 
   /** The head that has come to its end, once; undefined while there is none. */
@@ -42,18 +60,27 @@ export class RequestHeadReader {
     const result = this.#result
     if (result === undefined) return undefined
     this.#result = undefined
-    this.#reader.reset()
+    this.#reset()
     return result
   }
 
   /** Gives up waiting for the rest of a head. */
   refuse(failure: RefusedHead['failure']): RefusedHead {
     const line = readRequestLine(this.#reader.partial())
-    this.#reader.reset()
+    this.#reset()
     return { failure, ...line }
+  }
+
+  #reset(): void {
+    this.#reader.reset()
+    this.#isLineJudged = false
   }
 }
 
-function endsFirstLineBare(text: string): boolean {
-  return text[text.indexOf('\n') - 1] !== '\r'
+/** What the parser of whole heads says of the same octet. */
+function failureAt(text: string, brokenAt: number): FailureCode {
+  const before = text.slice(0, brokenAt)
+  if (before.includes('\n')) return 'bad_field'
+  const isLineEnd = before.endsWith('\r') || text[brokenAt] === '\n'
+  return !isLineEnd && before.split(' ', 3).length === 2 ? 'bad_target' : 'bad_request_line'
 }

@@ -6,13 +6,11 @@ import { encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
 
 /** Writes responses to a client's connection. */
 export class ResponseWriter implements ResponseSink {
-  readonly #socket: Socket
   readonly #outlet: Outlet
   #isHead = false
 
-  constructor(socket: Socket) {
-    this.#socket = socket
-    this.#outlet = new Outlet(socket)
+  constructor(socket: Socket, drained: () => void) {
+    this.#outlet = new Outlet(socket, drained)
   }
 
   /** Of the request that is answered next. */
@@ -20,8 +18,8 @@ export class ResponseWriter implements ResponseSink {
     this.#isHead = method === 'HEAD'
   }
 
-  sendInterim(head: ResponseHead): void {
-    this.#outlet.sendTextAndBytes(encodeResponseHead(head, false), NO_BYTES, 0, 0)
+  sendInterim(head: ResponseHead): boolean {
+    return this.#outlet.sendTextAndBytes(encodeResponseHead(head, false), NO_BYTES, 0, 0)
   }
 
   sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean {
@@ -37,7 +35,6 @@ export class ResponseWriter implements ResponseSink {
   }
 
   whenFlushed(callback: () => void): void {
-    if (this.#outlet.isFlushed) callback()
-    else this.#socket.write(NO_BYTES, () => callback())
+    this.#outlet.whenFlushed(callback)
   }
 }

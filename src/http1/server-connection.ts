@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net'
 import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
+import { OwnedConnection } from '../http/owned-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
+import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { DropLimits } from './drop-limits.ts'
@@ -27,7 +29,7 @@ const DROP_BYTES = 65_536
  */
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
-export class ServerConnection<E> implements Downstream, Reader {
+export class ServerConnection<E> implements Downstream<E>, Reader {
   readonly isOverLimit: boolean
   readonly clientIp: string | undefined
   /** Neighbours in the listener's queue of idle connections. */
@@ -49,13 +51,16 @@ export class ServerConnection<E> implements Downstream, Reader {
   #hasLeft = false
   /** Reading is paused because the path of the request holds back. */
   #isHeld = false
+  /** Of the head that is being read, or was read last. */
+  #headBytes = 0
   /** Bytes read ahead of their turn. */
   readonly #ahead: ReadAhead
-  readonly #reads = new ReadBuffer(false)
+  readonly #reads = new ReadBuffer()
   /** Between exchanges: for the next head to begin, for a head to end, for a dropped body. */
   readonly #deadline: Deadline
   readonly bodyDeadline: Deadline
   readonly exchangeDeadline: Deadline
+  readonly owned = new OwnedConnection<E>()
   /** While what still comes is read and dropped. */
   #dropLimits: DropLimits | undefined = undefined
 
@@ -66,6 +71,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#ahead = new ReadAhead({
       takes: () => this.#takesBytes(),
       take: (buffer, start, end) => this.#take(buffer, start, end),
+      goOn: () => this.#goOn(),
     })
     this.#deadline = new Deadline(() => this.#expired())
     this.bodyDeadline = new Deadline(() => {
@@ -79,13 +85,12 @@ export class ServerConnection<E> implements Downstream, Reader {
   /** Begins to work on its socket, which must already read into this connection. */
   attach(socket: Socket): void {
     this.#socket = socket
-    this.response = new ResponseWriter(socket)
+    this.response = new ResponseWriter(socket, () => {
+      if (this.#exchange !== undefined) this.#host.events.clientDrained(this.#exchange)
+    })
     socket.on('end', () => this.#ended())
     socket.on('error', () => this.#gone())
     socket.on('close', () => this.#gone())
-    socket.on('drain', () => {
-      if (this.#exchange !== undefined && socket.writableLength === 0) this.#host.events.clientDrained(this.#exchange)
-    })
     this.#becomeIdle()
   }
 
@@ -108,7 +113,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   }
 
   #isReadingPaused(): boolean {
-    return this.#isHeld || this.#ahead.bytes >= PIPELINE_BYTES
+    return this.#isHeld || this.#ahead.waitsForTurn || this.#ahead.bytes >= PIPELINE_BYTES
   }
 
   #resumeReading(): void {
@@ -145,6 +150,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   #takeHead(buffer: Buffer, start: number, end: number): number {
     const wasIdle = this.#phase === 'idle'
     const at = this.#heads.read(buffer, start, end)
+    this.#headBytes = wasIdle ? at - start : this.#headBytes + at - start
     const head = this.#heads.take()
     if (wasIdle && (head !== undefined || this.#heads.hasBegun)) this.#host.connectionBusy(this)
     if (head === undefined) {
@@ -169,8 +175,10 @@ export class ServerConnection<E> implements Downstream, Reader {
     let at = start
     let runEnd = start
     let before = ''
+    let content = 0
     if (!this.#body.isDone && start < end) {
       at = this.#body.follow(buffer, start, end)
+      content = this.#body.content
       if (this.#body.isFailed) {
         this.#refuse({ failure: 'bad_chunk', hasRequestLine: true, method: head.method, target: head.target })
         return end
@@ -184,7 +192,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     const exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#exchange = exchange
     if (this.#hasLeft) this.#host.events.clientLeft(exchange)
-    this.#host.events.serve(exchange, before, buffer, start, runEnd)
+    this.#host.events.serve(exchange, before, buffer, start, runEnd, content)
     return at
   }
 
@@ -194,7 +202,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#body.start('none', 0)
     this.#phase = 'wait'
     this.#exchange = this.#host.events.open(this, head, this.#headBeganMs)
-    this.#host.events.serve(this.#exchange, '', NO_BYTES, 0, 0)
+    this.#host.events.serve(this.#exchange, '', NO_BYTES, 0, 0, 0)
   }
 
   #takeBody(buffer: Buffer, start: number, end: number): number {
@@ -210,10 +218,10 @@ export class ServerConnection<E> implements Downstream, Reader {
     const isDone = this.#body.isDone
     if (isDone) this.#phase = 'wait'
     if (!isDone) this.#reads.expectMore(end - start)
-    if (!this.#host.events.requestBytes(exchange, this.#body.before, buffer, start, this.#body.runEnd)) {
-      if (!isDone) this.#isHeld = true
-      this.#reads.lend(buffer)
-    }
+    const { before, runEnd, content } = this.#body
+    const mayGoOn = this.#host.events.requestBytes(exchange, before, buffer, start, runEnd, content)
+    // Unless the exchange has ended meanwhile: what comes next is nobody's to hold back.
+    if (!mayGoOn && !isDone && this.#exchange === exchange) this.#isHeld = true
     if (isDone && this.#exchange === exchange) this.#host.events.requestEnd(exchange)
     return at
   }
@@ -294,9 +302,7 @@ export class ServerConnection<E> implements Downstream, Reader {
   resumeRequest(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
-    if (this.#ahead.isFeeding) return
-    this.#ahead.feed(NO_BYTES, 0)
-    this.#resumeReading()
+    if (!this.#ahead.isFeeding) this.#goOn()
   }
 
   keepsAfterRefusal(): boolean {
@@ -320,10 +326,15 @@ export class ServerConnection<E> implements Downstream, Reader {
       // Nobody waits for it: it gives way at the limit and at a stop.
       this.#host.connectionIdle(this)
     } else this.#becomeIdle()
-    if (!this.#ahead.isFeeding) {
-      this.#ahead.feed(NO_BYTES, 0)
-      this.#resumeReading()
-    }
+    if (!this.#ahead.isFeeding) this.#goOn()
+    // It was over as soon as its head was read.
+    else if (!spendTurn(this.#headBytes)) this.#ahead.waitForTurn()
+  }
+
+  /** With what was read ahead, and with reading. */
+  #goOn(): void {
+    this.#ahead.feed(NO_BYTES, 0)
+    this.#resumeReading()
   }
 
   cut(reset: boolean): void {
@@ -360,6 +371,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.#phase = 'linger'
     this.#ahead.clear()
     this.#deadline.disarm()
+    this.owned.close()
     this.#host.connectionClosing(this)
     this.#dropLimits = new DropLimits(() => this.#close())
     this.#socket.end()
@@ -386,6 +398,7 @@ export class ServerConnection<E> implements Downstream, Reader {
     this.bodyDeadline.close()
     this.exchangeDeadline.close()
     this.#ahead.clear()
+    this.owned.close()
     this.#host.connectionClosed(this)
     this.#socket.destroy()
   }

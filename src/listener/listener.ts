@@ -66,19 +66,32 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   #accept(accepted: net.Socket): void {
-    if (this.#open.size - this.#overLimit < this.#settings.maxConnections) {
+    if (!this.#isFull) {
       this.#adopt(accepted, false)
       return
     }
     // One turn of the event loop: an idle connection whose next request has come already is not idle.
     setImmediate(() => {
-      const isFull = this.#open.size - this.#overLimit >= this.#settings.maxConnections
-      if (isFull) this.#idle.longest?.close()
-      this.#adopt(accepted, this.#open.size - this.#overLimit >= this.#settings.maxConnections)
+      if (this.#isFull) (this.#answeredLongest(false) ?? this.#idle.longest)?.close()
+      this.#adopt(accepted, this.#isFull)
     })
   }
 
+  get #isFull(): boolean {
+    return this.#open.size - this.#overLimit >= this.#settings.maxConnections
+  }
+
+  /**
+   * The connection that has had its last answer longest ago, and only lingers: it gives way before anybody who may still ask for
+   * something.
+   */
+  #answeredLongest(isOverLimit: boolean): ServerConnection<E> | undefined {
+    for (const connection of this.#closing) if (connection.isOverLimit === isOverLimit) return connection
+    return undefined
+  }
+
   #adopt(accepted: net.Socket, isOverLimit: boolean): void {
+    if (isOverLimit && this.#overLimit >= MAX_OVER_LIMIT) this.#answeredLongest(true)?.close()
     if (this.isDraining || accepted.destroyed || (isOverLimit && this.#overLimit >= MAX_OVER_LIMIT)) {
       accepted.destroy()
       return

@@ -1,32 +1,20 @@
 import type { Socket } from 'node:net'
-import { BULK_THRESHOLD, isShared } from './read-buffers.ts'
-import { type DirectHandle, directHandle, handOver } from './sockets.ts'
+import { BULK_THRESHOLD, giveBack, isShared, lend } from './read-buffers.ts'
+import { copyToSlab, keepSlab } from './slabs.ts'
+import { type DirectHandle, directHandle, handOver, WRITE_HIGH_WATER_BYTES } from './sockets.ts'
 
 /*
- * libuv writes at once when the kernel takes it all; what is left keeps pointing into the given buffer until it is out.
- * So small pieces, and all that stand in the shared read buffer, are copied into a slab of the thread (its start is used again
- * and again as long as the kernel takes everything), and larger ones are written from where they stand: their owner does not
- * read into that buffer until `drain`. TLS sockets never take anything at once: they walk through the slab.
+ * libuv writes at once when the kernel takes it all; what is left keeps pointing into the given buffer until it is out. So a
+ * write that is not taken whole keeps its memory, and its callback, which comes whatever happens to the socket, gives it back:
+ *
+ *   what is sent                          memory of the write         kept: it comes back by
+ *   small, or from the shared buffer      a slab (copied)             keepSlab's result
+ *   small, behind others that wait        of its own (copied)         the garbage collector
+ *   large, from a bulk buffer             that buffer                 giveBack
  */
-const SLAB_BYTES = 262_144
-const MAX_VIEWED_BYTES = 2_048
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-let free = 0
-/** Views of the slab from `free` on, by length: as long as the kernel takes everything, the same ones serve again and again. */
-let views: (Buffer | undefined)[] = []
 
-function reserve(length: number): number {
-  if (free + length <= SLAB_BYTES) return free
-  slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length))
-  free = 0
-  views = []
-  return 0
-}
-
-function viewOf(at: number, length: number): Buffer {
-  if (length >= MAX_VIEWED_BYTES) return slab.subarray(at, at + length)
-  return (views[length] ??= slab.subarray(at, at + length))
-}
+/** So many writes may wait: each of them costs some hundred bytes besides its own, however small it is. */
+const MAX_WAITING_WRITES = 32
 
 /**
  * The writing half of a socket, for bytes that stand in memory which is read into again.
@@ -37,71 +25,121 @@ function viewOf(at: number, length: number): Buffer {
 export class Outlet {
   readonly #socket: Socket
   readonly #direct: DirectHandle | undefined
-  /** The stream holds bytes: those that follow have to go through it. */
-  #isBacklogged = false
+  readonly #drained: () => void
+  /** Writes that were not taken whole at once and are not done: those that follow have to go through the stream. */
+  #waiting = 0
+  #isFull = false
+  #flushed: (() => void) | undefined = undefined
 
-  constructor(socket: Socket) {
+  /** `drained`: called when everything is in the kernel (or lost) after a send has returned false. */
+  constructor(socket: Socket, drained: () => void) {
     this.#socket = socket
     this.#direct = directHandle(socket)
+    this.#drained = drained
   }
 
   /** All that was sent is in the kernel, or lost. */
   get isFlushed(): boolean {
-    return !this.#socket.writable || this.#socket.writableLength === 0
+    return this.#waiting === 0 || !this.#socket.writable
   }
 
-  /** Sends latin-1 text and `buffer[start..end)` in one write; the buffer may be used again at once. False: see `sendRun`. */
-  sendTextAndBytes(text: string, buffer: Buffer, start: number, end: number): boolean {
-    const length = text.length + end - start
-    const at = reserve(length)
-    slab.write(text, at, 'latin1')
-    if (end > start) buffer.copy(slab, at + text.length, start, end)
-    return this.#writeSlab(at, length)
+  /** Calls back as soon as that is so; one caller at a time. */
+  whenFlushed(flushed: () => void): void {
+    if (this.isFlushed) flushed()
+    else this.#flushed = flushed
   }
 
   /**
-   * Sends text that goes ahead of a run, which is nearly always empty, and the run. False: hold back until the socket's next
-   * 'drain', and do not touch the buffer until then.
+   * Sends latin-1 text and `buffer[start..end)` in one write; the buffer may be used again at once. False: hold back until
+   * `drained`.
+   */
+  sendTextAndBytes(text: string, buffer: Buffer, start: number, end: number): boolean {
+    if (this.#waiting > 0) return this.#isGone || this.#queue(ownCopy(text, buffer, start, end))
+    return this.#write(copyToSlab(text, buffer, start, end), undefined)
+  }
+
+  /**
+   * Sends text that goes ahead of a run, which is nearly always empty, and the run. The same as to holding back; the buffer may
+   * go on being read from, and `ReadBuffer.next` knows whether it may be read into again.
    * A socket that has gone takes everything and says nothing: its owner hears of it by its events.
    */
   sendRun(before: string, buffer: Buffer, start: number, end: number): boolean {
-    const mayGoOn = before === '' || this.sendTextAndBytes(before, NO_BYTES, 0, 0)
     const length = end - start
-    if (length === 0) return mayGoOn
-    if (length >= BULK_THRESHOLD && !isShared(buffer)) return this.#write(buffer.subarray(start, end)) && mayGoOn
-    const at = reserve(length)
-    buffer.copy(slab, at, start, end)
-    return this.#writeSlab(at, length) && mayGoOn
-  }
-
-  #writeSlab(at: number, length: number): boolean {
-    const mayGoOn = this.#write(viewOf(at, length))
-    if (this.#isBacklogged) {
-      free = at + length
-      views = []
+    if (length < BULK_THRESHOLD || isShared(buffer)) {
+      return length + before.length === 0 ? !this.#isFull : this.sendTextAndBytes(before, buffer, start, end)
     }
-    return mayGoOn
+    if (before !== '') this.sendTextAndBytes(before, NO_BYTES, 0, 0)
+    return this.#write(buffer.subarray(start, end), buffer)
   }
 
-  #write(bytes: Buffer): boolean {
-    if (this.#isBacklogged && this.#socket.writableLength === 0) this.#isBacklogged = false
-    if (this.#isBacklogged || this.#direct === undefined) return this.#writeThroughStream(bytes)
+  /** `lender`: the bulk buffer that the bytes stand in; undefined: the slab that was copied to just now. */
+  #write(bytes: Buffer, lender: Buffer | undefined): boolean {
+    if (this.#waiting > 0 || this.#direct === undefined) return this.#writeThroughStream(bytes, lender)
     const result = this.#direct.writeBuffer(null, bytes)
-    return result === 0 || this.#isGone || this.#afterwards(handOver(this.#socket, this.#direct, bytes, result))
+    if (result === 0 || this.#isGone) return true
+    const done = this.#keep(bytes, lender)
+    handOver(this.#socket, this.#direct, bytes, result, done)
+    return this.#mayGoOn()
   }
 
-  #writeThroughStream(bytes: Buffer): boolean {
-    return this.#isGone || this.#afterwards(this.#socket.write(bytes))
+  #writeThroughStream(bytes: Buffer, lender: Buffer | undefined): boolean {
+    if (this.#isGone) return true
+    const done = this.#keep(bytes, lender)
+    this.#socket.write(bytes, done)
+    return this.#mayGoOn()
+  }
+
+  #queue(bytes: Buffer): boolean {
+    this.#waiting++
+    this.#socket.write(bytes, () => this.#written())
+    return this.#mayGoOn()
+  }
+
+  #keep(bytes: Buffer, lender: Buffer | undefined): () => void {
+    this.#waiting++
+    if (lender !== undefined) {
+      lend(lender)
+      return () => {
+        giveBack(lender)
+        this.#written()
+      }
+    }
+    const slabIsFree = keepSlab(bytes.length)
+    return () => {
+      slabIsFree()
+      this.#written()
+    }
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#waiting >= MAX_WAITING_WRITES || this.#socket.writableLength >= WRITE_HIGH_WATER_BYTES)
+      this.#isFull = true
+    return !this.#isFull || this.#waiting === 0
+  }
+
+  #written(): void {
+    if (--this.#waiting > 0) return
+    if (this.#isFull) {
+      this.#isFull = false
+      this.#drained()
+    }
+    // Whoever was told may have sent more.
+    const flushed = this.#flushed
+    if (flushed === undefined || !this.isFlushed) return
+    this.#flushed = undefined
+    flushed()
   }
 
   get #isGone(): boolean {
     return !this.#socket.writable
   }
+}
 
-  #afterwards(mayGoOn: boolean): boolean {
-    this.#isBacklogged = this.#socket.writableLength > 0
-    return mayGoOn || !this.#isBacklogged
-  }
+function ownCopy(text: string, buffer: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(text.length + end - start)
+  copy.write(text, 0, 'latin1')
+  buffer.copy(copy, text.length, start, end)
+  return copy
 }
 
 /** For writes without a body. */

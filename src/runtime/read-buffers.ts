@@ -1,12 +1,20 @@
 /**
- * The memory that sockets read into.
+ * The memory that sockets read into, and who owns it.
  *
  * Every socket of the thread reads into ONE shared buffer, so an idle connection holds none and the bytes stay in the
- * core's cache. The shared buffer is never written from: a small read is copied out (a few hundred bytes, tens of
- * nanoseconds), because a write that the kernel does not take at once keeps pointing into its buffer.
- * A connection in the middle of a big body gets a bulk buffer of its own, and its writes are made from there without a
- * copy. It is not read into again before its last write is done, so it needs no bookkeeping beyond its owner.
+ * core's cache. The shared buffer is never written from: what has to wait is copied out (see slabs), because a write that the
+ * kernel does not take at once keeps pointing into its buffer.
+ * A connection in the middle of a big body reads into a bulk buffer instead, and its writes are made from there without a copy.
  * Sizes are measured: 48 KiB bulk buffers cost least for 512 KB uploads (against 16, 32, 64 and 128 KiB).
+ *
+ * A bulk buffer is in one of these states, and only the first two are ever read into:
+ *
+ *     free ──take──▶ reading ──a write keeps it──▶ reading, lent ──next──▶ lent ──the last write is done──▶ free
+ *                       └──────────next: nothing big any more──────────▶ free
+ *
+ * The kernel fills the buffer that the last `next()` gave out, and `next()` never gives out one that is lent: whoever ended the
+ * exchange meanwhile, and whoever reads on. What nobody gives back (a connection that was closed while it read) is left to the
+ * garbage collector, since its handle may point at it still.
  */
 
 const SHARED_READ_BYTES = 65_536
@@ -17,32 +25,61 @@ export const BULK_THRESHOLD = 8_192
 
 const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
 
+interface Bulk {
+  readonly buffer: Buffer
+  isReading: boolean
+  /** Writes that point into it. */
+  writes: number
+}
+
+const bulks = new WeakMap<Buffer, Bulk>()
+
 /** Idle bulk buffers; more than this many are left to the garbage collector. */
 const FREE_LIMIT = 64
-const free: Buffer[] = []
+const free: Bulk[] = []
 
 /** Other sockets will read into this buffer as soon as the present call has returned: no write may be left pointing into it. */
 export function isShared(buffer: Buffer): boolean {
   return buffer === sharedReadBuffer
 }
 
+/** A write points into this buffer from now on; `giveBack` follows when the write is done. Memory of other kinds needs neither. */
+export function lend(buffer: Buffer): void {
+  const bulk = bulks.get(buffer)
+  if (bulk !== undefined) bulk.writes++
+}
+
+export function giveBack(buffer: Buffer): void {
+  const bulk = bulks.get(buffer)
+  if (bulk === undefined) return
+  bulk.writes--
+  freeIfUnused(bulk)
+}
+
+function freeIfUnused(bulk: Bulk): void {
+  if (!bulk.isReading && bulk.writes === 0 && free.length < FREE_LIMIT) free.push(bulk)
+}
+
+function take(): Bulk {
+  const bulk = free.pop() ?? allocate()
+  bulk.isReading = true
+  return bulk
+}
+
+function allocate(): Bulk {
+  const bulk = { buffer: Buffer.allocUnsafeSlow(BULK_READ_BYTES), isReading: false, writes: 0 }
+  bulks.set(bulk.buffer, bulk)
+  return bulk
+}
+
 /** Which memory the next read of one connection goes to. */
 export class ReadBuffer {
-  #bulk: Buffer | undefined = undefined
+  #bulk: Bulk | undefined = undefined
   #wantsBulk = false
-  /** A write still points into the bulk buffer: whoever made it holds back until 'drain', and reading is paused till then. */
-  #isLent = false
-  readonly #readsOnWhilePaused: boolean
-
-  /** `readsOnWhilePaused`: TLS hands out what it has decrypted already, paused or not; a lent buffer is lost to such a connection. */
-  constructor(readsOnWhilePaused: boolean) {
-    this.#readsOnWhilePaused = readsOnWhilePaused
-  }
 
   /** A read has come. Unless it turns out to be part of something big, the next one is shared again. */
   reset(): void {
     this.#wantsBulk = false
-    this.#isLent = false
   }
 
   /** The message goes on after a piece of this length. */
@@ -50,22 +87,15 @@ export class ReadBuffer {
     this.#wantsBulk = length >= BULK_THRESHOLD
   }
 
-  /** A write may be left pointing into this buffer. */
-  lend(buffer: Buffer): void {
-    if (buffer === this.#bulk) this.#isLent = true
-  }
-
   next(): Buffer {
-    // Left to its write, and to the garbage collector after it.
-    if (this.#isLent && (this.#readsOnWhilePaused || !this.#wantsBulk)) this.#bulk = undefined
-    if (this.#wantsBulk) {
-      this.#bulk ??= free.pop() ?? Buffer.allocUnsafeSlow(BULK_READ_BYTES)
-      return this.#bulk
-    }
-    if (this.#bulk !== undefined) {
-      if (free.length < FREE_LIMIT) free.push(this.#bulk)
+    const bulk = this.#bulk
+    if (bulk !== undefined && (bulk.writes > 0 || !this.#wantsBulk)) {
       this.#bulk = undefined
+      bulk.isReading = false
+      freeIfUnused(bulk)
     }
-    return sharedReadBuffer
+    if (!this.#wantsBulk) return sharedReadBuffer
+    this.#bulk ??= take()
+    return this.#bulk.buffer
   }
 }

@@ -26,8 +26,8 @@ function onReadOf(reader: Reader): OnRead {
   }
 }
 
-/** A write of this many bytes or more asks for a 'drain' event, as everything that is written from a bulk buffer must. */
-const HIGH_WATER_MARK = BULK_THRESHOLD
+/** When so many bytes wait to be written, whoever sends them holds back: as soon as a write from a bulk buffer waits. */
+export const WRITE_HIGH_WATER_BYTES = BULK_THRESHOLD
 
 type WithHandle = { _handle: unknown }
 
@@ -44,7 +44,7 @@ export function adoptAccepted(accepted: net.Socket, reader: Reader): net.Socket 
     handle,
     onread: onReadOf(reader),
     allowHalfOpen: true,
-    highWaterMark: HIGH_WATER_MARK,
+    highWaterMark: WRITE_HIGH_WATER_BYTES,
   } as net.SocketConstructorOpts)
 }
 
@@ -65,7 +65,7 @@ export function connectTcp(address: string, port: number, reader: Reader): net.S
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    highWaterMark: HIGH_WATER_MARK,
+    highWaterMark: WRITE_HIGH_WATER_BYTES,
     onread: onReadOf(reader),
   } as net.TcpNetConnectOpts)
 }
@@ -89,7 +89,7 @@ export function connectTls(
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    highWaterMark: HIGH_WATER_MARK,
+    highWaterMark: WRITE_HIGH_WATER_BYTES,
     onread: onReadOf(reader),
   } as tls.ConnectionOptions)
 }
@@ -117,12 +117,18 @@ export function directHandle(socket: net.Socket): DirectHandle | undefined {
 
 /**
  * Gives the stream the result of a direct write of these bytes, as if it had made that write itself: from here on it waits for
- * the rest, or deals with the error. Nothing may be written in between.
+ * the rest, or deals with the error, and calls back. Nothing may be written in between.
  */
-export function handOver(socket: net.Socket, handle: DirectHandle, bytes: Buffer, result: unknown): boolean {
+export function handOver(
+  socket: net.Socket,
+  handle: DirectHandle,
+  bytes: Buffer,
+  result: unknown,
+  done: () => void,
+): void {
   handle.writeBuffer = () => result
   try {
-    return socket.write(bytes)
+    socket.write(bytes, done)
   } finally {
     // The method of its prototype again.
     delete (handle as Partial<DirectHandle>).writeBuffer

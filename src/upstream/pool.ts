@@ -56,18 +56,23 @@ export class Pool<E> implements ConnectionHome<E> {
     connected: (connection: ClientConnection<E>) => void,
     failed: (failure: FailureCode) => void,
   ): () => void {
-    let cancel = (): void => {
-      cancel = ALREADY_CANCELLED
-    }
     const deadline = new Deadline(() => {
-      cancel = ALREADY_CANCELLED
+      giveUp()
       failed('connect_timeout')
     })
     deadline.arm(timeoutMs)
     const started = performance.now()
-    this.#resolver.resolve((addresses) => {
+    /** Of the look-up, then of the connecting; whatever was called back is over. */
+    let cancel: (() => void) | undefined
+    let isGivenUp = false
+    const giveUp = (): void => {
+      isGivenUp = true
       deadline.close()
-      if (cancel === ALREADY_CANCELLED) return
+      cancel?.()
+    }
+    const stopWaiting = this.#resolver.resolve((addresses) => {
+      deadline.close()
+      if (isGivenUp) return
       if (addresses.length === 0) {
         failed('dns')
         return
@@ -77,15 +82,14 @@ export class Pool<E> implements ConnectionHome<E> {
         serverName: this.#upstream.tls?.serverName ?? this.#upstream.target.host,
         secureContext: this.#upstream.target.scheme === 'https' ? this.#context() : undefined,
         timeoutMs: Math.max(1, timeoutMs - (performance.now() - started)),
-        newConnection: (address) => new ClientConnection(this, address, this.#upstream.target.scheme === 'https'),
+        newConnection: (address) => new ClientConnection(this, this.#upstream.endpoint, address),
         connected,
         failed,
       })
     })
-    return () => {
-      deadline.close()
-      cancel()
-    }
+    // Known addresses have been used already.
+    cancel ??= stopWaiting
+    return giveUp
   }
 
   #context(): SecureContext {
@@ -134,5 +138,3 @@ export class Pool<E> implements ConnectionHome<E> {
     for (const connection of [...this.#idle]) connection.close()
   }
 }
-
-function ALREADY_CANCELLED(): void {}

@@ -23,7 +23,8 @@ export class Resolver {
   readonly #lookup: Lookup
   #addresses: readonly string[] = []
   #freshUntil = 0
-  #waiting: ((addresses: readonly string[]) => void)[] | undefined = undefined
+  #isLookingUp = false
+  readonly #waiting = new Set<(addresses: readonly string[]) => void>()
 
   constructor(host: string, lookup: Lookup = systemLookup) {
     this.#host = host
@@ -39,25 +40,33 @@ export class Resolver {
     return this.#addresses.length > 0 && !this.#addresses.includes(address)
   }
 
-  /** Calls back with the addresses, at once where they are known; none: the name cannot be resolved. */
-  resolve(use: (addresses: readonly string[]) => void): void {
+  /**
+   * Calls back with the addresses, at once where they are known; none: the name cannot be resolved. Returns how to give up: a
+   * name server may take its time, and holds nothing of those who have not waited for it.
+   */
+  resolve(use: (addresses: readonly string[]) => void): () => void {
     if (this.#freshUntil === Number.POSITIVE_INFINITY || monotonicMs() < this.#freshUntil) {
       use(this.#addresses)
-      return
+      return () => {}
     }
-    if (this.#waiting !== undefined) {
-      this.#waiting.push(use)
-      return
-    }
-    this.#waiting = [use]
+    // Of its own, so that whoever asks twice waits twice.
+    const waiter = (addresses: readonly string[]): void => use(addresses)
+    this.#waiting.add(waiter)
+    if (!this.#isLookingUp) this.#lookUp()
+    return () => this.#waiting.delete(waiter)
+  }
+
+  #lookUp(): void {
+    this.#isLookingUp = true
     this.#lookup(this.#host, (error, addresses) => {
-      const waiting = this.#waiting ?? []
-      this.#waiting = undefined
+      this.#isLookingUp = false
       if (error === null && addresses.length > 0) {
         this.#addresses = addresses
         this.#freshUntil = monotonicMs() + FRESH_MS
       }
-      for (const each of waiting) each(this.#addresses)
+      const waiting = [...this.#waiting]
+      this.#waiting.clear()
+      for (const tell of waiting) tell(this.#addresses)
     })
   }
 }

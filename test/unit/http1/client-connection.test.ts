@@ -24,8 +24,8 @@ class Upstream {
         keep: () => home.kept++,
         closed: () => home.closed++,
       },
+      'http://127.0.0.1:80',
       '127.0.0.1',
-      false,
     )
     this.connection.attach(this.socket.asSocket)
   }
@@ -136,7 +136,7 @@ describe('a connection', () => {
     const told = ask(upstream.connection)
     const bulk = Buffer.alloc(20_000)
     assert.equal(upstream.connection.sendBytes('', bulk, 0, bulk.length), false)
-    upstream.socket.emit('drain')
+    upstream.socket.take(19_999)
     assert.deepEqual(told.log, [])
     upstream.socket.drain()
     assert.deepEqual(told.log, ['drained'])
@@ -171,7 +171,7 @@ describe('a connection', () => {
       keep() {},
       closed() {},
     }
-    const connection = new ClientConnection<Told>(home, '127.0.0.1', false)
+    const connection = new ClientConnection<Told>(home, '', '127.0.0.1')
     connection.attach(socket.asSocket)
     const told = ask(connection)
     connection.onBytes(Buffer.from(OK), OK.length)

@@ -5,7 +5,7 @@ const HIGH_WATER_MARK = 8_192
 
 /**
  * As much of a socket as a connection uses. What is written to it is taken at once; while it is choked, as libuv does it: by
- * reference, until `drain`.
+ * reference, until `drain` or, byte by byte, `take`. Every write is called back, whatever happens to the socket.
  */
 export class FakeSocket extends EventEmitter {
   written = ''
@@ -36,12 +36,21 @@ export class FakeSocket extends EventEmitter {
 
   drain(): void {
     this.isChoked = false
-    this.writableLength = 0
-    for (const { bytes, written } of this.#waiting.splice(0)) {
-      this.written += bytes.toString('latin1')
-      written?.()
+    this.take(this.writableLength)
+  }
+
+  /** Takes a part of what waits. A write is done when its last byte is taken. */
+  take(length: number): void {
+    let left = length
+    while (left > 0 && this.#waiting.length > 0) {
+      const first = this.#waiting[0]!
+      const count = Math.min(left, first.bytes.length)
+      this.written += first.bytes.toString('latin1', 0, count)
+      this.writableLength -= count
+      left -= count
+      if (count < first.bytes.length) first.bytes = first.bytes.subarray(count)
+      else this.#waiting.shift()!.written?.()
     }
-    this.emit('drain')
   }
 
   end(): void {
@@ -62,7 +71,11 @@ export class FakeSocket extends EventEmitter {
     if (this.destroyed) return
     this.destroyed = true
     this.writable = false
-    queueMicrotask(() => this.emit('close'))
+    queueMicrotask(() => {
+      this.writableLength = 0
+      for (const { written } of this.#waiting.splice(0)) written?.()
+      this.emit('close')
+    })
   }
 
   resetAndDestroy(): void {

@@ -8,6 +8,8 @@ import { BULK_THRESHOLD, ReadBuffer } from '../../../src/runtime/read-buffers.ts
 import { onWriteFailed } from '../../../src/runtime/sockets.ts'
 import { FakeSocket } from '../http1/fake-socket.ts'
 
+const nothing = (): void => {}
+
 function choked(): FakeSocket {
   const socket = new FakeSocket()
   socket.isChoked = true
@@ -26,7 +28,7 @@ describe('a piece that the kernel does not take at once', () => {
       const socket = choked()
       const buffer = Buffer.alloc(10_000)
       const expected = fill(buffer, 'a', length)
-      new Outlet(socket.asSocket).sendRun('', buffer, 0, length)
+      new Outlet(socket.asSocket, nothing).sendRun('', buffer, 0, length)
       buffer.fill('b')
       socket.drain()
       assert.equal(socket.written, expected)
@@ -36,10 +38,10 @@ describe('a piece that the kernel does not take at once', () => {
   for (const length of [BULK_THRESHOLD, 40_000, 65_536]) {
     test(`of ${length} bytes of the shared buffer is copied`, () => {
       const socket = choked()
-      const shared = new ReadBuffer(false).next()
+      const shared = new ReadBuffer().next()
       const expected = fill(shared, 'a', length)
-      new Outlet(socket.asSocket).sendRun('', shared, 0, length)
-      new ReadBuffer(false).next().fill('b')
+      new Outlet(socket.asSocket, nothing).sendRun('', shared, 0, length)
+      new ReadBuffer().next().fill('b')
       socket.drain()
       assert.ok(socket.written === expected, 'bytes of another connection')
     })
@@ -53,8 +55,8 @@ describe('a piece that the kernel does not take at once', () => {
       const at = i % 3
       const text = String.fromCharCode(65 + (i % 26)).repeat(1 + ((i * 997) % (BULK_THRESHOLD - 1)))
       buffer.write(text, 'latin1')
-      if (i % 2 === 0) new Outlet(sockets[at]!.asSocket).sendRun('', buffer, 0, text.length)
-      else new Outlet(sockets[at]!.asSocket).sendTextAndBytes('é', buffer, 0, text.length)
+      if (i % 2 === 0) new Outlet(sockets[at]!.asSocket, nothing).sendRun('', buffer, 0, text.length)
+      else new Outlet(sockets[at]!.asSocket, nothing).sendTextAndBytes('é', buffer, 0, text.length)
       expected[at] += i % 2 === 0 ? text : `é${text}`
       if (i % 7 === 0) {
         sockets[at]!.drain()
@@ -72,7 +74,7 @@ describe('a piece that the kernel does not take at once', () => {
   test('may be larger than all memory that is set aside for copies', () => {
     const socket = choked()
     const bytes = Buffer.alloc(300_000, 'x')
-    new Outlet(socket.asSocket).sendTextAndBytes('head', bytes, 0, bytes.length)
+    new Outlet(socket.asSocket, nothing).sendTextAndBytes('head', bytes, 0, bytes.length)
     bytes.fill('y')
     socket.drain()
     assert.ok(socket.written === `head${'x'.repeat(300_000)}`)
@@ -87,23 +89,118 @@ describe('whether more may be sent', () => {
     ['much waits', choked(), 50_000, false],
     ['nothing is sent', choked(), 0, true],
   ] as const) {
-    test(what, () => assert.equal(new Outlet(socket.asSocket).sendRun('', Buffer.alloc(50_000), 0, length), mayGoOn))
+    test(what, () =>
+      assert.equal(new Outlet(socket.asSocket, nothing).sendRun('', Buffer.alloc(50_000), 0, length), mayGoOn),
+    )
   }
 
   test('a socket that has gone takes everything and says nothing', () => {
     const socket = choked()
     socket.writable = false
-    assert.equal(new Outlet(socket.asSocket).sendRun('', Buffer.alloc(50_000), 0, 50_000), true)
-    assert.equal(new Outlet(socket.asSocket).sendTextAndBytes('x', NO_BYTES, 0, 0), true)
+    assert.equal(new Outlet(socket.asSocket, nothing).sendRun('', Buffer.alloc(50_000), 0, 50_000), true)
+    assert.equal(new Outlet(socket.asSocket, nothing).sendTextAndBytes('x', NO_BYTES, 0, 0), true)
     socket.drain()
     assert.equal(socket.written, '')
+  })
+})
+
+describe('what waits', () => {
+  test('is told once all of it is out, and only if somebody was held back', () => {
+    const socket = choked()
+    let drained = 0
+    const outlet = new Outlet(socket.asSocket, () => drained++)
+    outlet.sendRun('', Buffer.alloc(100), 0, 100)
+    socket.take(100)
+    assert.equal(drained, 0)
+    outlet.sendRun('', Buffer.alloc(50_000), 0, 50_000)
+    socket.take(49_999)
+    assert.equal(drained, 0)
+    assert.equal(outlet.isFlushed, false)
+    socket.take(1)
+    assert.equal(drained, 1)
+    assert.equal(outlet.isFlushed, true)
+  })
+
+  test('is few writes, however small they are', () => {
+    const outlet = new Outlet(choked().asSocket, nothing)
+    let sent = 0
+    while (outlet.sendTextAndBytes('x', NO_BYTES, 0, 0)) assert.ok(++sent < 100)
+    assert.ok(sent > 8)
+  })
+
+  test('is lost with its socket: whoever waits for it is told', async () => {
+    const socket = choked()
+    let flushed = 0
+    const outlet = new Outlet(socket.asSocket, nothing)
+    outlet.sendRun('', Buffer.alloc(50_000), 0, 50_000)
+    outlet.whenFlushed(() => flushed++)
+    assert.equal(flushed, 0)
+    socket.destroy()
+    await new Promise(setImmediate)
+    assert.equal(flushed, 1)
+  })
+})
+
+/** The memory of a piece that the kernel does not take whole, and what is written next. */
+describe('a bulk buffer', () => {
+  /** A connection in the middle of a big body. */
+  function reading(): { reads: ReadBuffer; buffer: Buffer } {
+    const reads = new ReadBuffer()
+    reads.reset()
+    reads.expectMore(BULK_THRESHOLD)
+    return { reads, buffer: reads.next() }
+  }
+  function next(reads: ReadBuffer, length: number): Buffer {
+    reads.reset()
+    reads.expectMore(length)
+    return reads.next()
+  }
+
+  test('is read into again as long as the kernel takes everything', () => {
+    const { reads, buffer } = reading()
+    new Outlet(new FakeSocket().asSocket, nothing).sendRun('', buffer, 0, buffer.length)
+    assert.equal(next(reads, BULK_THRESHOLD), buffer)
+  })
+
+  test('is never read into while a write points into it, whoever reads', () => {
+    const { reads, buffer } = reading()
+    const socket = choked()
+    new Outlet(socket.asSocket, nothing).sendRun('', buffer, 0, buffer.length)
+    const others = [next(reads, BULK_THRESHOLD), ...Array.from({ length: 100 }, () => reading().buffer)]
+    assert.ok(!others.includes(buffer))
+    next(reads, 0)
+    assert.ok(!Array.from({ length: 100 }, () => reading().buffer).includes(buffer))
+    socket.drain()
+    assert.equal(reading().buffer, buffer)
+  })
+
+  test('comes back after the last of its writes', () => {
+    const { reads, buffer } = reading()
+    const sockets = [choked(), choked()]
+    for (const socket of sockets) new Outlet(socket.asSocket, nothing).sendRun('', buffer, 0, buffer.length)
+    next(reads, 0)
+    sockets[1]!.drain()
+    assert.notEqual(reading().buffer, buffer)
+    sockets[0]!.drain()
+    assert.equal(reading().buffer, buffer)
+  })
+
+  test('comes back from a socket that is destroyed', async () => {
+    const { reads, buffer } = reading()
+    const socket = choked()
+    new Outlet(socket.asSocket, nothing).sendRun('', buffer, 0, buffer.length)
+    next(reads, 0)
+    socket.destroy()
+    assert.notEqual(reading().buffer, buffer)
+    await new Promise(setImmediate)
+    assert.equal(reading().buffer, buffer)
   })
 })
 
 test('text and bytes leave in one write', (t) => {
   const socket = new FakeSocket()
   const write = t.mock.method(socket, 'write')
-  new Outlet(socket.asSocket).sendTextAndBytes('héad\r\n', Buffer.from('..body..'), 2, 6)
+  new Outlet(socket.asSocket, nothing).sendTextAndBytes('héad\r\n', Buffer.from('..body..'), 2, 6)
   assert.equal(write.mock.callCount(), 1)
   assert.equal(socket.written, 'héad\r\nbody')
 })
@@ -128,7 +225,7 @@ describe('a real socket', () => {
   test('what the kernel takes whole never enters the stream', async (t) => {
     const { writer, reader } = await pair(t)
     const write = t.mock.method(writer, 'write')
-    const outlet = new Outlet(writer)
+    const outlet = new Outlet(writer, nothing)
     assert.equal(outlet.sendTextAndBytes('head', Buffer.from('body'), 0, 4), true)
     assert.equal(outlet.sendRun('', Buffer.alloc(BULK_THRESHOLD, 'x'), 0, BULK_THRESHOLD), true)
     assert.equal(write.mock.callCount(), 0)
@@ -139,9 +236,10 @@ describe('a real socket', () => {
 
   test('what it does not take waits in the stream, and everything arrives in its order', async (t) => {
     const { writer, reader } = await pair(t)
-    const outlet = new Outlet(writer)
+    let drained = nothing
+    const outlet = new Outlet(writer, () => drained())
     let expected = ''
-    const shared = new ReadBuffer(false).next()
+    const shared = new ReadBuffer().next()
     let backlogs = 0
     let arrived = ''
     reader.on('data', (data: Buffer) => {
@@ -158,7 +256,9 @@ describe('a real socket', () => {
       if (mayGoOn) continue
       backlogs++
       reader.resume()
-      await once(writer, 'drain')
+      await new Promise<void>((resolve) => {
+        drained = resolve
+      })
       reader.pause()
     }
     writer.end()
@@ -170,7 +270,7 @@ describe('a real socket', () => {
 
   test('that was reset tells its owner, and nobody else', async (t) => {
     const { writer, reader } = await pair(t)
-    const outlet = new Outlet(writer)
+    const outlet = new Outlet(writer, nothing)
     reader.resetAndDestroy()
     const [error] = (await once(writer, 'error')) as [NodeJS.ErrnoException]
     assert.equal(error.code, 'ECONNRESET')
@@ -180,7 +280,7 @@ describe('a real socket', () => {
 
   test('whose write fails hears of it', async (t) => {
     const { writer } = await pair(t)
-    const outlet = new Outlet(writer)
+    const outlet = new Outlet(writer, nothing)
     let failures = 0
     onWriteFailed(writer, () => failures++)
     // The write end is shut in the kernel, which the stream does not know.

@@ -19,7 +19,7 @@ function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> 
     serverName: 'a.test',
     secureContext: undefined,
     timeoutMs: 10_000,
-    newConnection: (address) => new ClientConnection(HOME, address, false),
+    newConnection: (address) => new ClientConnection(HOME, '', address),
     connected: ({ address }) => tell(`connected ${address}`),
     failed: tell,
     ...more,

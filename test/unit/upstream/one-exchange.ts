@@ -39,7 +39,10 @@ function take(told: Told, before: string, buffer: Buffer, start: number, end: nu
 }
 
 export const events: UpstreamEvents<Told> = {
-  interim: (told, head) => told.log.push(`interim ${head.status}`),
+  interim(told, head) {
+    told.log.push(`interim ${head.status}`)
+    return !told.holds
+  },
   responseHead(told, head: ResponseHead, before, buffer, start, end, isComplete) {
     told.log.push(`head ${head.status}`)
     return take(told, before, buffer, start, end, isComplete)

@@ -1,0 +1,79 @@
+/**
+ * Memory that small pieces are copied to in order to be written: one slab for each size.
+ *
+ * A slab is used from its start, again and again, as long as the kernel takes at once what is written from it. If it does not,
+ * the slab belongs to that write, and another one takes its place; so a slab holds the bytes of one write, and what stays
+ * behind costs at most twice what it is long (and a kibibyte at least).
+ *
+ *     current ──copied into, written whole──▶ current
+ *     current ──kept by its write──▶ kept ──the write is done──▶ spare ──▶ current
+ */
+
+const SMALLEST_BYTES = 1_024
+const SMALLEST_EXPONENT = 10
+/** Sizes double up to this one, and go on by steps of it. */
+const STEP_BYTES = 8_192
+const DOUBLINGS = 3
+/** Spare slabs hold so many bytes together; more are left to the garbage collector. */
+const MAX_SPARE_BYTES = 4 * 1024 * 1024
+let spareBytes = 0
+/** Views of a slab up to this length are kept, so that writing from it allocates nothing. */
+const MAX_VIEWED_BYTES = 2_048
+
+interface Slab {
+  readonly bytes: Buffer
+  readonly views: (Buffer | undefined)[]
+}
+
+interface Size {
+  readonly bytes: number
+  current: Slab
+  readonly spare: Slab[]
+}
+
+const sizes: (Size | undefined)[] = []
+
+function sizeOf(length: number): Size {
+  if (length > STEP_BYTES) {
+    const steps = Math.ceil(length / STEP_BYTES)
+    return (sizes[DOUBLINGS + steps - 1] ??= newSize(steps * STEP_BYTES))
+  }
+  const doublings = length <= SMALLEST_BYTES ? 0 : 32 - Math.clz32(length - 1) - SMALLEST_EXPONENT
+  return (sizes[doublings] ??= newSize(SMALLEST_BYTES << doublings))
+}
+
+function newSize(bytes: number): Size {
+  return { bytes, current: newSlab(bytes), spare: [] }
+}
+
+function newSlab(bytes: number): Slab {
+  return { bytes: Buffer.allocUnsafeSlow(bytes), views: [] }
+}
+
+/** Latin-1 text and `buffer[start..end)` behind it, in a slab: to be written at once and then either forgotten or kept. */
+export function copyToSlab(text: string, buffer: Buffer, start: number, end: number): Buffer {
+  const length = text.length + end - start
+  const { bytes, views } = sizeOf(length).current
+  if (text !== '') bytes.write(text, 0, 'latin1')
+  if (end > start) buffer.copy(bytes, text.length, start, end)
+  if (length > MAX_VIEWED_BYTES) return bytes.subarray(0, length)
+  return (views[length] ??= bytes.subarray(0, length))
+}
+
+/** The write of what was copied last goes on: its slab is not touched until the result is called. */
+export function keepSlab(length: number): () => void {
+  const size = sizeOf(length)
+  const kept = size.current
+  size.current = takeSpare(size) ?? newSlab(size.bytes)
+  return () => {
+    if (spareBytes + size.bytes > MAX_SPARE_BYTES) return
+    spareBytes += size.bytes
+    size.spare.push(kept)
+  }
+}
+
+function takeSpare(size: Size): Slab | undefined {
+  const slab = size.spare.pop()
+  if (slab !== undefined) spareBytes -= size.bytes
+  return slab
+}
