@@ -46,8 +46,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   readonly #body = new BodyFollower()
   /** Of a head that came in more than one read. */
   #headBeganMs: number | undefined = undefined
-  #wantsClose = false
-  #awaitsContinue = false
+  wantsClose = false
+  awaitsContinue = false
   #hasLeft = false
   /** Reading is paused because the path of the request holds back. */
   #isHeld = false
@@ -170,7 +170,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   /** Starts the exchange of a head, with the part of its body that came along. Returns where that part ends. */
   #open(head: RequestHead, buffer: Buffer, start: number, end: number): number {
     this.response.begin(head.method)
-    this.#wantsClose = head.wantsClose
+    this.wantsClose = head.wantsClose
     this.#body.start(head.framing, head.contentLength)
     let at = start
     let runEnd = start
@@ -186,7 +186,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
       runEnd = this.#body.runEnd
       before = this.#body.before
     }
-    this.#awaitsContinue = head.expectsContinue && at === start && !this.#body.isDone
+    this.awaitsContinue = head.expectsContinue && at === start && !this.#body.isDone
     this.#phase = this.#body.isDone ? 'wait' : 'body'
     if (!this.#body.isDone) this.#reads.expectMore(end - start)
     const exchange = this.#host.events.open(this, head, this.#headBeganMs)
@@ -198,7 +198,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   #refuse(head: RefusedHead): void {
     this.response.begin(head.method)
-    this.#wantsClose = true
+    this.wantsClose = true
     this.#body.start('none', 0)
     this.#phase = 'wait'
     this.#exchange = this.#host.events.open(this, head, this.#headBeganMs)
@@ -207,11 +207,11 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   #takeBody(buffer: Buffer, start: number, end: number): number {
     const exchange = this.#exchange!
-    this.#awaitsContinue = false
+    this.awaitsContinue = false
     const at = this.#body.follow(buffer, start, end)
     if (this.#body.isFailed) {
       this.#phase = 'wait'
-      this.#wantsClose = true
+      this.wantsClose = true
       this.#host.events.requestFailed(exchange, 'bad_chunk')
       return end
     }
@@ -289,10 +289,6 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     return this.#host.isDraining
   }
 
-  get awaitsContinue(): boolean {
-    return this.#awaitsContinue
-  }
-
   pauseRequest(): void {
     if (this.#phase !== 'body' || this.#isHeld) return
     this.#isHeld = true
@@ -306,14 +302,10 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   keepsAfterRefusal(): boolean {
-    if (this.#wantsClose || this.#hasLeft) return false
+    if (this.wantsClose || this.#hasLeft) return false
     if (this.#phase !== 'body') return true
     const remaining = this.#body.remaining
-    return remaining !== undefined && remaining <= DROP_BYTES && !this.#awaitsContinue
-  }
-
-  get wantsClose(): boolean {
-    return this.#wantsClose
+    return remaining !== undefined && remaining <= DROP_BYTES && !this.awaitsContinue
   }
 
   finish(keep: boolean): void {

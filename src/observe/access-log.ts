@@ -19,8 +19,8 @@ export const ACCESS_FIELDS = {
   duration_ms: 'How long the exchange took, to its last byte.',
   status: 'Status that the client got; absent when it got none.',
   response_body_length: '`Content-Length` of the response.',
-  request_bytes: 'Bytes of the request body that were relayed, chunk framing included.',
-  response_bytes: 'Bytes of the response body that were relayed, chunk framing included.',
+  request_bytes: 'Content of the request that was relayed, in bytes: without chunk framing and trailers.',
+  response_bytes: 'Content of the response that was relayed, in bytes: without chunk framing and trailers.',
   ttfb_ms: 'From the end of the request head to the first byte of the response head.',
   outcome:
     '`complete`, `client_abort`, `upstream_abort` (the upstream could not be reached, spoke nonsense or broke off), `timeout` (one of the gateway ran out) or `refused` (any other answer that the gateway made).',

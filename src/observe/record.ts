@@ -17,7 +17,7 @@ export interface RequestRecord {
   /** What the client got; undefined when it got nothing. */
   readonly status: number | undefined
   readonly responseBodyLength: string | undefined
-  /** Message-body bytes relayed, chunk framing included. */
+  /** Bytes of content relayed, without chunk framing and trailers. */
   readonly requestBytes: number
   readonly responseBytes: number
   /** First byte of the response head minus the end of the request head. */

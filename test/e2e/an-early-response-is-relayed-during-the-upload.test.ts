@@ -74,3 +74,36 @@ test('a response that was complete before its upstream reset the upload is deliv
   assert.equal((await client.response()).text, 'done')
   assert.equal(await client.ended(), 'fin')
 })
+
+for (const [what, piece] of [
+  ['takes no more', 8 * 1024 * 1024],
+  ['has not been sent all', 10],
+] as const) {
+  test(`nobody else gets a connection whose upstream has answered early and ${what}`, async () => {
+    await using origin = await startOrigin(async ({ method, connection }) => {
+      if (method === 'POST') connection.pause()
+      await connection.write(ok('early'))
+    })
+    await using gateway = await startGateway(upTo(origin))
+    using client = await connect(gateway.port)
+    await client.write(uploadHead(piece))
+    assert.equal((await client.response()).text, 'early')
+    const sent = client.write(Buffer.alloc(piece, 'x'))
+    const [first] = origin.requests
+    if (piece > 1_000_000) {
+      using other = await connect(gateway.port)
+      void other.write(get('/up/other'))
+      assert.equal((await other.response()).text, 'early')
+      assert.notEqual(origin.requests[1]!.connection, first!.connection)
+      // What was to be uploaded goes on being uploaded.
+      first!.connection.resume()
+      assert.equal((await first!.ended()).contentBytes, piece)
+    }
+    await sent
+    assert.equal((await gateway.waitForRecord((record) => record.method === 'POST')).request_bytes, piece)
+    using next = await connect(gateway.port)
+    void next.write(get('/up/next'))
+    assert.equal((await next.response()).text, 'early')
+    assert.notEqual(origin.requests.at(-1)!.connection, first!.connection)
+  })
+}

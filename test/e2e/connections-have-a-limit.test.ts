@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
-import { connect } from '../support/raw-client.ts'
+import { connect, type RawClient } from '../support/raw-client.ts'
 
 const server = { max_connections: 2 }
 
@@ -84,4 +84,46 @@ test('one that has ended does not count', async () => {
   }
   await connection.write(ok('ok'))
   assert.equal((await busy.response()).status, 200, 'nobody took its place')
+})
+
+for (const [what, request] of [
+  ['refused for good', 'GET / HTTP/1.0\r\n\r\n'],
+  ['answered for the last time', get('/up/last', 'Connection: close')],
+] as const) {
+  test(`one that has been ${what} gives way, before an idle one`, async () => {
+    await using origin = await startOrigin()
+    await using gateway = await startGateway({ server, ...upTo(origin) })
+    using idle = await connect(gateway.port)
+    void idle.write(get('/up/1'))
+    await idle.response()
+    // It neither closes nor stops sending.
+    using answered = await connect(gateway.port)
+    void answered.write(request)
+    await answered.response()
+    await answered.write('x')
+    using late = await connect(gateway.port)
+    void late.write(get('/up/2'))
+    assert.equal((await late.response()).status, 200)
+    assert.equal(idle.ending, undefined)
+    await answered.ended()
+  })
+}
+
+test('those past the limit that have been answered give way to others past it', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startGateway({ server: { max_connections: 1 }, ...upTo(origin) })
+  using busy = await connect(gateway.port)
+  void busy.write(get('/up/busy'))
+  await origin.request()
+  const answered: RawClient[] = []
+  try {
+    for (let i = 0; i < 600; i++) {
+      const client = await connect(gateway.port)
+      answered.push(client)
+      void client.write(get('/up/late'))
+      assert.equal((await client.response()).status, 503, `client ${i}`)
+    }
+  } finally {
+    for (const client of answered) client[Symbol.dispose]()
+  }
 })

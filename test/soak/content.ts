@@ -10,6 +10,11 @@ export interface Body {
   readonly size: number
 }
 
+/** What a record counts. */
+export function contentBytes({ framing, size }: Body): number {
+  return framing === 'none' ? 0 : size
+}
+
 const MARK_EVERY = 1_000
 
 /** Bytes that say whose they are and, now and then, where in it they stand. */

@@ -3,7 +3,7 @@ import type { Message } from '../support/message.ts'
 import type { OriginRequest } from '../support/origin.ts'
 import { latin1, type RawClient } from '../support/raw-client.ts'
 import type { Client, Order } from './client.ts'
-import { anySize, type Body, pieces } from './content.ts'
+import { anySize, type Body, contentBytes, pieces } from './content.ts'
 import { answer, headOf, type Plan } from './provider.ts'
 
 /** What a client may do next. Each ends with what its exchanges' records may say. */
@@ -43,7 +43,7 @@ async function unary(client: Client, order: Order = anyOrder(client)): Promise<v
   const head = pieces(latin1(plan.head), most, plan.random)
   const response = await client.ask([...head, ...pieces(plan.bytes, most, plan.random)])
   client.check(plan, response)
-  client.end(plan, COMPLETE, [plan.bytes.length, response.bodyBytes])
+  client.end(plan, COMPLETE, [contentBytes(plan.request), response.contentBytes])
 }
 
 async function head(client: Client): Promise<void> {
@@ -102,7 +102,7 @@ async function slowReader(client: Client): Promise<void> {
   }
   const response = await connection.response()
   client.check(plan, response)
-  client.end(plan, COMPLETE, [0, response.bodyBytes])
+  client.end(plan, COMPLETE, [0, response.contentBytes])
 }
 
 async function pipelined(client: Client): Promise<void> {
@@ -117,7 +117,7 @@ async function pipelined(client: Client): Promise<void> {
   for (const [n, plan] of plans.entries()) {
     const response = await connection.response(n)
     client.check(plan, response)
-    client.end(plan, COMPLETE, [plan.bytes.length, response.bodyBytes])
+    client.end(plan, COMPLETE, [contentBytes(plan.request), response.contentBytes])
   }
 }
 

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ok, upTo } from '../support/bytes.ts'
+import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
+import { startOrigin } from '../support/origin.ts'
+import { connect } from '../support/raw-client.ts'
+
+/** A request of a client whose `Authorization` is its own login at the provider. */
+function request(target: string, authorization?: string): string {
+  const login = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
+  return `GET /up${target} HTTP/1.1\r\nHost: a\r\nx-fluxgate-key: ${CLIENT_KEY}\r\n${login}\r\n`
+}
+
+const pass = { credential: 'pass', api_key: undefined }
+
+const logins: readonly (readonly [what: string, authorization: string | undefined, answer: string])[] = [
+  ['Authorization: NTLM went over it', 'NTLM TlRMTVNTUAABAAAA', ok('in')],
+  ['Authorization: Negotiate went over it', 'negotiate YII=', ok('in')],
+  ['a challenge of NTLM came back', undefined, unauthorized('NTLM')],
+  ['a challenge of Negotiate came back', 'Basic eDp5', unauthorized('Negotiate, Basic realm="x"')],
+  ['a challenge of Negotiate came back among others', undefined, unauthorized('Basic realm="x"', 'Negotiate')],
+]
+
+function unauthorized(...challenges: string[]): string {
+  const lines = challenges.map((challenge) => `WWW-Authenticate: ${challenge}\r\n`).join('')
+  return `HTTP/1.1 401 Unauthorized\r\n${lines}Content-Length: 0\r\n\r\n`
+}
+
+for (const [what, authorization, answer] of logins) {
+  test(`after ${what}, its client alone gets it`, async () => {
+    await using origin = await startOrigin(answer)
+    await using gateway = await startGateway(upTo(origin, pass))
+    using client = await connect(gateway.port)
+    void client.write(request('/1', authorization))
+    await client.response(0)
+    origin.answer = ok('yes')
+    using other = await connect(gateway.port)
+    void other.write(request('/2'))
+    await other.response()
+    void client.write(request('/3'))
+    await client.response(1)
+    const [first, second, third] = origin.requests
+    assert.notEqual(second!.connection, first!.connection, "another client's request went over it")
+    assert.equal(third!.connection, first!.connection, 'the login was for nothing')
+    client.socket.destroy()
+    await first!.connection.ended()
+  })
+}
+
+test('a connection without such a login is shared', async () => {
+  await using origin = await startOrigin(unauthorized('Basic realm="negotiated"'))
+  await using gateway = await startGateway(upTo(origin, pass))
+  for (let i = 0; i < 3; i++) {
+    using client = await connect(gateway.port)
+    void client.write(request('/x', 'Basic bnRsbTpudGxt'))
+    await client.response()
+  }
+  assert.equal(origin.connections.length, 1)
+})
+
+test('where the gateway puts its own key, no login of a client goes over it', async () => {
+  await using origin = await startOrigin(unauthorized('NTLM'))
+  await using gateway = await startGateway(upTo(origin))
+  for (let i = 0; i < 3; i++) {
+    using client = await connect(gateway.port)
+    void client.write(request('/x', 'NTLM TlRMTVNTUAABAAAA'))
+    await client.response()
+  }
+  assert.equal(origin.connections.length, 1)
+  assert.ok(origin.requests.every(({ head }) => !head.includes('NTLM')))
+})
