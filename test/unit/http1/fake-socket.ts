@@ -34,6 +34,11 @@ export class FakeSocket extends EventEmitter {
     return true
   }
 
+  /** Bytes of all memory that what waits keeps alive. */
+  get heldBytes(): number {
+    return [...new Set(this.#waiting.map(({ bytes }) => bytes.buffer))].reduce((sum, each) => sum + each.byteLength, 0)
+  }
+
   drain(): void {
     this.isChoked = false
     this.take(this.writableLength)

@@ -121,6 +121,28 @@ describe('what waits', () => {
     assert.equal(outlet.isFlushed, true)
   })
 
+  for (const length of [1, 22, 1_000, 8_191, 20_000, 70_000]) {
+    test(`costs what it is long: ${length} bytes, while others walk through the memory of small pieces`, () => {
+      const bytes = Buffer.alloc(length)
+      const sockets = Array.from({ length: 10 }, choked)
+      const outlets = sockets.map((socket) => new Outlet(socket.asSocket, nothing))
+      for (let round = 0; round < 5; round++) {
+        for (const outlet of outlets) {
+          outlet.sendTextAndBytes('', bytes, 0, length)
+          for (let size = 16; size <= 131_072; size *= 2) {
+            const other = choked()
+            new Outlet(other.asSocket, nothing).sendTextAndBytes('', Buffer.alloc(size), 0, size)
+            other.drain()
+          }
+        }
+      }
+      for (const socket of sockets) {
+        assert.equal(socket.writableLength, 5 * length)
+        assert.ok(socket.heldBytes <= 2 * 5 * length + 1_024, `${socket.heldBytes} bytes for ${5 * length}`)
+      }
+    })
+  }
+
   test('is few writes, however small they are', () => {
     const outlet = new Outlet(choked().asSocket, nothing)
     let sent = 0
