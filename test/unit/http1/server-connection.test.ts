@@ -29,21 +29,26 @@ describe('requests', () => {
     assert.deepEqual(client.told(), ['idle'])
   })
 
-  test('that are finished at once follow each other without an end, in turns that others have a part of', async () => {
-    const client = new ServedClient()
-    client.onServe = ({ downstream }) => downstream.finish(true)
-    assert.equal(client.sends(GET.repeat(2_000)), false, 'reading waits for its turn')
-    let turns = 0
-    for (let seen = 0; seen < 2_000; turns++) {
-      assert.ok(client.exchanges.length - seen <= 100, `${client.exchanges.length - seen} in one turn`)
-      seen = client.exchanges.length
-      await new Promise(setImmediate)
-    }
-    assert.ok(turns > 10)
-    assert.equal(client.socket.isPaused, false)
-    assert.equal(client.exchanges.length, 2_000)
-    assert.equal(client.log.at(-1), 'idle')
-  })
+  for (const [what, request, count, most] of [
+    ['small', GET, 2_000, 100],
+    ['of 60 KB', `GET /1 HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(60_000)}\r\n\r\n`, 30, 2],
+  ] as const) {
+    test(`that are finished at once and ${what} follow each other without an end, in turns that others have a part of`, async () => {
+      const client = new ServedClient()
+      client.onServe = ({ downstream }) => downstream.finish(true)
+      assert.equal(client.sends(request.repeat(count)), false, 'reading waits for its turn')
+      let turns = 0
+      for (let seen = 0; seen < count; turns++) {
+        assert.ok(client.exchanges.length - seen <= most, `${client.exchanges.length - seen} in one turn`)
+        seen = client.exchanges.length
+        await new Promise(setImmediate)
+      }
+      assert.ok(turns > 10)
+      assert.equal(client.socket.isPaused, false)
+      assert.equal(client.exchanges.length, count)
+      assert.equal(client.log.at(-1), 'idle')
+    })
+  }
 
   test('tell their bodies as they come, and their ends', () => {
     const client = new ServedClient()
