@@ -71,7 +71,10 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#ahead = new ReadAhead({
       takes: () => this.#takesBytes(),
       take: (buffer, start, end) => this.#take(buffer, start, end),
-      goOn: () => this.#goOn(),
+      goOn: () => {
+        this.#goOn()
+        if (this.#phase === 'idle') this.#becomeIdle()
+      },
     })
     this.#deadline = new Deadline(() => this.#expired())
     this.bodyDeadline = new Deadline(() => {
@@ -100,6 +103,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#reads.reset()
     try {
       this.#ahead.feed(buffer, length)
+      // It waits for its turn with bytes of a next request: nobody may take its place.
+      if (this.#phase === 'idle' && this.#ahead.bytes > 0) this.#host.connectionBusy(this)
     } catch (error) {
       this.#ahead.abandon()
       this.#host.events.bug(this.#exchange, this, error)
@@ -332,8 +337,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   cut(reset: boolean): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
-    const socket = this.#socket
-    if (reset) socket.resetAndDestroy()
+    if (reset) this.#socket.resetAndDestroy()
     this.#close()
   }
 
@@ -348,10 +352,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   #becomeIdle(): void {
-    if (this.#host.isDraining) {
-      this.#close()
-      return
-    }
+    if (this.#host.isDraining) return this.#close()
     this.#phase = 'idle'
     this.#dropLimits?.stop()
     this.#dropLimits = undefined

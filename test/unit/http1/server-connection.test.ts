@@ -50,6 +50,19 @@ describe('requests', () => {
     })
   }
 
+  test('that wait for their turn keep their connection from being idle, until it has come', async () => {
+    for (const last of ['', '\r\n', GET]) {
+      const client = new ServedClient()
+      client.onServe = ({ downstream }) => downstream.finish(true)
+      client.sends(GET.repeat(200) + last)
+      assert.equal(client.log.at(-1), 'busy')
+      const count = last === GET ? 201 : 200
+      while (client.exchanges.length < count) await new Promise(setImmediate)
+      await new Promise(setImmediate)
+      assert.equal(client.log.at(-1), 'idle', JSON.stringify(last))
+    }
+  })
+
   test('tell their bodies as they come, and their ends', () => {
     const client = new ServedClient()
     for (const read of [`${CHUNKED}5\r\nhe`, 'llo', '\r\n0\r\n\r\n']) client.sends(read)
