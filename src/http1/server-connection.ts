@@ -352,7 +352,10 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   #becomeIdle(): void {
-    if (this.#host.isDraining) return this.#close()
+    if (this.#host.isDraining) {
+      this.#close()
+      return
+    }
     this.#phase = 'idle'
     this.#dropLimits?.stop()
     this.#dropLimits = undefined
