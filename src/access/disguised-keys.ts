@@ -9,10 +9,9 @@ const MAX_WORDS = 256
 
 /** Behind a scheme: `Token KEY`. */
 const SCHEME = /^\S+[ \t]+/
-/** Between the members of a list, and between all that a key usually has none of. */
-const MEMBERS = /[\s,;]+/
-const WORDS = /[\s,;="'<>()[\]{}]+/
-const ENCLOSED = /["'<]([^"'<>]*)["'>]/g
+/** What may stand between words: blanks alone, the marks of lists, all that a key usually has none of. */
+const BETWEEN = [/[ \t]+/, /[ \t,;]+/, /[ \t,;="'<>()[\]{}]+/] as const
+const ENCLOSED = /["'<]([^"'<>]+)["'>]/g
 const OPENING = '"\'<([{'
 const CLOSING = '"\'>)]}'
 const BASE64 = /^[A-Za-z0-9+/_-]{8,}={0,2}$/
@@ -36,19 +35,19 @@ export function linesWithGatewayKeys(head: RequestHead, keys: KeyRing): readonly
 
 /** Everything in a value that could be a key; undefined: too much. A key may have marks of a list in itself, so words overlap. */
 function wordsOf(value: string): ReadonlySet<string> | undefined {
-  const members = value.split(MEMBERS, MAX_WORDS + 1)
-  const fine = value.split(WORDS, MAX_WORDS + 1)
-  if (members.length > MAX_WORDS || fine.length > MAX_WORDS) return undefined
   const words = new Set<string>()
   addWord(words, value)
   addWord(words, value.replace(SCHEME, ''))
-  for (const member of members) {
-    addWord(words, member)
-    // The parameter's name ends at its first `=`; a key may end in some.
-    addWord(words, member.slice(member.indexOf('=') + 1))
+  for (const between of BETWEEN) {
+    const some = value.split(between, MAX_WORDS + 1)
+    if (some.length > MAX_WORDS) return undefined
+    for (const word of some) {
+      addWord(words, word)
+      // A parameter's name ends at its first `=`; a key may end in some.
+      addWord(words, word.slice(word.indexOf('=') + 1))
+    }
   }
   for (const [, enclosed] of value.matchAll(ENCLOSED)) addWord(words, enclosed!)
-  for (const word of fine) addWord(words, word)
   return words
 }
 

@@ -10,7 +10,7 @@ export interface Access {
   readonly identity: Identity
   /** The line with the key that opened the door, or with what an anonymous client used for a credential. */
   readonly credentialLine: FieldLine | undefined
-  /** Further lines, of any field, that hold the same key, in order. They must not go on. Or it stands where no line can go. */
+  /** Further lines, of any field, that hold the same key. They must not go on. Or it stands where no line can go. */
   readonly strays: readonly FieldLine[] | 'key_in_target'
 }
 

@@ -36,7 +36,7 @@ export function findStrays(
       if (line !== undefined) found.set(start, line)
     }
   }
-  return [...found.values()].sort((a, b) => a.start - b.start)
+  return [...found.values()]
 }
 
 /** Its text ends where the line's value ends. */
@@ -65,8 +65,7 @@ function heldIn(head: RequestHead, start: number, key: string): FieldLine | 'key
   // The names of fields that we know are no secret. Others are looked at whole: who forgets the name sends the key as one.
   if (!holds(head.text.slice(line?.valueStart ?? start, line?.valueEnd ?? next), key)) return undefined
   if (line === undefined) return { field: FIELD.other, start, valueStart: start, valueEnd: next - 2, next }
-  if (isNeeded(line.field)) return 'key_in_target'
-  return line.field === FIELD.host ? undefined : line
+  return isNeeded(line.field) ? 'key_in_target' : line
 }
 
 function holds(text: string, key: string): boolean {

@@ -24,7 +24,14 @@ const FORMS: Readonly<Record<string, (key: string) => string>> = {
   'in a list': (key) => `a, ${key}; b`,
 }
 const OWN_FIELDS = ['x-api-key', 'api-key', 'x-goog-api-key', 'x-fluxgate-key', 'Authorization']
-const FOREIGN_FIELDS = ['Cookie', 'xi-api-key', 'Ocp-Apim-Subscription-Key', 'Helicone-Auth', 'X-Forwarded-Key', 'Referer']
+const FOREIGN_FIELDS = [
+  'Cookie',
+  'xi-api-key',
+  'Ocp-Apim-Subscription-Key',
+  'Helicone-Auth',
+  'X-Forwarded-Key',
+  'Referer',
+]
 const PLACES = ['swap', 'bearer', 'x-api-key', 'api-key', 'x-goog-api-key', 'pass'] as const
 
 /** Whether the key can be read out of the bytes, as they are or decoded. */

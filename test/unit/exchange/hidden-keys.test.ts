@@ -50,7 +50,15 @@ describe('a line that holds the key of its request goes no further:', () => {
   }
 
   test('each of them, wherever they stand, and no other', () => {
-    const lines = [`Cookie: ${K}`, 'A: %20 50% Basic eA==', `cookie: x${K}y`, 'B: %zz', `C: ${K}${K}`, 'basic: x', 'D: %']
+    const lines = [
+      `Cookie: ${K}`,
+      'A: %20 50% Basic eA==',
+      `cookie: x${K}y`,
+      'B: %zz',
+      `C: ${K}${K}`,
+      'basic: x',
+      'D: %',
+    ]
     assert.deepEqual(sent(lines), [`api-key: ${P}`, lines[1], lines[3], 'basic: x', 'D: %', 'Z: 9'])
   })
 
@@ -86,7 +94,10 @@ describe('a key that cannot be taken out is refused:', () => {
     const now = { ...base, keys: { staticKeys: keys, jwtKeys: new Map() } }
     assert.equal(authenticate(exchangeOf(head, now)), 'key_in_target')
     // What Host says goes no further anyway.
-    assert.equal(authenticate(exchangeOf(head.replace(/Content-Length: \d+/, 'Content-Length: 1'), now)), undefined)
+    const exchange = exchangeOf(head.replace(/Content-Length: \d+/, 'Content-Length: 1'), now)
+    assert.equal(authenticate(exchange) ?? route(exchange), undefined)
+    forward(exchange)
+    assert.equal(exchange.upstreamHead.split('\r\n')[1], 'Host: api.example')
   })
 
   for (const [target, logged] of [
