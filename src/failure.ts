@@ -101,6 +101,13 @@ export const FAILURES = {
 
   // The door.
   unauthorized: row(401, 'client', 'refused', false, 'A valid gateway key is required.'),
+  key_in_target: row(
+    400,
+    'client',
+    'refused',
+    true,
+    'The gateway key stands in the request target, or in the method or a framing header, where it cannot be taken out. Send it in its own header only.',
+  ),
   no_route: row(404, 'client', 'refused', false, 'No upstream is configured for this path.'),
   no_upstream: row(503, 'gateway', 'refused', false, 'No upstream is configured.'),
   max_connections: row(

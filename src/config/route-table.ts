@@ -18,5 +18,5 @@ export function createRouteTable(upstreams: readonly Upstream[]): RouteTable {
     return undefined
   }
 
-  return Object.freeze({ find })
+  return Object.freeze({ isEmpty: upstreams.length === 0, find })
 }

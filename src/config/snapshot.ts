@@ -47,6 +47,8 @@ export interface Upstream {
 
 /** Longest-prefix match over a fixed set of upstreams. */
 export interface RouteTable {
+  /** No path leads anywhere. */
+  readonly isEmpty: boolean
   /** The upstream for a path (no query), or undefined. Segments, not characters: `/a` matches `/a` and `/a/b`, never `/ab`. */
   find(path: string): Upstream | undefined
 }

@@ -1,7 +1,7 @@
 import type { Identity, Snapshot, Upstream } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead, type ResponseSink } from '../http/downstream.ts'
-import type { RequestHead } from '../http/message.ts'
+import type { FieldLine, RequestHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import type { RequestRecord } from '../observe/record.ts'
 import type { ByteStore } from '../runtime/byte-store.ts'
@@ -32,10 +32,10 @@ export class Exchange {
 
   // authenticate
   identity: Identity | undefined = undefined
-  /** Index into the head's lines of the field that carried the gateway key; -1: none (anonymous). */
-  credentialLine = -1
-  /** Indexes of all lines that carry a gateway key. */
-  gatewayKeyLines: readonly number[] = []
+  /** The line that carried the gateway key, or an anonymous client's own credential, if it sent one. */
+  credentialLine: FieldLine | undefined = undefined
+  /** Further lines that hold the gateway key, of any field. */
+  strays: readonly FieldLine[] = []
 
   // route
   upstream: Upstream | undefined = undefined

@@ -1,9 +1,9 @@
+import { credentialOf } from '../access/credential.ts'
+import { maskKey } from '../access/strays.ts'
 import { FAILURES } from '../failure.ts'
+import { isCredentialField } from '../http/fields.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
-
-/** Of a target that was refused, before anybody has shown a key, this much is worth a line in the log. */
-const MAX_REFUSED_TARGET = 2_048
 
 /** Writes the exchange's one record. */
 export function record(exchange: Exchange): void {
@@ -14,9 +14,9 @@ export function record(exchange: Exchange): void {
   exchange.path.writeRecord(
     {
       clientIp: exchange.downstream.clientIp,
-      method: head?.method ?? refusedHead!.method,
-      requestUrl: head?.target ?? refusedHead!.target.slice(0, MAX_REFUSED_TARGET),
-      requestBodyLength: head?.contentLengthText,
+      method: shown(exchange, head?.method ?? refusedHead!.method),
+      requestUrl: shown(exchange, head?.target ?? refusedHead!.target),
+      requestBodyLength: head?.contentLengthText && shown(exchange, head.contentLengthText),
       apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
       targetUrl:
         target === undefined || exchange.upstreamTarget === ''
@@ -34,4 +34,15 @@ export function record(exchange: Exchange): void {
     },
     exchange.snapshot,
   )
+}
+
+/** What was refused because the key stands in it must not bring the key into the log. */
+function shown(exchange: Exchange, text: string): string {
+  if (exchange.failure !== 'key_in_target') return text
+  const head = exchange.head!
+  let masked = text
+  for (const line of head.lines) {
+    if (isCredentialField(line.field)) masked = maskKey(masked, credentialOf(head.text, line))
+  }
+  return masked
 }

@@ -26,6 +26,7 @@ export const FIELD = {
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
 
+/** Their numbers are the order in which they are looked at: of several with the key, the first is the one that is swapped. */
 export function isCredentialField(field: Field): boolean {
   return field >= FIELD.authorization && field <= FIELD.xFluxgateKey
 }

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../config/snapshot.ts'
 import { threeDigits, timestamp } from '../runtime/clock.ts'
-import { quote, textValue } from './escape.ts'
+import { cutToFit, quote, textValue } from './escape.ts'
 import { isLevelEnabled, type LogSettings, lineHead } from './log.ts'
 import type { RequestRecord } from './record.ts'
 import { redactTarget } from './redact.ts'
@@ -10,8 +10,9 @@ import { redactTarget } from './redact.ts'
 /** Every field of the line, in the order in which they stand there, with its meaning for the reference. */
 export const ACCESS_FIELDS = {
   client_ip: "Address of the connection's other end.",
-  method: 'Method of the request.',
-  request_url: 'Request target as received, credentials in its query masked.',
+  method: 'Method of the request; cut after 128 bytes, which `…` shows.',
+  request_url:
+    'Request target as received, credentials in its query masked. Of a request for which no upstream was found it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
   request_body_length: '`Content-Length` of the request.',
   api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
   target_url: 'Where the request was sent, credentials in its query masked.',
@@ -54,6 +55,22 @@ function millis(ms: number): string {
   return `${whole}.${threeDigits(micros - whole * 1000)}`
 }
 
+/**
+ * Of what a client chose and nobody has checked, all fields together, a record holds this much as written. Escaping may make
+ * six bytes of one, and 64 KiB of them would drive other people's records out of a log that is slow.
+ */
+const MAX_UNCHECKED_BYTES = 2_048
+/** No method and no length that means anything is longer; these hold for everybody, upstreams too. */
+const MAX_METHOD_BYTES = 128
+const MAX_LENGTH_BYTES = 64
+const MAX_UNCHECKED_URL_BYTES = MAX_UNCHECKED_BYTES - MAX_METHOD_BYTES - MAX_LENGTH_BYTES
+
+/** Whoever has found no upstream has shown no key, or one that leads nowhere. A request that has one keeps its whole target. */
+function shownUrl(r: RequestRecord, keys: Snapshot['keys']): string {
+  const url = redactTarget(r.requestUrl, keys)
+  return r.upstream === undefined ? cutToFit(url, MAX_UNCHECKED_URL_BYTES) : url
+}
+
 /** A field whose value is mostly that of the record before: it is escaped and put behind its label once. */
 function recurring(before: string, format: (value: string) => string): (value: string) => string {
   let last = ''
@@ -80,7 +97,8 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const head = lineHead(settings, 'trace', RECORD_MESSAGE)
   const end = json ? '}\n' : '\n'
   const text = json ? quote : textValue
-  const length = json ? jsonLength : textValue
+  const lengthText = json ? jsonLength : textValue
+  const length = (value: string): string => lengthText(cutToFit(value, MAX_LENGTH_BYTES))
   const label = labels(json)
   const clientIp = recurring(label.client_ip, text)
   const method = recurring(label.method, text)
@@ -92,7 +110,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     const { keys } = snapshot
     let line = start + timestamp() + head
     if (r.clientIp !== undefined) line += clientIp(r.clientIp)
-    line += method(r.method) + label.request_url + text(redactTarget(r.requestUrl, keys))
+    line += method(cutToFit(r.method, MAX_METHOD_BYTES)) + label.request_url + text(shownUrl(r, keys))
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
     if (r.apiKey !== undefined) line += apiKey(r.apiKey)
     if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))

@@ -36,3 +36,29 @@ export function textValue(value: string): string {
 export function textMessage(message: string): string {
   return NOT_PLAIN.test(message) ? message.replace(UNSAFE, escapeUnit) : message
 }
+
+/** Stands at the end of a value that was cut. No sender can write it: what comes from outside has one character per byte. */
+const CUT = '…'
+const CUT_BYTES = 3
+/** What a character grows to at most: `\u001b`. */
+const MAX_GROWTH = 6
+
+/** The value, or so much of it that it takes no more than `maxBytes` of a line once it is escaped, quotes not counted. */
+export function cutToFit(value: string, maxBytes: number): string {
+  if (value.length * MAX_GROWTH <= maxBytes) return value
+  let bytes = 0
+  let end = 0
+  for (let i = 0; i < value.length; i++) {
+    bytes += writtenBytes(value.charCodeAt(i))
+    if (bytes > maxBytes) return value.slice(0, end) + CUT
+    if (bytes <= maxBytes - CUT_BYTES) end = i + 1
+  }
+  return value
+}
+
+/** In UTF-8, escaped or not; never less than it is. */
+function writtenBytes(unit: number): number {
+  if (unit === 0x22 || unit === 0x5c) return 2
+  if (unit >= 0x20 && unit < 0x7f) return 1
+  return unit < 0xa0 || unit === 0xad || unit > 0xff ? MAX_GROWTH : 2
+}

@@ -8,9 +8,12 @@ const cases: readonly (readonly [target: string, sent: readonly string[], arrive
   ['/keyed/x', ['Y: 2'], ['Y: 2', `Authorization: Bearer ${PROVIDER_KEY}`]],
   ['/keyed/x', ['Authorization: Bearer whatever', 'Y: 2'], [`Authorization: Bearer ${PROVIDER_KEY}`, 'Y: 2']],
   ['/keyed/x', ['x-api-key: whatever', 'Y: 2'], [`x-api-key: ${PROVIDER_KEY}`, 'Y: 2']],
+  ['/keyed/x', ['Authorization: Basic eA==', 'x-api-key: a', 'x-fluxgate-key: b'], [`x-api-key: ${PROVIDER_KEY}`]],
+  ['/keyed/x', ['x-fluxgate-key: b', 'Y: 2'], ['Y: 2', `Authorization: Bearer ${PROVIDER_KEY}`]],
   ['/keyless/x', ['Y: 2'], ['Y: 2']],
   ['/keyless/x', ['Authorization: Bearer whatever', 'Y: 2'], ['Y: 2']],
   ['/keyless/x', ['x-goog-api-key: whatever', 'Y: 2'], ['Y: 2']],
+  ['/passing/x', ['x-fluxgate-key: a', 'x-api-key: b'], ['x-api-key: b']],
   ['/passing/x', ['Authorization: Basic dXNlcjpwdw==', 'Y: 2'], ['Authorization: Basic dXNlcjpwdw==', 'Y: 2']],
 ]
 

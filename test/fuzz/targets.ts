@@ -1,6 +1,7 @@
 import type { Target } from './target.ts'
 import { chunkedBody } from './targets/chunked-body.ts'
 import { configuration } from './targets/configuration.ts'
+import { credentials } from './targets/credentials.ts'
 import { diffReader } from './targets/diff-reader.ts'
 import { downloads, uploads } from './targets/exchanges.ts'
 import { fidelity } from './targets/fidelity.ts'
@@ -25,6 +26,7 @@ export const TARGETS: readonly Target[] = [
   sockets,
   wholeGateway,
   routing,
+  credentials,
   configuration,
   tokenBytes,
   tokenClaims,

@@ -237,7 +237,8 @@ describe('the work of reading grows with the bytes, however they come', () => {
 
 describe('the work of a token grows with its bytes', () => {
   const secret = Buffer.alloc(32)
-  const keys = () => new Map([['k', { secret, identity: { name: 'k', routes: { find: () => undefined } } }]])
+  const keys = () =>
+    new Map([['k', { secret, identity: { name: 'k', routes: { isEmpty: true, find: () => undefined } } }]])
   const encode = (text: string): string => Buffer.from(text).toString('base64url')
   const sign = (header: string, claims: string): string => {
     const signed = `${encode(header)}.${encode(claims)}`

@@ -7,7 +7,9 @@ import type { TextTarget } from '../target.ts'
 
 const KEYS = ['fgk_team', 'a/b+c=', 'semi;colon', 'ein schl\u00fcssel']
 const RING: KeyRing = {
-  staticKeys: new Map(KEYS.map((key) => [hash('sha256', key), { name: 'k', routes: { find: () => undefined } }])),
+  staticKeys: new Map(
+    KEYS.map((key) => [hash('sha256', key), { name: 'k', routes: { isEmpty: true, find: () => undefined } }]),
+  ),
   jwtKeys: new Map(),
 }
 const BYTES = KEYS.map((key) => Buffer.from(key).toString('latin1'))

@@ -11,7 +11,7 @@ const { now, keys, vectors } = tokens()
 const RING: KeyRing['jwtKeys'] = new Map(
   Object.entries(keys).map(([id, key]) => [
     id,
-    { secret: Buffer.from(key), identity: { name: id, routes: { find: () => undefined } } },
+    { secret: Buffer.from(key), identity: { name: id, routes: { isEmpty: true, find: () => undefined } } },
   ]),
 )
 

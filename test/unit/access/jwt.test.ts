@@ -9,7 +9,7 @@ const SECRET = Buffer.from('a secret of thirty-two bytes, ok')
 const OTHER = Buffer.from('another one of thirty-two bytes.')
 
 function identityOf(name: string): Identity {
-  return { name, routes: { find: () => undefined } }
+  return { name, routes: { isEmpty: true, find: () => undefined } }
 }
 
 const A = identityOf('team-a')

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { describe, test } from 'node:test'
+import { createRouteTable } from '../../../src/config/route-table.ts'
 import { authenticate } from '../../../src/exchange/authenticate.ts'
+import { forward } from '../../../src/exchange/forward.ts'
+import { route } from '../../../src/exchange/route.ts'
+import { FIELD } from '../../../src/http/fields.ts'
 import { exchangeOf, GATEWAY_KEY as K, OTHER_KEY, snapshot } from './exchange-of.ts'
 
 /** The name of who is let in with these field lines, or the refusal. */
@@ -44,4 +49,45 @@ describe('a client is', () => {
   ] as const) {
     test(`${expected} with ${fields.join(' | ') || 'nothing'}`, () => assert.equal(who(...fields), expected))
   }
+})
+
+describe('two tokens of one signer', () => {
+  const SECRET = Buffer.from('0123456789abcdef0123456789abcdef')
+  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const token = (sub: number): string => {
+    const signed = `${encode({ alg: 'HS256', typ: 'JWT', kid: 'k' })}.${encode({ sub })}`
+    return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`
+  }
+  const base = snapshot(false)
+  const identity = base.keys.staticKeys.values().next().value!
+  const now = { ...base, keys: { staticKeys: new Map(), jwtKeys: new Map([['k', { secret: SECRET, identity }]]) } }
+  const sent = (...lines: string[]): ReturnType<typeof exchangeOf> =>
+    exchangeOf(['GET /up HTTP/1.1', 'Host: a', ...lines, '', ''].join('\r\n'), now)
+
+  test('open the door, and neither goes on from anywhere', () => {
+    const exchange = sent(`api-key: ${token(1)}`, `x-api-key: ${token(2)}`, `A: ${token(1)}`, `B: ${token(2)}`, 'C: 1')
+    assert.equal(authenticate(exchange) ?? route(exchange), undefined)
+    assert.equal(exchange.credentialLine?.field, FIELD.xApiKey)
+    forward(exchange)
+    assert.deepEqual(exchange.upstreamHead.split('\r\n').slice(2), ['x-api-key: sk-provider', 'C: 1', '', ''])
+    assert.equal(authenticate(sent(`api-key: ${token(1)}`, `api-key: ${token(2)}`, `${token(2)}: x`)), undefined)
+  })
+
+  test('but a crowd of them does not', () => {
+    const lines = (count: number): string[] => Array.from({ length: count }, (_, i) => `api-key: ${token(i)}`)
+    assert.equal(authenticate(sent(...lines(4))), undefined)
+    assert.equal(authenticate(sent(...lines(5))), 'unauthorized')
+  })
+})
+
+test('a key that no upstream is open to is like a wrong one', () => {
+  const base = snapshot(false)
+  const nobody = { name: 'client', routes: createRouteTable([]) }
+  const keys = new Map([...base.keys.staticKeys.keys()].map((digest) => [digest, nobody] as const))
+  const exchange = exchangeOf(`GET /up HTTP/1.1\r\nHost: a\r\nx-api-key: ${K}\r\n\r\n`, {
+    ...base,
+    keys: { staticKeys: keys, jwtKeys: new Map() },
+  })
+  assert.equal(authenticate(exchange), 'unauthorized')
+  assert.equal(exchange.identity, undefined)
 })

@@ -39,6 +39,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     [sha256(GATEWAY_KEY), identity('client', target)],
     [sha256(OTHER_KEY), identity('other', target)],
     [sha256('schlüssel'), identity('umlaut', target)],
+    [sha256('a+b/c=d=='), identity('marks', target)],
   ])
   return {
     generation: 1,

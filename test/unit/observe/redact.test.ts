@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
 import { redactTarget } from '../../../src/observe/redact.ts'
 
-const IDENTITY: Identity = { name: 'k', routes: { find: () => undefined } }
+const IDENTITY: Identity = { name: 'k', routes: { isEmpty: true, find: () => undefined } }
 
 function keyRing(...keys: string[]): KeyRing {
   return { staticKeys: new Map(keys.map((key) => [hash('sha256', key), IDENTITY])), jwtKeys: new Map() }

@@ -1,0 +1,73 @@
+import type { KeyRing } from '../config/snapshot.ts'
+import { isCredentialField } from '../http/fields.ts'
+import type { FieldLine, RequestHead } from '../http/message.ts'
+import { base64Decode, percentDecode } from './encodings.ts'
+import { identityOf } from './key-ring.ts'
+
+/** So many words are looked up, per request, since each costs a digest; a line with more of them counts as one that has a key. */
+const MAX_WORDS = 256
+
+/** Behind a scheme: `Token KEY`. */
+const SCHEME = /^\S+[ \t]+/
+/** What may stand between words: blanks alone, the marks of lists, all that a key usually has none of. */
+const BETWEEN = [/[ \t]+/, /[ \t,;]+/, /[ \t,;="'<>()[\]{}]+/] as const
+const ENCLOSED = /["'<]([^"'<>]+)["'>]/g
+const OPENING = '"\'<([{'
+const CLOSING = '"\'>)]}'
+const BASE64 = /^[A-Za-z0-9+/_-]{8,}={0,2}$/
+
+/**
+ * The credential fields whose value carries a gateway key in whatever form, anybody's: bare, behind another scheme, quoted, in
+ * a list, as a parameter, in a login. It opens nothing there, and must not reach a provider either.
+ */
+export function linesWithGatewayKeys(head: RequestHead, keys: KeyRing): readonly FieldLine[] {
+  if (keys.staticKeys.size + keys.jwtKeys.size === 0) return []
+  let left = MAX_WORDS
+  return head.lines.filter((line) => {
+    if (!isCredentialField(line.field)) return false
+    const words = wordsOf(head.text.slice(line.valueStart, line.valueEnd))
+    if (words === undefined || words.size > left) return true
+    left -= words.size
+    for (const word of words) if (identityOf(word, keys) !== undefined) return true
+    return false
+  })
+}
+
+/** Everything in a value that could be a key; undefined: too much. A key may have marks of a list in itself, so words overlap. */
+function wordsOf(value: string): ReadonlySet<string> | undefined {
+  const words = new Set<string>()
+  addWord(words, value)
+  addWord(words, value.replace(SCHEME, ''))
+  for (const between of BETWEEN) {
+    const some = value.split(between, MAX_WORDS + 1)
+    if (some.length > MAX_WORDS) return undefined
+    for (const word of some) {
+      addWord(words, word)
+      // A parameter's name ends at its first `=`; a key may end in some.
+      addWord(words, word.slice(word.indexOf('=') + 1))
+    }
+  }
+  for (const [, enclosed] of value.matchAll(ENCLOSED)) addWord(words, enclosed!)
+  return words
+}
+
+function addWord(words: Set<string>, raw: string): void {
+  const word = unwrapped(raw)
+  words.add(raw).add(word).add(percentDecode(word))
+  if (!BASE64.test(word)) return
+  const decoded = base64Decode(word)
+  // user ":" password (RFC 7617 section 2), either of which may be a key with a colon in it.
+  const first = decoded.indexOf(':')
+  const last = decoded.lastIndexOf(':')
+  words.add(decoded).add(decoded.slice(first + 1))
+  if (last !== -1) words.add(decoded.slice(0, first)).add(decoded.slice(0, last))
+}
+
+/** Without quotes and brackets around it. By hand: a pattern that looks for the end would go back for each of 64 KiB brackets. */
+function unwrapped(word: string): string {
+  let start = 0
+  let end = word.length
+  while (start < end && OPENING.includes(word[start]!)) start++
+  while (end > start && CLOSING.includes(word[end - 1]!)) end--
+  return word.slice(start, end)
+}

@@ -1,0 +1,102 @@
+import { FIELD, type Field } from '../http/fields.ts'
+import type { FieldLine, RequestHead } from '../http/message.ts'
+import { basicLogins, percentDecode } from './encodings.ts'
+
+/**
+ * Where the key that opened the door stands once more: in a cookie, in a field of another product, in the query. It is known
+ * at that moment, so it is looked for as text and in all of the head; no other word of the head costs a digest.
+ */
+
+const NONE: readonly FieldLine[] = []
+
+/** What the disguises begin with: an escape, or the name of a scheme. */
+const DISGUISE = /%|basic/i
+const DISGUISES = /%|basic/gi
+
+/**
+ * The lines beside `own`, its line, that hold the key: none in the usual head, which costs three passes over its text.
+ * A key that cannot be taken out is a reason to refuse: nothing may be rewritten in a target.
+ */
+export function findStrays(
+  head: RequestHead,
+  key: string,
+  own: FieldLine,
+  otherKeys: readonly string[] | undefined,
+): readonly FieldLine[] | 'key_in_target' {
+  // The text may go on beyond the head: a view, no copy.
+  const text = head.text.slice(0, head.end)
+  if (otherKeys === undefined && standsOnce(text, head.start, key, own) && !DISGUISE.test(text)) return NONE
+  const found = new Map<number, FieldLine>()
+  for (const each of [key, ...(otherKeys ?? [])]) {
+    if (head.method.includes(each) || holds(head.target, each)) return 'key_in_target'
+    for (const start of suspects(text, head.fieldsStart, each)) {
+      if (start === own.start || found.has(start)) continue
+      const line = heldIn(head, start, each)
+      if (line === 'key_in_target') return line
+      if (line !== undefined) found.set(start, line)
+    }
+  }
+  return [...found.values()]
+}
+
+/** Its text ends where the line's value ends. */
+function standsOnce(text: string, start: number, key: string, own: FieldLine): boolean {
+  return text.indexOf(key, start) === own.valueEnd - key.length && text.indexOf(key, own.valueEnd) === -1
+}
+
+/** Where the lines begin that show the key or a disguise. */
+function suspects(text: string, from: number, key: string): ReadonlySet<number> {
+  const starts = new Set<number>()
+  for (let at = text.indexOf(key, from); at !== -1; at = text.indexOf(key, text.indexOf('\n', at))) {
+    starts.add(text.lastIndexOf('\n', at) + 1)
+  }
+  DISGUISES.lastIndex = from
+  while (DISGUISES.test(text)) {
+    starts.add(text.lastIndexOf('\n', DISGUISES.lastIndex) + 1)
+    DISGUISES.lastIndex = text.indexOf('\n', DISGUISES.lastIndex)
+  }
+  return starts
+}
+
+/** The line that begins there, if it holds the key and would be sent on with it. */
+function heldIn(head: RequestHead, start: number, key: string): FieldLine | 'key_in_target' | undefined {
+  const next = head.text.indexOf('\n', start) + 1
+  const line = head.lines.find((each) => each.start === start)
+  // The names of fields that we know are no secret. Others are looked at whole: who forgets the name sends the key as one.
+  if (!holds(head.text.slice(line?.valueStart ?? start, line?.valueEnd ?? next), key)) return undefined
+  if (line === undefined) return { field: FIELD.other, start, valueStart: start, valueEnd: next - 2, next }
+  return isNeeded(line.field) ? 'key_in_target' : line
+}
+
+function holds(text: string, key: string): boolean {
+  if (text.includes(key)) return true
+  const decoded = percentDecode(text)
+  // Twice encoded: a link within a link.
+  return decoded.includes(key) || percentDecode(decoded).includes(key) || basicLogins(text).includes(key)
+}
+
+/** Without it the message would be another one. */
+function isNeeded(field: Field): boolean {
+  return field === FIELD.contentLength || field === FIELD.transferEncoding || field === FIELD.expect
+}
+
+const MASK = '***'
+const ESCAPED = /^%[0-9a-f]{2}/i
+
+/** What the key was found in, as it may be logged. A key that is escaped takes with it what follows. */
+export function maskKey(text: string, key: string): string {
+  if (key === '') return text
+  const masked = text.replaceAll(key, MASK)
+  if (!holds(masked, key)) return masked
+  let octets = percentDecode(masked).indexOf(key)
+  if (octets === -1) return MASK
+  let end = 0
+  while (octets-- > 0) end += ESCAPED.test(masked.slice(end, end + 3)) ? 3 : 1
+  return masked.slice(0, end) + MASK
+}
+
+/** Lines of interest, in order, those among them that were none before. */
+export function mergeLines(lines: readonly FieldLine[], strays: readonly FieldLine[]): readonly FieldLine[] {
+  if (strays.length === 0) return lines
+  return [...new Set([...lines, ...strays])].sort((a, b) => a.start - b.start)
+}
