@@ -27,6 +27,7 @@ async function serveConfiguration(path: string, logging: Logging, processEvents:
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
   const snapshot = numbered(configuration, 1)
   const gateway = createGateway(snapshot, { log, writeRecord })
+  processEvents.onStopAtOnce(() => gateway.cut())
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
     announce(log, EVENTS.initialized, { path })
@@ -36,7 +37,7 @@ async function serveConfiguration(path: string, logging: Logging, processEvents:
 
   const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
   const watcher = watchConfiguration(path, loaded, reloader.onEvent)
-  processEvents.onHangup = () => watcher.reloadNow()
+  processEvents.onHangup(() => watcher.reloadNow())
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
