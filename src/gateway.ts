@@ -22,6 +22,8 @@ export interface Gateway {
   publish(snapshot: Snapshot): Promise<Rebound>
   /** Stops accepting and lets every exchange finish. False: `server.shutdown_timeout_ms` cut what still ran. */
   drain(): Promise<boolean>
+  /** Ends at once what still runs; each exchange leaves its record. */
+  cut(): void
 }
 
 /** Puts the rooms together: one listener, one set of pools, one path between them. */
@@ -78,6 +80,8 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
         })
       })
     },
+
+    cut: () => listener.destroy(),
   }
 }
 

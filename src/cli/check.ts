@@ -16,7 +16,7 @@ export function check(path: string, out: (line: string) => void, env: NodeJS.Pro
 }
 
 function summary({ upstreams, staticKeys, jwtKeys, allowAnonymous }: Settings): string {
-  const keys = staticKeys.length + jwtKeys.length
+  const keys = staticKeys.count + jwtKeys.length
   const counts = `${count(upstreams.length, 'upstream')}, ${count(keys, 'key')}`
   if (allowAnonymous) return `${counts}; no key is needed (server.allow_anonymous)`
   return keys === 0 ? `${counts}; without keys every request is answered with 401` : counts

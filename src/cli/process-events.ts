@@ -2,8 +2,8 @@ import { announce, EVENTS } from '../observe/events.ts'
 import type { Logging } from '../observe/logging.ts'
 
 /**
- * What the outside tells the process. SIGTERM and SIGINT ask for a stop and, a second time, for an exit at once; SIGHUP asks
- * for a reload; SIGUSR2 asks for nothing, which without a handler would kill. (Node ignores SIGPIPE by itself, and the start
+ * What the outside tells the process. SIGTERM and SIGINT ask for a stop and, a second time, for an exit at once, which has the
+ * time to write the records of what it cuts and no more; SIGHUP asks for a reload; SIGUSR2 asks for nothing, which without a handler would kill. (Node ignores SIGPIPE by itself, and the start
  * script keeps SIGUSR1 from opening a debugger.)
  *
  * An exception that nobody caught is a bug, and what it left half done is unknown. Going on could serve one client's bytes
@@ -22,36 +22,60 @@ export interface ProcessEvents {
   /** Resolves at the first exception that nobody caught. */
   readonly crashed: Promise<void>
   hasCrashed(): boolean
-  /** Called on SIGHUP. Until it is set there is nothing to reload. */
-  onHangup: () => void
+  /** Resolves with the exit code at the second signal. */
+  readonly stoppedAtOnce: Promise<number>
+  isStoppedAtOnce(): boolean
+  /** For SIGHUP. One that came before there was anything to reload is answered now. */
+  onHangup(reload: () => void): void
+  /** For the second signal: ends what runs, so that it leaves its records. */
+  onStopAtOnce(cut: () => void): void
 }
 
 /** Takes over the signals of this process; once, and before its socket listens. */
-export function takeProcessEvents({ log, flushNow }: Logging): ProcessEvents {
+export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents {
   const signal = Promise.withResolvers<void>()
   const crash = Promise.withResolvers<void>()
+  const atOnce = Promise.withResolvers<number>()
   let wasSignalled = false
   let hasCrashed = false
+  let isStoppedAtOnce = false
+  let wasHungUp = false
+  let reload: (() => void) | undefined
+  let cut = (): void => {}
   const events: ProcessEvents = {
     stopRequested: Promise.race([signal.promise, crash.promise]),
     crashed: crash.promise,
     hasCrashed: () => hasCrashed,
-    onHangup() {},
+    stoppedAtOnce: atOnce.promise,
+    isStoppedAtOnce: () => isStoppedAtOnce,
+    onHangup(listener) {
+      reload = listener
+      if (wasHungUp) listener()
+    },
+    onStopAtOnce(listener) {
+      cut = listener
+    },
   }
 
   function stop(name: StopSignal): void {
+    if (isStoppedAtOnce) return
     announce(log, wasSignalled ? EVENTS.stoppingAtOnce : EVENTS.stopping, {}, name)
-    if (wasSignalled) {
-      flushNow()
-      process.exit(EXIT_CODES[name])
+    if (!wasSignalled) {
+      wasSignalled = true
+      signal.resolve()
+      return
     }
-    wasSignalled = true
-    signal.resolve()
+    isStoppedAtOnce = true
+    atOnce.resolve(EXIT_CODES[name])
+    cut()
   }
 
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
-  process.on('SIGHUP', () => events.onHangup())
+  process.on('SIGHUP', () => {
+    wasHungUp = true
+    reload?.()
+  })
   process.on('SIGUSR2', () => {})
   // Rejections that nobody handled arrive here as well: Node raises them, with `origin` saying so.
   process.on('uncaughtException', (error: unknown, origin) => {

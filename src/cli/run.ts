@@ -1,6 +1,9 @@
 import { flushCompileCache } from 'node:module'
 import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
-import { watchConfiguration } from '../config/watch.ts'
+import { problemLines } from '../config/problem.ts'
+import { REAL_CLOCK } from '../config/watch-clock.ts'
+import { stateAfterStart } from '../config/watch-state.ts'
+import { startWatchThread } from '../config/watch-thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Logging } from '../observe/logging.ts'
@@ -19,7 +22,7 @@ async function serveConfiguration(path: string, logging: Logging, processEvents:
   logging.flushNow()
 
   const loaded = loadConfiguration(path)
-  if (loaded.ok) logWarnings(log, loaded)
+  if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
   else if (loaded.badBindAddress !== undefined) {
     announce(log, EVENTS.bindFailed, { address: loaded.badBindAddress, error: loaded.error })
     return 1
@@ -27,6 +30,7 @@ async function serveConfiguration(path: string, logging: Logging, processEvents:
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
   const snapshot = numbered(configuration, 1)
   const gateway = createGateway(snapshot, { log, writeRecord })
+  processEvents.onStopAtOnce(() => gateway.cut())
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
     announce(log, EVENTS.initialized, { path })
@@ -35,13 +39,19 @@ async function serveConfiguration(path: string, logging: Logging, processEvents:
   if (address === undefined) return 1
 
   const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
-  const watcher = watchConfiguration(path, loaded, reloader.onEvent)
-  processEvents.onHangup = () => watcher.reloadNow()
+  const watching = startWatchThread({
+    path,
+    initial: stateAfterStart(loaded),
+    clock: REAL_CLOCK,
+    onEvent: reloader.onEvent,
+    onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
+  })
+  processEvents.onHangup(() => watching.reloadNow())
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
   await processEvents.stopRequested
-  watcher.close()
+  watching.close()
   await reloader.close()
   return drain(gateway, processEvents, log)
 }

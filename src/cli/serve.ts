@@ -7,20 +7,30 @@ import { CRASH_DRAIN_MS, describeError, type ProcessEvents, takeProcessEvents } 
 
 /** The parts of a gateway's life that `run` and `demo` share. */
 
+/** What the second signal leaves for the last records, also where nobody reads them. */
+const AT_ONCE_FLUSH_MS = 100
+
 /** Gives `body` a log and the process's events; what was logged is out when this resolves with the exit code. */
 export async function serviceCommand(
   body: (logging: Logging, processEvents: ProcessEvents) => Promise<number>,
 ): Promise<number> {
   const logging = openLogging()
   const processEvents = takeProcessEvents(logging)
-  try {
-    return await body(logging, processEvents)
-  } catch (error) {
-    announce(logging.log, EVENTS.crashed, { origin: 'start or stop', ...describeError(error) })
-    return 1
-  } finally {
-    await logging.flush()
+  const atOnce = processEvents.stoppedAtOnce.then(async (code) => {
+    await logging.flush(AT_ONCE_FLUSH_MS)
+    return code
+  })
+  const toItsEnd = async (): Promise<number> => {
+    let code = 1
+    try {
+      code = await body(logging, processEvents)
+    } catch (error) {
+      announce(logging.log, EVENTS.crashed, { origin: 'start or stop', ...describeError(error) })
+    }
+    if (!processEvents.isStoppedAtOnce()) await logging.flush()
+    return processEvents.isStoppedAtOnce() ? atOnce : code
   }
+  return await Promise.race([toItsEnd(), atOnce])
 }
 
 /** The address that is listened on, or undefined when that failed. */
@@ -44,7 +54,8 @@ export async function drain(
 ): Promise<number> {
   const outOfTime = events.crashed.then(() => wait(crashDrainMs, false))
   const allEnded = await Promise.race([gateway.drain(), outOfTime])
-  if (events.hasCrashed()) return 1
+  // What was cut at once has ended as well, but nothing is complete.
+  if (events.hasCrashed() || events.isStoppedAtOnce()) return 1
   if (!allEnded) announce(log, EVENTS.cut)
   announce(log, EVENTS.stopped)
   return allEnded ? 0 : 1

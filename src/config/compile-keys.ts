@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import type { ConfigurationDocument, JwtKeyDocument, StaticKeyDocument } from './document.ts'
+import { type KeyToPack, type PackedKeys, packKeys } from './key-table.ts'
 import { formatPath, type Path } from './problem.ts'
 import type { Scope } from './scope.ts'
 import { readFieldSecret, readSecret } from './secret.ts'
-import type { JwtKeySettings, StaticKeySettings } from './settings.ts'
+import type { JwtKeySettings } from './settings.ts'
 import { nearest } from './suggest.ts'
 import { UniquePlaces } from './unique.ts'
 
@@ -14,23 +15,20 @@ const MIN_JWT_KEY_BYTES = 32
 
 const DIGEST_OF_NOTHING = hash('sha256', '', 'hex')
 
-export function compileStaticKeys(
-  document: KeysDocument,
-  upstreamNames: readonly string[],
-  scope: Scope,
-): readonly StaticKeySettings[] {
+export function compileStaticKeys(document: KeysDocument, upstreamNames: readonly string[], scope: Scope): PackedKeys {
+  const upstreamsByName = new UpstreamNames(upstreamNames)
   const digests = new UniquePlaces(scope)
   const ids = new UniquePlaces(scope)
-  const keys: StaticKeySettings[] = []
+  const keys: KeyToPack[] = []
   for (const [index, entry] of (document.static ?? []).entries()) {
     if (entry === undefined) continue
     const path = ['api_keys', 'static', index]
     const digest = compileDigest(entry, path, digests, scope)
     if (entry.id !== undefined) ids.claim(entry.id, [...path, 'id'])
-    const upstreams = compileNames(entry, path, upstreamNames, scope)
+    const upstreams = compileNames(entry, path, upstreamsByName, scope)
     if (digest !== undefined) keys.push({ digest, name: entry.id ?? formatPath(path.slice(1)), upstreams })
   }
-  return keys
+  return packKeys(keys)
 }
 
 function compileDigest(entry: StaticKeyDocument, path: Path, digests: UniquePlaces, scope: Scope): string | undefined {
@@ -55,23 +53,39 @@ function claimed(digest: string, path: Path, digests: UniquePlaces): string | un
   return digests.claim(digest, path) ? digest : undefined
 }
 
-function compileNames(
-  entry: StaticKeyDocument,
-  path: Path,
-  upstreamNames: readonly string[],
-  scope: Scope,
-): readonly string[] {
-  const names: string[] = []
-  for (const [index, name] of (entry.upstreams ?? []).entries()) {
-    if (name === undefined) continue
-    if (upstreamNames.includes(name)) names.push(name)
-    else {
-      const near = nearest(name, upstreamNames)
-      const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
-      scope.problem([...path, 'upstreams', index], `is not the name of a configured upstream${hint}`)
-    }
+/** Comparing a misspelt name with each that there is takes its time: a file of thousands of them gets no more hints than this. */
+const MAX_HINTS = 100
+
+class UpstreamNames {
+  readonly #names: readonly string[]
+  readonly #indexes: ReadonlyMap<string, number>
+  #hints = 0
+
+  constructor(names: readonly string[]) {
+    this.#names = names
+    this.#indexes = new Map(names.map((name, index) => [name, index]))
   }
-  return names
+
+  indexOf(name: string): number | undefined {
+    return this.#indexes.get(name)
+  }
+
+  hint(name: string): string {
+    const near = this.#hints++ < MAX_HINTS ? nearest(name, this.#names) : undefined
+    return near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
+  }
+}
+
+/** Indexes of the upstreams, in rising order. Where every upstream is as it should be, these are also their places in the settings. */
+function compileNames(entry: StaticKeyDocument, path: Path, known: UpstreamNames, scope: Scope): readonly number[] {
+  const indexes = new Set<number>()
+  for (const [at, name] of (entry.upstreams ?? []).entries()) {
+    if (name === undefined) continue
+    const index = known.indexOf(name)
+    if (index !== undefined) indexes.add(index)
+    else scope.problem([...path, 'upstreams', at], `is not the name of a configured upstream${known.hint(name)}`)
+  }
+  return [...indexes].sort((a, b) => a - b)
 }
 
 export function compileJwtKeys(document: KeysDocument, scope: Scope): readonly JwtKeySettings[] {

@@ -16,18 +16,25 @@ export interface Door {
   readonly hasKeys: boolean
 }
 
+/** What the upstreams before this one had. */
+interface Seen {
+  readonly prefixes: UniquePlaces
+  /** By digest. Most upstreams with a `ca` have the same one: as one object it crosses to another thread once. */
+  readonly tls: Map<string, UpstreamTls>
+}
+
 /** The upstreams that are whole; whatever is wrong with the others has been reported. */
 export function compileUpstreams(
   document: NonNullable<ConfigurationDocument['upstreams']>,
   door: Door,
   scope: Scope,
 ): readonly Upstream[] {
-  const prefixes = new UniquePlaces(scope)
+  const seen: Seen = { prefixes: new UniquePlaces(scope), tls: new Map() }
   const upstreams: Upstream[] = []
   for (const [name, entry] of Object.entries(document)) {
     // The timeouts that hold for all stand beside the upstreams.
     if (typeof entry !== 'object') continue
-    const upstream = compileUpstream(name, entry, document, door, prefixes, scope)
+    const upstream = compileUpstream(name, entry, document, door, seen, scope)
     if (upstream !== undefined) upstreams.push(upstream)
   }
   return upstreams
@@ -38,11 +45,11 @@ function compileUpstream(
   document: UpstreamDocument,
   shared: TimeoutsDocument,
   door: Door,
-  prefixes: UniquePlaces,
+  seen: Seen,
   scope: Scope,
 ): Upstream | undefined {
   const path = ['upstreams', name]
-  const prefix = compilePrefix(document.request_path, [...path, 'request_path'], prefixes, scope)
+  const prefix = compilePrefix(document.request_path, [...path, 'request_path'], seen.prefixes, scope)
   const target = compileTarget(document.target_url, [...path, 'target_url'], scope)
   const credential = document.credential ?? DEFAULTS.credential
   const apiKey = compileApiKey(document, credential === 'pass', [...path, 'api_key'], door, scope)
@@ -57,8 +64,7 @@ function compileUpstream(
     target,
     apiKey,
     credential,
-    tls,
-    endpoint: endpointOf(target, tls),
+    ...connectionOf(target, tls, seen),
     connectTimeoutMs: document.connect_timeout_ms ?? shared.connect_timeout_ms ?? DEFAULTS.connect_timeout_ms,
     responseTimeoutMs: document.response_timeout_ms ?? shared.response_timeout_ms ?? DEFAULTS.response_timeout_ms,
     idleTimeoutMs: document.idle_timeout_ms ?? shared.idle_timeout_ms ?? DEFAULTS.idle_timeout_ms,
@@ -113,9 +119,12 @@ function compileApiKey(
 }
 
 /** Connections are shared by endpoint, and the name of one may be logged: TLS material goes into it as a digest. */
-function endpointOf(target: Target, tls: UpstreamTls | undefined): string {
+function connectionOf(target: Target, tls: UpstreamTls | undefined, seen: Seen): Pick<Upstream, 'endpoint' | 'tls'> {
   const host = target.host.includes(':') ? `[${target.host}]` : target.host
   const place = `${target.scheme}://${host}:${target.port}`
-  if (tls === undefined) return place
-  return `${place}#${hash('sha256', JSON.stringify([tls.ca, tls.serverName, tls.cert, tls.key]), 'hex')}`
+  if (tls === undefined) return { endpoint: place, tls }
+  const digest = hash('sha256', JSON.stringify([tls.ca, tls.serverName, tls.cert, tls.key]), 'hex')
+  const same = seen.tls.get(digest) ?? tls
+  seen.tls.set(digest, same)
+  return { endpoint: `${place}#${digest}`, tls: same }
 }

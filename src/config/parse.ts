@@ -42,12 +42,16 @@ export function parse(text: string): Parsed {
     for (const warning of document.warnings) {
       if (warning.code === 'TAG_RESOLVE_FAILED') fault(warning.pos[0], faultText(warning.code, ''))
     }
-    if (faults.length === 0) root = resolveReferences(document.contents, fault)
+    if (faults.length === 0) root = resolveReferences(document.contents, fault, (offset) => placeText(position(offset)))
   } catch (error) {
     // A stack that is full, or a bug of the library: neither may end a gateway that is serving.
     fault(0, error instanceof RangeError ? TOO_DEEP : TEXTS.IMPOSSIBLE)
   }
   return { root, faults, position }
+}
+
+function placeText({ line, column }: ReturnType<Parsed['position']>): string {
+  return `${line}:${column}`
 }
 
 /** Our own count: the library's misses line breaks after a malformed token. */

@@ -15,12 +15,18 @@ const MAX_MERGED_ENTRIES = 100_000
 
 const NOTHING: Tree = { kind: 'scalar', at: 0, value: null }
 
-export function resolveReferences(contents: Node | null, fault: ReportFault): Tree | undefined {
-  return contents === null ? undefined : new Resolver(fault).tree(contents)
+/** `place`: how a text names an offset. */
+export function resolveReferences(
+  contents: Node | null,
+  fault: ReportFault,
+  place: (offset: number) => string,
+): Tree | undefined {
+  return contents === null ? undefined : new Resolver(fault, place).tree(contents)
 }
 
 class Resolver {
   readonly #fault: ReportFault
+  readonly #place: (offset: number) => string
   /** The latest node of each anchor, in the order of the document. */
   readonly #anchors = new Map<string, Node>()
   /** Undefined while a node is still being built: an alias to it would be a cycle. */
@@ -33,8 +39,9 @@ class Resolver {
   #mergedEntries = 0
   #bombReported = false
 
-  constructor(fault: ReportFault) {
+  constructor(fault: ReportFault, place: (offset: number) => string) {
     this.#fault = fault
+    this.#place = place
   }
 
   tree(node: Node): Tree {
@@ -102,8 +109,9 @@ class Resolver {
       const value = pair.value === null ? { ...NOTHING, at: keyAt } : this.tree(pair.value as Node)
       if (name === undefined) continue
       const isMerge = isScalar(key) && key.value === '<<' && key.type === 'PLAIN'
-      if (isMerge ? merges !== undefined : entries.has(name)) {
-        this.#fault(keyAt, 'this key stands twice in one mapping')
+      const first = isMerge ? merges : entries.get(name)
+      if (first !== undefined) {
+        this.#fault(keyAt, `this key stands twice in one mapping (first at ${this.#place(first.at)})`)
       } else if (isMerge) merges = { at: keyAt, value }
       else entries.set(name, { at: keyAt, value })
     }

@@ -1,30 +1,23 @@
 /**
  * What a configuration file says, checked and with its secrets read: plain data, without any table that serves look-ups.
- * It survives a trip through JSON, so that one process can read the files and hand them to its workers.
+ * It is what crosses the border between threads: one prepares it for all that serve, and each of them pays for taking it over
+ * while its traffic waits. So the keys, of which there may be thousands, are a few large pieces.
  */
 import { DEFAULTS } from './defaults.ts'
+import { type PackedKeys, packKeys } from './key-table.ts'
 import type { ServerSettings, Upstream } from './snapshot.ts'
 
 export interface Settings {
   readonly server: ServerSettings
   readonly allowAnonymous: boolean
   readonly upstreams: readonly Upstream[]
-  readonly staticKeys: readonly StaticKeySettings[]
+  readonly staticKeys: PackedKeys
   readonly jwtKeys: readonly JwtKeySettings[]
-}
-
-export interface StaticKeySettings {
-  /** SHA-256 of the key, lower-case hex. */
-  readonly digest: string
-  /** Its id, or its place. */
-  readonly name: string
-  /** Names of the upstreams that it opens; empty: all. */
-  readonly upstreams: readonly string[]
 }
 
 export interface JwtKeySettings {
   readonly id: string
-  /** The bytes of the HS256 key in base64. */
+  /** The bytes of the HS256 key in base64: as a `Buffer` they could bring the whole pool along that they are cut from. */
   readonly secret: string
 }
 
@@ -40,6 +33,6 @@ export const DEFAULT_SETTINGS: Settings = {
   },
   allowAnonymous: false,
   upstreams: [],
-  staticKeys: [],
+  staticKeys: packKeys([]),
   jwtKeys: [],
 }

@@ -61,9 +61,16 @@ export interface Identity {
   readonly routes: RouteTable
 }
 
+/** Identities of the static keys by the lower-case hex SHA-256 of the key's UTF-8 bytes. */
+export interface StaticKeys {
+  readonly size: number
+  /** The same object each time. */
+  get(digest: string): Identity | undefined
+  has(digest: string): boolean
+}
+
 export interface KeyRing {
-  /** Identities of the static keys by the lower-case hex SHA-256 of the key's UTF-8 bytes. */
-  readonly staticKeys: ReadonlyMap<string, Identity>
+  readonly staticKeys: StaticKeys
   /** HS256 keys by `kid`. */
   readonly jwtKeys: ReadonlyMap<string, { readonly secret: Uint8Array; readonly identity: Identity }>
 }

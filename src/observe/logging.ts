@@ -58,8 +58,8 @@ export interface Logging {
   print(text: string): void
   /** Writes what can be written without waiting. */
   flushNow(): void
-  /** Before an exit: waits for a slow reader, for one second at most. */
-  flush(): Promise<void>
+  /** Before an exit: waits for a slow reader, for one second at most, or for as long as is said. */
+  flush(limitMs?: number): Promise<void>
 }
 
 export function openLogging(env: NodeJS.ProcessEnv = process.env): Logging {

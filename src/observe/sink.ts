@@ -29,8 +29,8 @@ export interface Sink {
   writeSoon(line: string): void
   /** Writes what can be written without waiting. */
   flushNow(): void
-  /** Resolves when everything has been written, when that has failed, or after one second. */
-  flush(): Promise<void>
+  /** Resolves when everything has been written, when that has failed, or after so long; one second unless it is said. */
+  flush(limitMs?: number): Promise<void>
 }
 
 export interface SinkOptions {
@@ -118,8 +118,8 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
     flushNow() {
       attempt()
     },
-    async flush() {
-      const deadline = monotonicMs() + EXIT_FLUSH_MS
+    async flush(limitMs = EXIT_FLUSH_MS) {
+      const deadline = monotonicMs() + limitMs
       for (let result = attempt(); result === 'full' || result === 'partly'; result = attempt()) {
         if (monotonicMs() >= deadline) return
         await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS))

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { get, ok, upTo } from '../support/bytes.ts'
+import { within } from '../support/deadline.ts'
 import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
-import { startOrigin } from '../support/origin.ts'
+import { OK, startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -79,6 +82,71 @@ test('a second signal ends it in the middle', async () => {
   const { code, signal } = await gateway.exited
   assert.ok(code !== 0 || signal !== null)
   await client.ended()
+})
+
+test('a second signal leaves the record of every exchange that it cuts', async () => {
+  await using origin = await startOrigin(({ connection }) => {
+    void connection.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
+  })
+  await using gateway = await startGateway(upTo(origin))
+  using first = await connect(gateway.port)
+  using second = await connect(gateway.port)
+  void first.write(get('/up/1'))
+  void second.write(get('/up/2'))
+  await first.untilContent('half')
+  await second.untilContent('half')
+  gateway.signal('SIGTERM')
+  await gateway.waitForLog('Shutdown signal received')
+  assert.equal(gateway.records().length, 0)
+  gateway.signal('SIGTERM')
+  assert.deepEqual(await within(gateway.exited, 'the exit'), { code: 143, signal: null })
+  assert.deepEqual(
+    gateway
+      .records()
+      .map((record) => [record.request_url, record.status, record.response_bytes])
+      .sort(),
+    [
+      ['/up/1', 200, 4],
+      ['/up/2', 200, 4],
+    ],
+  )
+  for (const client of [first, second]) assert.equal((await client.response()).state, 'truncated')
+  assert.doesNotMatch(gateway.log(), /shutdown complete/)
+})
+
+/** Its standard output is a FIFO which nobody reads, and which never breaks. */
+const withoutReader = ['sh', '-c', 'mkfifo out && exec "$@" 3<>out >out', 'sh']
+
+test('nor does a log that nobody reads hold up a second signal', {
+  skip: process.platform === 'win32' ? 'there are no FIFOs' : false,
+}, async (t) => {
+  await using origin = await startOrigin(({ target, connection }) => {
+    if (target !== '/stream') void connection.write(OK)
+  })
+  await using gateway = await startGateway(upTo(origin), { under: withoutReader, wait: false })
+  let log = ''
+  const out = await t.waitFor(() => openSync(join(gateway.directory, 'out'), constants.O_RDONLY | constants.O_NONBLOCK))
+  t.after(() => closeSync(out))
+  const port = await t.waitFor(
+    () => {
+      const piece = Buffer.alloc(1024)
+      log += piece.toString('latin1', 0, readSync(out, piece))
+      return Number(/listening on 127\.0\.0\.1:(\d+)/.exec(log)![1])
+    },
+    { timeout: 10_000 },
+  )
+  using streaming = await connect(port)
+  void streaming.write(get('/up/stream'))
+  using client = await connect(port)
+  // Far more than a FIFO holds.
+  for (let i = 0; i < 50; i++) {
+    void client.write(get(`/up/${'x'.repeat(10_000)}`))
+    assert.equal((await client.response(i)).status, 200)
+  }
+  process.kill(gateway.pid, 'SIGTERM')
+  await t.waitFor(() => assert.rejects(connect(port), { code: 'ECONNREFUSED' }), { timeout: 10_000 })
+  process.kill(gateway.pid, 'SIGTERM')
+  assert.deepEqual(await within(gateway.exited, 'the exit'), { code: 143, signal: null })
 })
 
 test('shutdown_timeout_ms cuts what still runs, and the exit says so', async () => {

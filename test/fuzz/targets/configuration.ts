@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Configuration, type LoadFailure, type LoadSuccess, loadConfiguration } from '../../../src/config/load.ts'
+import type { Settings } from '../../../src/config/settings.ts'
 import type { Upstream } from '../../../src/config/snapshot.ts'
 import { configurations } from '../corpus.ts'
 import type { TextTarget } from '../target.ts'
@@ -62,6 +63,14 @@ function checkUpstream(upstream: Upstream, isAnonymous: boolean): void {
   assert.ok(upstream.requestTimeoutMs === undefined || isTimeout(upstream.requestTimeoutMs))
 }
 
+/** Whatever was configured is found, and what crosses to another thread holds no key. */
+function checkKeys({ keys }: Configuration, { count, digests }: Settings['staticKeys']): void {
+  assert.equal(keys.staticKeys.size, count)
+  assert.ok(/^(?:[0-9a-f]{64})*$/.test(digests) && digests.length === count * 64)
+  for (let at = 0; at < digests.length; at += 64)
+    assert.ok(keys.staticKeys.get(digests.slice(at, at + 64))!.name.trim() !== '')
+}
+
 /** Everything that the path of a request relies on. */
 function checkSnapshot({ server, anonymous, keys, upstreams }: Configuration): void {
   assert.ok(isIP(server.bindAddress.host) > 0 && server.bindAddress.port >= 0 && server.bindAddress.port <= 65_535)
@@ -73,7 +82,6 @@ function checkSnapshot({ server, anonymous, keys, upstreams }: Configuration): v
   for (const upstream of upstreams) checkUpstream(upstream, !hasKeys)
   for (const each of [upstreams.map(({ name }) => name), upstreams.map(({ prefix }) => prefix)])
     assert.equal(new Set(each).size, each.length)
-  for (const [digest, { name }] of keys.staticKeys) assert.ok(/^[0-9a-f]{64}$/.test(digest) && name.trim() !== '')
   for (const { secret } of keys.jwtKeys.values()) assert.ok(secret.length >= 32)
   for (const each of [server, server.bindAddress, keys, upstreams, ...upstreams, ...upstreams.map((u) => u.target)])
     assert.ok(Object.isFrozen(each))
@@ -194,6 +202,7 @@ export const configuration: TextTarget = {
     checkTexts(written, loaded)
     if (loaded.ok) {
       checkSnapshot(loaded.configuration)
+      checkKeys(loaded.configuration, loaded.settings.staticKeys)
       return `${loaded.configuration.upstreams.length > 0} ${loaded.warnings.length > 0}`
     }
     assert.ok(loaded.problems.length > 0 && !/[\r\n]/.test(loaded.error))

@@ -77,9 +77,34 @@ describe('a service', { timeout: 30_000 }, () => {
       const { code: exitCode, lines } = await end()
       assert.equal(exitCode, code)
       const atOnce = `WARN Second shutdown signal received (${signal}); exiting at once`
-      assert.deepEqual(lines.slice(1, -1), [STOPPING, atOnce])
+      assert.deepEqual(lines.slice(1, -1), [STOPPING, atOnce, 'INFO Cut'])
     })
   }
+
+  test('ends at once, and once, however many signals come', async () => {
+    start('never')
+    await logged('Running')
+    child.kill('SIGTERM')
+    await logged('SIGTERM')
+    for (let n = 0; n < 20; n++) child.kill(n % 2 === 0 ? 'SIGTERM' : 'SIGINT')
+    const { code, lines } = await end()
+    assert.ok(code === 143 || code === 130)
+    assert.equal(lines.filter((line) => line.includes('Second shutdown signal')).length, 1)
+  })
+
+  test('ends at once though what it cuts throws', async () => {
+    start('never', 'throw at once')
+    await logged('Running')
+    child.kill('SIGTERM')
+    await logged('SIGTERM')
+    child.kill('SIGTERM')
+    assert.equal((await end()).code, 143)
+  })
+
+  test('reloads for a SIGHUP that came while it was starting', async () => {
+    start('ended', 'hangup')
+    await logged('Hangup seen')
+  })
 
   test('lives through SIGUSR2 and SIGPIPE, and reloads on SIGHUP', async () => {
     start('ended')

@@ -49,19 +49,27 @@ test('a byte order mark and CRLF do not move the places', (t) => {
 const MALFORMED: Readonly<Record<string, { text: string; line: string }>> = {
   'a key twice': {
     text: 'version: 1\nserver:\n  max_connections: 1\n  max_connections: 2\n',
-    line: '4:3: this key stands twice in one mapping',
+    line: '4:3: this key stands twice in one mapping (first at 3:3)',
   },
   'a key twice, once in quotes': {
     text: 'version: 1\nupstreams: { 1: {}, "1": {} }\n',
-    line: '2:21: this key stands twice in one mapping',
+    line: '2:21: this key stands twice in one mapping (first at 2:14)',
   },
   'a key twice, out of reach of the schema': {
     text: 'version: 1\nx: { y: [{ a: 1, a: 2 }] }\n',
-    line: '2:18: this key stands twice in one mapping',
+    line: '2:18: this key stands twice in one mapping (first at 2:12)',
   },
   'two merge keys': {
     text: 'version: 1\nx: &x {}\nserver:\n  <<: *x\n  <<: *x\n',
-    line: '5:3: this key stands twice in one mapping',
+    line: '5:3: this key stands twice in one mapping (first at 4:3)',
+  },
+  'a key twice, far apart': {
+    text: 'version: 1\nupstreams:\n  a:\n    x: 1\n    y: { z: [1, 2] }\n\n# a\n  a: {}\n',
+    line: '8:3: this key stands twice in one mapping (first at 3:3)',
+  },
+  'a key twice, behind an alias of its name': {
+    text: 'version: 1\n&k server: {}\n*k : {}\n',
+    line: '3:1: this key stands twice in one mapping (first at 2:4)',
   },
   'a merge of something else': {
     text: 'version: 1\nserver:\n  <<: 3\n',

@@ -101,10 +101,7 @@ test('a key of jwt may be any bytes, of a file without its last line break', (t)
 
 test('static keys are kept as digests only', (t) => {
   const loaded = loadValid(t, 'version: 1\napi_keys: { static: [{ key: "geheim-ä" }] }\n')
-  assert.deepEqual(
-    [...loaded.configuration.keys.staticKeys.keys()],
-    [createHash('sha256').update('geheim-ä').digest('hex')],
-  )
+  assert.equal(loaded.settings.staticKeys.digests, createHash('sha256').update('geheim-ä').digest('hex'))
   assert.ok(!JSON.stringify(loaded.settings).includes('geheim'))
 })
 
