@@ -31,7 +31,7 @@ function identity(name: string, ...upstreams: Upstream[]): Identity {
   return { name, routes: createRouteTable(upstreams) }
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 /** A configuration with two static keys, or one without any for everybody. */
 export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): Snapshot {

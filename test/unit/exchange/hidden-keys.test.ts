@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { CredentialPlace } from '../../../src/config/snapshot.ts'
 import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { record } from '../../../src/exchange/record.ts'
 import { route } from '../../../src/exchange/route.ts'
-import { exchangeOf, GATEWAY_KEY as K, OTHER_KEY, PROVIDER_KEY as P, snapshot, upstream } from './exchange-of.ts'
+import {
+  exchangeOf,
+  GATEWAY_KEY as K,
+  OTHER_KEY,
+  PROVIDER_KEY as P,
+  sha256,
+  snapshot,
+  upstream,
+} from './exchange-of.ts'
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const escaped = (text: string): string => [...text].map((c) => `%${c.charCodeAt(0).toString(16)}`).join('')
 
@@ -89,7 +95,7 @@ describe('a key that cannot be taken out is refused:', () => {
   test('also in a length', () => {
     const digits = '20261127'
     const base = snapshot(false)
-    const keys = new Map([...base.keys.staticKeys.values()].slice(0, 1).map((who) => [sha256(digits), who] as const))
+    const keys = new Map([[sha256(digits), base.keys.staticKeys.get(sha256(K))!]])
     const head = `POST /up HTTP/1.1\r\nHost: ${digits}.test\r\napi-key: ${digits}\r\nContent-Length: ${digits}\r\n\r\n`
     const now = { ...base, keys: { staticKeys: keys, jwtKeys: new Map() } }
     assert.equal(authenticate(exchangeOf(head, now)), 'key_in_target')
