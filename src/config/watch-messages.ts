@@ -1,15 +1,15 @@
 /** What the thread that watches the configuration and the one that serves say to each other. */
 import type { WatchEvent, WatchState } from './watch-state.ts'
 
-export interface WatchThreadData {
-  readonly path: string
-  readonly initial: WatchState
-}
-
-/** Take what is there at once. */
-export type ToWatchThread = 'reload'
+export type ToWatchThread =
+  /** The first message: from here on. */
+  | { readonly type: 'watch'; readonly path: string; readonly initial: WatchState }
+  /** Take what is there at once. */
+  | { readonly type: 'reload' }
 
 export type FromWatchThread =
+  /** All that it needs is loaded. */
+  | { readonly type: 'up' }
   | { readonly type: 'event'; readonly event: WatchEvent; readonly state: WatchState }
   /** A reload that was asked for is through, whatever came of it. */
   | { readonly type: 'reloaded' }

@@ -5,19 +5,21 @@
 import type { ResourceLimits, Worker } from 'node:worker_threads'
 import { startThread } from '../runtime/threads.ts'
 import type { WatchClock } from './watch-clock.ts'
-import type { FromWatchThread, ToWatchThread, WatchThreadData } from './watch-messages.ts'
+import type { FromWatchThread, ToWatchThread } from './watch-messages.ts'
 import type { WatchEvent, WatchState } from './watch-state.ts'
 
 export interface WatchThreadOptions {
   readonly path: string
-  readonly initial: WatchState
   readonly clock: WatchClock
-  readonly onEvent: (event: WatchEvent) => void
-  /** The thread has ended by itself, and another one will take its place. */
-  readonly onDeath: (death: Death) => void
   /** For tests. */
   readonly entry?: URL
   readonly limits?: ResourceLimits
+}
+
+export interface WatchListener {
+  onEvent(event: WatchEvent): void
+  /** The thread has ended by itself, and another one will take its place. */
+  onDeath(death: Death): void
 }
 
 export interface Death {
@@ -26,6 +28,13 @@ export interface Death {
 }
 
 export interface WatchThread {
+  /**
+   * Resolves when the thread has all that it needs to work, or after UP_MS, since nothing but changes depends on it. Its file
+   * descriptors are open then: whoever waits for this before clients come has them, however many clients there are.
+   */
+  isUp(): Promise<void>
+  /** From here on, what changes is reported. */
+  watch(from: WatchState, listener: WatchListener): void
   /** Takes what is there at once; what is asked for while that goes on, or shortly after, is one more time, later. */
   reloadNow(): void
   /** Silent from here on. */
@@ -34,6 +43,7 @@ export interface WatchThread {
 
 /** From the end of a reload that was asked for to the next one: a hundred signals are a few reloads. */
 const RELOAD_PAUSE_MS = 250
+const UP_MS = 1000
 /** Before a dead thread is replaced; twice as long each time, until one has lived for a while. */
 const FIRST_RESTART_MS = 250
 const MAX_RESTART_MS = 32_000
@@ -54,7 +64,9 @@ export function startWatchThread(options: WatchThreadOptions): WatchThread {
 
 class Watching implements WatchThread {
   readonly #options: WatchThreadOptions
-  #state: WatchState
+  /** Where the next thread is to go on from; undefined: nothing is watched yet. */
+  #state: WatchState | undefined
+  readonly #up = Promise.withResolvers<void>()
   #thread: Worker | undefined
   #isClosed = false
   /** The thread ends because it said so. */
@@ -64,16 +76,32 @@ class Watching implements WatchThread {
   #reload: 'none' | 'running' | 'pause' = 'none'
   #restartMs = FIRST_RESTART_MS
   #startedAt = 0
+  #listener: WatchListener | undefined
+  /** Before anybody listened. */
+  #untold: Death | undefined
   #told: { readonly error: string; readonly until: number } | undefined
   #cancelTimers = new Set<() => void>()
 
   constructor(options: WatchThreadOptions) {
     this.#options = options
-    this.#state = options.initial
+    this.#after(UP_MS, () => this.#up.resolve())
     this.#start()
   }
 
+  isUp(): Promise<void> {
+    return this.#up.promise
+  }
+
+  watch(from: WatchState, listener: WatchListener): void {
+    this.#state = from
+    this.#listener = listener
+    if (this.#untold !== undefined) listener.onDeath(this.#untold)
+    this.#post({ type: 'watch', path: this.#options.path, initial: from })
+    this.#ask()
+  }
+
   reloadNow(): void {
+    if (this.#isClosed) return
     this.#isWanted = true
     this.#ask()
   }
@@ -87,8 +115,7 @@ class Watching implements WatchThread {
 
   #start(): void {
     const { path, clock, entry = ENTRY, limits = LIMITS } = this.#options
-    const data: WatchThreadData = { path, initial: this.#state }
-    const thread = startThread(entry, { data, limits })
+    const thread = startThread(entry, limits)
     this.#thread = thread
     this.#isRetiring = false
     this.#startedAt = clock.now()
@@ -102,30 +129,43 @@ class Watching implements WatchThread {
       cause = error
     })
     thread.on('exit', (code) => this.#ended(cause, code))
+    if (this.#state === undefined) return
+    this.#post({ type: 'watch', path, initial: this.#state })
     this.#ask()
   }
 
   #ask(): void {
-    if (!this.#isWanted || this.#reload !== 'none' || this.#thread === undefined || this.#isClosed) return
+    if (!this.#isWanted || this.#reload !== 'none' || this.#thread === undefined || this.#state === undefined) return
     this.#isWanted = false
     this.#reload = 'running'
-    const message: ToWatchThread = 'reload'
-    this.#thread.postMessage(message)
+    this.#post({ type: 'reload' })
+  }
+
+  #post(message: ToWatchThread): void {
+    this.#thread?.postMessage(message)
   }
 
   #take(message: FromWatchThread): void {
     if (this.#isClosed) return
-    if (message.type !== 'reloaded') {
-      this.#state = message.state
-      if (message.type === 'event') this.#options.onEvent(message.event)
-      else this.#isRetiring = true
-      return
+    switch (message.type) {
+      case 'up':
+        this.#up.resolve()
+        break
+      case 'event':
+        this.#state = message.state
+        this.#listener?.onEvent(message.event)
+        break
+      case 'retiring':
+        this.#state = message.state
+        this.#isRetiring = true
+        break
+      case 'reloaded':
+        this.#reload = 'pause'
+        this.#after(RELOAD_PAUSE_MS, () => {
+          if (this.#reload === 'pause') this.#reload = 'none'
+          this.#ask()
+        })
     }
-    this.#reload = 'pause'
-    this.#after(RELOAD_PAUSE_MS, () => {
-      if (this.#reload === 'pause') this.#reload = 'none'
-      this.#ask()
-    })
   }
 
   #ended(cause: unknown, code: number): void {
@@ -146,7 +186,8 @@ class Watching implements WatchThread {
     const death = describeDeath(cause, code)
     if (this.#told?.error === death.error && now < this.#told.until) return
     this.#told = { error: death.error, until: now + REPEAT_MS }
-    this.#options.onDeath(death)
+    if (this.#listener === undefined) this.#untold = death
+    else this.#listener.onDeath(death)
   }
 
   #after(ms: number, run: () => void): void {

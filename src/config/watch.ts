@@ -14,8 +14,7 @@ import { isSameObstacle, type ObstacleEvent, obstacleOf, type WatchEvent, type W
 
 export interface WatchOptions {
   readonly initial: WatchState
-  /** Undefined: not yet; it is asked again. */
-  readonly load: () => LoadedSettings | LoadFailure | undefined
+  readonly load: () => LoadedSettings | LoadFailure
   /** `state`: as `state()` has it. */
   readonly onEvent: (event: WatchEvent, state: WatchState) => void
   readonly clock: WatchClock
@@ -76,9 +75,7 @@ class ConfigurationWatcher implements Watcher {
   }
 
   reloadNow(): void {
-    if (this.#isClosed) return
-    const loaded = this.#options.load()
-    if (loaded !== undefined) this.#take(loaded, true)
+    if (!this.#isClosed) this.#take(this.#options.load(), true)
   }
 
   state(): WatchState {
@@ -118,7 +115,6 @@ class ConfigurationWatcher implements Watcher {
     if (verdict === 'same') this.#repeat(now)
     if (verdict !== 'settled' && verdict !== 'overdue') return
     const loaded = this.#options.load()
-    if (loaded === undefined) return
     // What has changed again since the look above has not settled.
     if (verdict === 'settled' ? agree(seen, loaded.sources) : loaded.ok) this.#take(loaded, false)
   }

@@ -7,20 +7,13 @@ const running = new Set<Worker>()
 /** How long an exit waits for threads to come back from the system. */
 const EXIT_WAIT_MS = 50
 
-export interface ThreadOptions {
-  /** Plain data. */
-  readonly data: unknown
-  readonly limits: ResourceLimits
-}
-
 /**
  * Starts a thread that holds no process and writes nowhere: unless they are asked for, its streams would be piped into those of
  * the process, which a service never opens. It takes over the environment, and no options of Node.
  */
-export function startThread(entry: URL, { data, limits }: ThreadOptions): Worker {
+export function startThread(entry: URL, limits: ResourceLimits): Worker {
   const { Worker } = process.getBuiltinModule('node:worker_threads')
   const thread = new Worker(entry, {
-    workerData: data,
     resourceLimits: limits,
     execArgv: [],
     stdin: false,

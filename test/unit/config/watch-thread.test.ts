@@ -26,16 +26,16 @@ function scripted(t: TestContext) {
   const deaths: Death[] = []
   const thread = startWatchThread({
     path,
-    initial: STATE,
     clock,
-    onEvent: () => {},
-    onDeath: (death) => void deaths.push(death),
     entry: entry('answering'),
   })
+  thread.watch(STATE, { onEvent() {}, onDeath: (death) => void deaths.push(death) })
   t.after(() => {
     thread.close()
     channel.close()
   })
+  // Whoever waits for it to be up waits no longer.
+  clock.advance(1000)
   const until = (count: number) => notices.until(() => seen.length >= count, `${count} of ${seen.join()}`)
   return { thread, clock, seen, deaths, until, tell: (text: string) => channel.postMessage(text) }
 }
@@ -81,6 +81,17 @@ describe('reloads that are asked for', () => {
   })
 })
 
+test('a thread that dies before anybody listens is told of as soon as somebody does', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<Death>()
+  const clock = new HandClock()
+  const thread = startWatchThread({ path: '', clock, entry: new URL('no-such-thread.ts', import.meta.url) })
+  t.after(() => thread.close())
+  // The wait for it to be up, and the restart.
+  await t.waitFor(() => assert.equal(clock.pending, 2), { timeout: 10_000 })
+  thread.watch(STATE, { onEvent() {}, onDeath: resolve })
+  assert.match((await promise).error, /MODULE_NOT_FOUND/)
+})
+
 describe('a thread that dies', () => {
   for (const [path, error] of [
     ['exception', 'TypeError'],
@@ -92,14 +103,14 @@ describe('a thread that dies', () => {
       const deaths: Death[] = []
       const thread = startWatchThread({
         path,
-        initial: STATE,
         clock,
-        onEvent: () => {},
-        onDeath: (death) => void deaths.push(death),
         entry: entry('dying'),
         limits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
       })
       t.after(() => thread.close())
+      clock.advance(1000)
+      await thread.isUp()
+      thread.watch(STATE, { onEvent() {}, onDeath: (death) => void deaths.push(death) })
       for (const pause of [250, 500, 1000]) {
         await t.waitFor(() => assert.equal(clock.pending, 1), { timeout: 10_000 })
         clock.advance(pause - 1)
@@ -128,11 +139,10 @@ test('the real thread sees a change that was made before it was up, and hands ov
   const keepAlive = setTimeout(() => {}, 10_000)
   const thread = startWatchThread({
     path: file,
-    initial: stateAfterStart(start),
     clock: REAL_CLOCK,
-    onEvent: resolve,
-    onDeath: ({ error }) => assert.fail(error),
   })
+  await thread.isUp()
+  thread.watch(stateAfterStart(start), { onEvent: resolve, onDeath: ({ error }) => assert.fail(error) })
   const event = await promise
   clearTimeout(keepAlive)
   thread.close()

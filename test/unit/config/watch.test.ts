@@ -412,27 +412,6 @@ test('two thousand saves in a row: the last one is live soon, and none is seen h
   )
 })
 
-test('a loader that is not there yet is asked again', (t) => {
-  const { file, write } = createFolder(t)
-  write('fluxgate.yaml', configuration(1))
-  const clock = new HandClock()
-  const seen: string[] = []
-  let isReady = false
-  const watcher = watchConfiguration({
-    initial: stateAfterStart(loadSettings(file, {})),
-    load: () => (isReady ? loadSettings(file, {}) : undefined),
-    onEvent: (event) => void seen.push(inWords(event)),
-    clock,
-  })
-  write('fluxgate.yaml', configuration(2))
-  clock.advance(1000)
-  watcher.reloadNow()
-  assert.deepEqual(seen, [])
-  isReady = true
-  clock.advance(50)
-  assert.deepEqual(seen, ['changed 2'])
-})
-
 describe('a watcher that goes on where another one stood', () => {
   test('knows what is in force, and says nothing', (t) => {
     const { clock, watcher, write, events, from } = watch(t, valid)

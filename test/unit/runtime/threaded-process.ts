@@ -5,7 +5,8 @@
 import { exitProcess, startThread } from '../../../src/runtime/threads.ts'
 
 const [, , what, fifo, code] = process.argv
-const thread = startThread(new URL('talking-thread.ts', import.meta.url), { data: { what, fifo }, limits: {} })
+const thread = startThread(new URL('talking-thread.ts', import.meta.url), {})
+thread.postMessage({ what, fifo })
 thread.once('message', () => {
   process.stderr.write('up\n')
   if (code !== undefined) void exitProcess(Number(code))
