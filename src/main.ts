@@ -1,4 +1,5 @@
 import { type Command, parseArguments } from './cli/arguments.ts'
+import { exitProcess } from './runtime/threads.ts'
 
 /** From the command line to the exit code. Each command is imported when it is asked for: a start loads what it runs. */
 
@@ -36,5 +37,5 @@ const isService = command.name === 'run' || command.name === 'demo'
 if (!isService) process.stdout.on('error', () => {})
 const code = await execute(command)
 // What a service logged is flushed, and what it cut may still hold the process; others may still have output in a pipe.
-if (isService) process.exit(code)
+if (isService) await exitProcess(code)
 process.exitCode = code

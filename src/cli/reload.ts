@@ -1,10 +1,12 @@
-import { type Configuration, formatProblem, type LoadSuccess } from '../config/load.ts'
+import { assemble, type Configuration } from '../config/assemble.ts'
 import type { Snapshot } from '../config/snapshot.ts'
-import type { WatchEvent } from '../config/watch.ts'
+import type { WatchEvent } from '../config/watch-state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { describeError } from './process-events.ts'
+
+type Changed = Extract<WatchEvent, { type: 'changed' }>
 
 /** From what the watcher saw to what the gateway serves, one change after the other. */
 
@@ -29,8 +31,8 @@ export function numbered(configuration: Configuration, generation: number): Snap
   return { ...configuration, generation }
 }
 
-export function logWarnings(log: Log, { warnings }: LoadSuccess): void {
-  for (const problem of warnings) announce(log, EVENTS.configurationWarning, { problem: formatProblem(problem) })
+export function logWarnings(log: Log, warnings: readonly string[]): void {
+  for (const problem of warnings) announce(log, EVENTS.configurationWarning, { problem })
 }
 
 export function createReloader({ gateway, log, path, ...start }: ReloaderOptions): Reloader {
@@ -38,11 +40,11 @@ export function createReloader({ gateway, log, path, ...start }: ReloaderOptions
   let isClosed = false
   let published = Promise.resolve()
 
-  async function publish(loaded: LoadSuccess): Promise<void> {
+  async function publish({ settings, warnings }: Changed): Promise<void> {
     if (isClosed) return
-    const snapshot = numbered(loaded.configuration, ++generation)
+    const snapshot = numbered(assemble(settings), ++generation)
     const result = await gateway.publish(snapshot)
-    logWarnings(log, loaded)
+    logWarnings(log, warnings)
     announce(log, EVENTS.reloaded, { path, status: 'applied' })
     if (result.rebound === 'yes') {
       announce(log, EVENTS.addressChanged, { old_address: address, new_address: result.address })
@@ -53,15 +55,15 @@ export function createReloader({ gateway, log, path, ...start }: ReloaderOptions
     }
   }
 
-  function onChanged(loaded: LoadSuccess): void {
+  function onChanged(changed: Changed): void {
     published = published
-      .then(() => publish(loaded))
+      .then(() => publish(changed))
       .catch((error: unknown) => announce(log, EVENTS.reloadFailed, { path, ...describeError(error) }))
   }
 
   return {
     onEvent(event) {
-      if (event.type === 'changed') onChanged(event.loaded)
+      if (event.type === 'changed') onChanged(event)
       else if (event.type === 'invalid') announce(log, EVENTS.invalid, { path, error: event.error })
       else announce(log, EVENTS[event.type], { path })
     },

@@ -1,53 +1,10 @@
-import { flushCompileCache } from 'node:module'
-import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
-import { watchConfiguration } from '../config/watch.ts'
-import { createGateway } from '../gateway.ts'
-import { announce, EVENTS } from '../observe/events.ts'
-import type { Logging } from '../observe/logging.ts'
-import type { ProcessEvents } from './process-events.ts'
-import { createReloader, logWarnings, numbered } from './reload.ts'
-import { drain, listen, serviceCommand } from './serve.ts'
+import { REAL_CLOCK } from '../config/watch-clock.ts'
+import { startWatchThread } from '../config/watch-thread.ts'
 
 /** Runs the gateway until it is told to stop; the exit code of the process. */
-export function run(path: string): Promise<number> {
-  return serviceCommand((logging, processEvents) => serveConfiguration(path, logging, processEvents))
-}
-
-async function serveConfiguration(path: string, logging: Logging, processEvents: ProcessEvents): Promise<number> {
-  const { log, writeRecord } = logging
-  announce(log, EVENTS.starting, { path })
-  logging.flushNow()
-
-  const loaded = loadConfiguration(path)
-  if (loaded.ok) logWarnings(log, loaded)
-  else if (loaded.badBindAddress !== undefined) {
-    announce(log, EVENTS.bindFailed, { address: loaded.badBindAddress, error: loaded.error })
-    return 1
-  }
-  const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
-  const snapshot = numbered(configuration, 1)
-  const gateway = createGateway(snapshot, { log, writeRecord })
-  processEvents.onStopAtOnce(() => gateway.cut())
-  if (loaded.ok) {
-    announce(log, EVENTS.loaded, { path, status: 'applied' })
-    announce(log, EVENTS.initialized, { path })
-  }
-  const address = await listen(gateway, snapshot.server.bindAddress.text, log)
-  if (address === undefined) return 1
-
-  const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
-  const watcher = watchConfiguration(path, loaded, reloader.onEvent)
-  processEvents.onHangup(() => watcher.reloadNow())
-  // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
-  setImmediate(() => flushCompileCache())
-
-  await processEvents.stopRequested
-  watcher.close()
-  await reloader.close()
-  return drain(gateway, processEvents, log)
-}
-
-function fallBack(path: string, { error, cause }: LoadFailure, { log }: Logging): Configuration {
-  announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
-  return defaultConfiguration()
+export async function run(path: string): Promise<number> {
+  // First of all: it comes up on another core while the rest is loaded here.
+  const watching = startWatchThread({ path, clock: REAL_CLOCK })
+  const { serveConfiguration } = await import('./serve-configuration.ts')
+  return serveConfiguration(path, watching)
 }

@@ -15,11 +15,7 @@ const MIN_JWT_KEY_BYTES = 32
 
 const DIGEST_OF_NOTHING = hash('sha256', '', 'hex')
 
-export function compileStaticKeys(
-  document: KeysDocument,
-  upstreamNames: readonly string[],
-  scope: Scope,
-): PackedKeys {
+export function compileStaticKeys(document: KeysDocument, upstreamNames: readonly string[], scope: Scope): PackedKeys {
   const upstreamsByName = new UpstreamNames(upstreamNames)
   const digests = new UniquePlaces(scope)
   const ids = new UniquePlaces(scope)

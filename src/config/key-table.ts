@@ -1,6 +1,6 @@
 /**
  * The static keys as a few large pieces: strings and typed arrays that another thread takes over in no time, whatever the
- * number of keys, while an object for each of 5000 keys costs it 22 ms. The one layout, written and read here.
+ * number of keys. (An object for each of 5000 keys, with its list of 20 names, takes 10 to 29 ms.) Written and read here.
  *
  * A key is found by its digest: the first 32 bits choose a slot, and the slots from there on hold key numbers (plus one)
  * until an empty one. Half of the slots are empty at least. What an attacker sends is hashed before, so that nobody chooses

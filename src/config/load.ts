@@ -1,4 +1,4 @@
-/** One way from a file to a configuration, for the start and for every reload. */
+/** One way from a file to settings and to a configuration, for the start and for every reload. */
 import { dirname, resolve } from 'node:path'
 import { assemble, type Configuration } from './assemble.ts'
 import { parseBindAddress } from './bind-address.ts'
@@ -23,11 +23,14 @@ interface Loaded {
   readonly sources: readonly Source[]
 }
 
-export interface LoadSuccess extends Loaded {
+/** Plain data, for other threads: `assemble` makes the configuration of it. */
+export interface LoadedSettings extends Loaded {
   readonly ok: true
-  readonly configuration: Configuration
-  /** The same as plain data, for other processes: `assemble` makes the configuration of it. */
   readonly settings: Settings
+}
+
+export interface LoadSuccess extends LoadedSettings {
+  readonly configuration: Configuration
 }
 
 export interface LoadFailure extends Loaded {
@@ -47,7 +50,12 @@ export function defaultConfiguration(): Configuration {
   return assemble(DEFAULT_SETTINGS)
 }
 
-export function loadConfiguration(path: string, env: NodeJS.ProcessEnv = process.env): LoadSuccess | LoadFailure {
+export function loadConfiguration(path: string, env?: NodeJS.ProcessEnv): LoadSuccess | LoadFailure {
+  const loaded = loadSettings(path, env)
+  return loaded.ok ? { ...loaded, configuration: assemble(loaded.settings) } : loaded
+}
+
+export function loadSettings(path: string, env: NodeJS.ProcessEnv = process.env): LoadedSettings | LoadFailure {
   const content = readSource(path, MAX_CONFIGURATION_BYTES)
   const sources = [sourceOf(content)]
   const fail = (cause: LoadCause, faults: readonly TextFault[]): LoadFailure => {
@@ -65,13 +73,13 @@ export function loadConfiguration(path: string, env: NodeJS.ProcessEnv = process
   return interpret(path, parsed, env, sources)
 }
 
-/** Parsed text → configuration, or everything that is wrong with it. */
+/** Parsed text → settings, or everything that is wrong with it. */
 function interpret(
   file: string,
   { root, position }: Parsed,
   env: NodeJS.ProcessEnv,
   sources: Source[],
-): LoadSuccess | LoadFailure {
+): LoadedSettings | LoadFailure {
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const problemAt = (offset: number, path: Path, text: string) => ({
@@ -91,7 +99,7 @@ function interpret(
     isGiven: (path) => isGiven(root, path),
   })
   warnings.sort(byPlace)
-  if (problems.length === 0) return { ok: true, configuration: assemble(settings), settings, warnings, sources }
+  if (problems.length === 0) return { ok: true, settings, warnings, sources }
   problems.sort(byPlace)
   const bindText = document.server?.bind_address
   const badBindAddress = bindText === undefined || parseBindAddress(bindText) !== undefined ? undefined : bindText

@@ -39,10 +39,15 @@ const MAX_IN_SUMMARY = 50
 
 /** All problems in one line for the log. */
 export function summarizeProblems(problems: readonly Problem[]): string {
+  return problemLines(problems).join('; ')
+}
+
+/** One line for each, up to a number that the log can take. */
+export function problemLines(problems: readonly Problem[]): readonly string[] {
   const shown = problems.slice(0, MAX_IN_SUMMARY).map(formatProblem)
   const hidden = problems.length - shown.length
   if (hidden > 0) shown.push(`and ${hidden} more`)
-  return shown.join('; ')
+  return shown
 }
 
 /** In the order of the file. */

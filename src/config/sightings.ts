@@ -43,11 +43,6 @@ export class Sightings {
   }
 }
 
-/** Equal for equal content of the same files. */
-export function identityOf(sources: readonly Source[]): string {
-  return sources.map(({ path, limit, digest }) => `${limit} ${digest} ${path}`).join('\n')
-}
-
 /** Whether files that occur in both were the same both times. */
 export function agree(before: readonly Source[], after: readonly Source[]): boolean {
   const digests = new Map(before.map(({ path, limit, digest }) => [`${limit} ${path}`, digest]))

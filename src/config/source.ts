@@ -25,6 +25,11 @@ export interface SourceContent extends Source {
   readonly wrong: string | undefined
 }
 
+/** Equal for equal content of the same files. */
+export function identityOf(sources: readonly Source[]): string {
+  return sources.map(({ path, limit, digest }) => `${limit} ${digest} ${path}`).join('\n')
+}
+
 export function readSource(path: string, limit: number): SourceContent {
   let descriptor: number | undefined
   try {

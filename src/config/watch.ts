@@ -4,32 +4,27 @@
  * It polls. Notifications of the kernel are lost on network file systems and bind mounts, and when Kubernetes swaps
  * `..data` the watched inode just goes away; whoever wants to be sure polls as well, and then the poll is enough.
  */
-import { monotonicMs } from '../runtime/clock.ts'
-import { type LoadFailure, type LoadSuccess, loadConfiguration } from './load.ts'
+import type { LoadedSettings, LoadFailure } from './load.ts'
+import { problemLines } from './problem.ts'
 import { Settling } from './settling.ts'
-import { agree, identityOf, Sightings } from './sightings.ts'
-
-export type WatchEvent =
-  | { readonly type: 'changed'; readonly loaded: LoadSuccess }
-  | { readonly type: 'invalid'; readonly error: string }
-  | { readonly type: 'missing' }
-  | { readonly type: 'denied' }
-
-export interface WatchClock {
-  /** Monotonic milliseconds. */
-  now(): number
-  /** Runs it once, later; the result takes that back. */
-  after(ms: number, run: () => void): () => void
-}
+import { agree, Sightings } from './sightings.ts'
+import { identityOf, type Source } from './source.ts'
+import type { WatchClock } from './watch-clock.ts'
+import { isSameObstacle, type ObstacleEvent, obstacleOf, type WatchEvent, type WatchState } from './watch-state.ts'
 
 export interface WatchOptions {
-  readonly env?: NodeJS.ProcessEnv
-  readonly clock?: WatchClock
+  readonly initial: WatchState
+  readonly load: () => LoadedSettings | LoadFailure
+  /** `state`: as `state()` has it. */
+  readonly onEvent: (event: WatchEvent, state: WatchState) => void
+  readonly clock: WatchClock
 }
 
 export interface Watcher {
   /** Takes what is there at once, without waiting for it to settle, and reports it even if it is nothing new. */
   reloadNow(): void
+  /** What another watcher could go on from. */
+  state(): WatchState
   close(): void
 }
 
@@ -38,66 +33,57 @@ const POLL_MS = 125
 const PENDING_POLL_MS = 25
 const REPEAT_MS = 10 * 60_000
 
-/** The only thing that it keeps alive is itself: its timers hold no process. */
-const REAL_CLOCK: WatchClock = {
-  now: monotonicMs,
-  after(ms, run) {
-    const timer = setTimeout(run, ms).unref()
-    return () => clearTimeout(timer)
-  },
-}
-
 /** A state that is reported once, and now and then while it lasts. */
 interface Condition {
-  readonly event: Exclude<WatchEvent, { type: 'changed' }>
+  readonly event: ObstacleEvent
   /** Infinity: never again. */
   repeatAt: number
 }
 
-export function watchConfiguration(
-  path: string,
-  initial: LoadSuccess | LoadFailure,
-  onEvent: (event: WatchEvent) => void,
-  options: WatchOptions = {},
-): Watcher {
-  return new ConfigurationWatcher(path, initial, onEvent, options)
+export function watchConfiguration(options: WatchOptions): Watcher {
+  return new ConfigurationWatcher(options)
 }
 
 class ConfigurationWatcher implements Watcher {
-  readonly #path: string
-  readonly #onEvent: (event: WatchEvent) => void
-  readonly #env: NodeJS.ProcessEnv
+  readonly #options: WatchOptions
   readonly #clock: WatchClock
   readonly #sightings: Sightings
   readonly #settling = new Settling()
+  /** As they were loaded last, with or without success. */
+  #sources: readonly Source[]
   /** Identity of what was loaded last with success. */
   #applied: string | undefined
-  /** Identity of what was loaded last, with or without success. Undefined: whatever is seen next is news. */
+  /** Identity of `#sources`. Undefined: whatever is seen next is news. */
   #known: string | undefined
   #condition: Condition | undefined
   #cancel: (() => void) | undefined
   #isClosed = false
 
-  constructor(
-    path: string,
-    initial: LoadSuccess | LoadFailure,
-    onEvent: (event: WatchEvent) => void,
-    { env = process.env, clock = REAL_CLOCK }: WatchOptions,
-  ) {
-    this.#path = path
-    this.#onEvent = onEvent
-    this.#env = env
+  constructor(options: WatchOptions) {
+    const { initial, clock } = options
+    this.#options = options
     this.#clock = clock
     this.#sightings = new Sightings(initial.sources, () => clock.now())
+    this.#sources = initial.sources
     this.#known = identityOf(initial.sources)
-    if (initial.ok) this.#applied = this.#known
-    // Whoever loaded it has reported it.
-    else this.#condition = { event: eventOf(initial), repeatAt: Number.POSITIVE_INFINITY }
+    this.#applied = initial.applied
+    if (initial.condition !== undefined) {
+      const { event, isRepeated } = initial.condition
+      this.#condition = { event, repeatAt: isRepeated ? clock.now() + REPEAT_MS : Number.POSITIVE_INFINITY }
+    }
     this.#schedule()
   }
 
   reloadNow(): void {
-    if (!this.#isClosed) this.#take(loadConfiguration(this.#path, this.#env), true)
+    if (!this.#isClosed) this.#take(this.#options.load(), true)
+  }
+
+  state(): WatchState {
+    const condition = this.#condition && {
+      event: this.#condition.event,
+      isRepeated: this.#condition.repeatAt !== Number.POSITIVE_INFINITY,
+    }
+    return { sources: this.#sources, applied: this.#applied, condition }
   }
 
   close(): void {
@@ -128,33 +114,41 @@ class ConfigurationWatcher implements Watcher {
     const verdict = this.#settling.judge(identityOf(seen), this.#known, isReadable, now)
     if (verdict === 'same') this.#repeat(now)
     if (verdict !== 'settled' && verdict !== 'overdue') return
-    const loaded = loadConfiguration(this.#path, this.#env)
+    const loaded = this.#options.load()
     // What has changed again since the look above has not settled.
     if (verdict === 'settled' ? agree(seen, loaded.sources) : loaded.ok) this.#take(loaded, false)
   }
 
-  #take(loaded: LoadSuccess | LoadFailure, isAskedFor: boolean): void {
+  #take(loaded: LoadedSettings | LoadFailure, isAskedFor: boolean): void {
+    const before = this.#known
+    this.#sources = loaded.sources
     this.#known = identityOf(loaded.sources)
     this.#sightings.watch(loaded.sources)
     this.#settling.reset()
-    if (!loaded.ok) {
-      this.#condition = { event: eventOf(loaded), repeatAt: this.#clock.now() + REPEAT_MS }
-      this.#onEvent(this.#condition.event)
-      return
+    if (!loaded.ok) this.#meet(obstacleOf(loaded), before === this.#known)
+    else {
+      this.#condition = undefined
+      if (this.#known === this.#applied && !isAskedFor) return
+      this.#applied = this.#known
+      const { settings, warnings } = loaded
+      this.#report({ type: 'changed', settings, warnings: problemLines(warnings) })
     }
-    this.#condition = undefined
-    if (this.#known === this.#applied && !isAskedFor) return
-    this.#applied = this.#known
-    this.#onEvent({ type: 'changed', loaded })
+  }
+
+  /** Somebody may ask a hundred times: what has been said of this very content is not said again. */
+  #meet(event: ObstacleEvent, isSameContent: boolean): void {
+    if (isSameContent && this.#condition !== undefined && isSameObstacle(this.#condition.event, event)) return
+    this.#condition = { event, repeatAt: this.#clock.now() + REPEAT_MS }
+    this.#report(event)
   }
 
   #repeat(now: number): void {
     if (this.#condition === undefined || now < this.#condition.repeatAt) return
     this.#condition.repeatAt = now + REPEAT_MS
-    this.#onEvent(this.#condition.event)
+    this.#report(this.#condition.event)
   }
-}
 
-function eventOf({ reason, error }: LoadFailure): Condition['event'] {
-  return reason === 'missing' || reason === 'denied' ? { type: reason } : { type: 'invalid', error }
+  #report(event: WatchEvent): void {
+    this.#options.onEvent(event, this.state())
+  }
 }

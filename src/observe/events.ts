@@ -98,6 +98,11 @@ export const EVENTS = {
     'path error stack',
     'A bug of the gateway: please report it.',
   ),
+  configurationThreadDied: error(
+    'Configuration thread died, starting another',
+    'path error stack',
+    'A bug of the gateway, or a file that takes more memory than there is. The configuration of before goes on; changes of the file are seen again when the next thread runs. Said again after ten minutes if the reason stays the same.',
+  ),
   stopping: info('Shutdown signal received ({}); shutting down proxy', '', 'No new connections; what runs may end.'),
   stoppingAtOnce: warn(
     'Second shutdown signal received ({}); exiting at once',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createReloader, type Reloader } from '../../../src/cli/reload.ts'
-import type { Configuration, LoadSuccess } from '../../../src/config/load.ts'
+import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
+import type { WatchEvent } from '../../../src/config/watch-state.ts'
 import type { Gateway } from '../../../src/gateway.ts'
 import { createLog } from '../../../src/observe/log.ts'
 
@@ -30,11 +31,9 @@ function bench(publish: (snapshot: Snapshot) => Promise<Published>): Bench {
   return { reloader, lines, generations }
 }
 
-function loaded(bindAddress = '127.0.0.1:80'): LoadSuccess {
-  const configuration = {
-    server: { bindAddress: { host: '', port: 0, text: bindAddress } },
-  } as unknown as Configuration
-  return { ok: true, configuration, warnings: [] } as unknown as LoadSuccess
+function changed(bindAddress = '127.0.0.1:80', warnings: readonly string[] = []): WatchEvent {
+  const server = { ...DEFAULT_SETTINGS.server, bindAddress: { host: '', port: 0, text: bindAddress } }
+  return { type: 'changed', settings: { ...DEFAULT_SETTINGS, server }, warnings }
 }
 
 /** All that follows from resolved promises alone. */
@@ -48,7 +47,7 @@ describe('a changed configuration', () => {
   test('is published and then reported', async () => {
     const publication = Promise.withResolvers<Published>()
     const { reloader, lines, generations } = bench(() => publication.promise)
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
+    reloader.onEvent(changed())
     await settled()
     assert.deepEqual([generations, lines], [[2], []])
     publication.resolve({ rebound: 'no' })
@@ -59,8 +58,8 @@ describe('a changed configuration', () => {
   test('waits for the one before it', async () => {
     const publications = [Promise.withResolvers<Published>(), Promise.withResolvers<Published>()]
     const { reloader, generations } = bench((snapshot) => publications[snapshot.generation - 2]!.promise)
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
+    reloader.onEvent(changed())
+    reloader.onEvent(changed())
     await settled()
     assert.deepEqual(generations, [2])
     publications[0]!.resolve({ rebound: 'no' })
@@ -71,8 +70,8 @@ describe('a changed configuration', () => {
   test('that moves the listener says from where to where', async () => {
     const addresses = ['127.0.0.1:81', '127.0.0.1:4711']
     const { reloader, lines } = bench(async () => ({ rebound: 'yes', address: addresses.shift()! }))
-    reloader.onEvent({ type: 'changed', loaded: loaded('127.0.0.1:81') })
-    reloader.onEvent({ type: 'changed', loaded: loaded('127.0.0.1:0') })
+    reloader.onEvent(changed('127.0.0.1:81'))
+    reloader.onEvent(changed('127.0.0.1:0'))
     await settled()
     assert.deepEqual(lines, [
       RELOADED,
@@ -86,15 +85,14 @@ describe('a changed configuration', () => {
 
   test('whose address cannot be had says so', async () => {
     const { reloader, lines } = bench(async () => ({ rebound: 'failed', error: 'in use' }))
-    reloader.onEvent({ type: 'changed', loaded: loaded('127.0.0.1:82') })
+    reloader.onEvent(changed('127.0.0.1:82'))
     await settled()
     assert.deepEqual(lines, [RELOADED, 'WARN Failed to bind to address address=127.0.0.1:82 error="in use"'])
   })
 
   test('brings its warnings along', async () => {
     const { reloader, lines } = bench(async () => ({ rebound: 'no' }))
-    const problem = { file: 'f.yaml', line: 3, column: 1, path: 'serve', text: 'unknown, did you mean server?' }
-    reloader.onEvent({ type: 'changed', loaded: { ...loaded(), warnings: [problem] } })
+    reloader.onEvent(changed(undefined, ['f.yaml:3:1: serve: unknown, did you mean server?']))
     await settled()
     const warning = 'WARN Configuration warning problem="f.yaml:3:1: serve: unknown, did you mean server?"'
     assert.deepEqual(lines, [warning, RELOADED])
@@ -105,8 +103,8 @@ describe('a changed configuration', () => {
       if (generation === 2) throw new Error('a bug')
       return { rebound: 'no' }
     })
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
+    reloader.onEvent(changed())
+    reloader.onEvent(changed())
     await settled()
     assert.match(
       lines[0]!,
@@ -118,13 +116,13 @@ describe('a changed configuration', () => {
   test('comes too late after the stop, which waits for the one before', async () => {
     const publication = Promise.withResolvers<Published>()
     const { reloader, generations } = bench(() => publication.promise)
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
+    reloader.onEvent(changed())
     await settled()
     let isClosed = false
     const closed = reloader.close().then(() => {
       isClosed = true
     })
-    reloader.onEvent({ type: 'changed', loaded: loaded() })
+    reloader.onEvent(changed())
     await settled()
     assert.equal(isClosed, false)
     publication.resolve({ rebound: 'no' })

@@ -148,17 +148,20 @@ test('a configuration is frozen', (t) => {
       configuration.keys,
       configuration.upstreams,
     ],
-    ...[upstream, upstream?.target, ...configuration.keys.staticKeys.values(), ...configuration.keys.jwtKeys.values()],
+    ...[upstream, upstream?.target, configuration.keys.staticKeys, configuration.keys.staticKeys.get('ab'.repeat(32))],
+    ...configuration.keys.jwtKeys.values(),
   ]) {
     assert.ok(Object.isFrozen(part))
   }
 })
 
-test('settings survive JSON: another process makes the same configuration of them', (t) => {
+test('settings survive the way to another thread, which makes the same configuration of them', (t) => {
   const { configuration, settings } = loadValid(t, FULL)
-  const copy = assemble(JSON.parse(JSON.stringify(settings)) as typeof settings)
+  const copy = assemble(structuredClone(settings))
   assert.equal(JSON.stringify(copy), JSON.stringify(configuration))
-  assert.deepEqual([...copy.keys.staticKeys.keys()], [...configuration.keys.staticKeys.keys()])
+  const digest = 'ab'.repeat(32)
+  assert.equal(copy.keys.staticKeys.size, configuration.keys.staticKeys.size)
+  assert.equal(copy.keys.staticKeys.get(digest)?.name, configuration.keys.staticKeys.get(digest)?.name)
   assert.deepEqual(copy.keys.jwtKeys.get('kid')?.secret, configuration.keys.jwtKeys.get('kid')?.secret)
   assert.deepEqual(assemble(DEFAULT_SETTINGS).server, defaultConfiguration().server)
 })

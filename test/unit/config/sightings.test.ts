@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { agree, identityOf, Sightings } from '../../../src/config/sightings.ts'
-import { readSource, type Source } from '../../../src/config/source.ts'
+import { agree, Sightings } from '../../../src/config/sightings.ts'
+import { identityOf, readSource, type Source } from '../../../src/config/source.ts'
 import { createFolder } from './configuration-folder.ts'
 
 const LIMIT = 1000

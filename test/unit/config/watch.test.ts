@@ -2,52 +2,20 @@
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { loadConfiguration } from '../../../src/config/load.ts'
-import { type WatchClock, type WatchEvent, watchConfiguration } from '../../../src/config/watch.ts'
+import { describe, type TestContext, test } from 'node:test'
+import { loadSettings } from '../../../src/config/load.ts'
+import { type Watcher, watchConfiguration } from '../../../src/config/watch.ts'
+import { REAL_CLOCK } from '../../../src/config/watch-clock.ts'
+import { stateAfterStart, type WatchEvent, type WatchState } from '../../../src/config/watch-state.ts'
 import { type ConfigurationFolder, createFolder, makeFifo } from './configuration-folder.ts'
+import { HandClock } from './hand-clock.ts'
 import { withoutPrivileges } from './without-privileges.ts'
-
-class HandClock implements WatchClock {
-  #now = 0
-  #timers: { readonly at: number; readonly run: () => void }[] = []
-
-  get pending(): number {
-    return this.#timers.length
-  }
-
-  /** Called whenever somebody asks for the time. */
-  onNow = (): void => {}
-
-  now(): number {
-    this.onNow()
-    return this.#now
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + ms, run }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer)
-    }
-  }
-
-  advance(ms: number): void {
-    const end = this.#now + ms
-    for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
-      if (next === undefined) break
-      this.#timers = this.#timers.filter((timer) => timer !== next)
-      this.#now = next.at
-      next.run()
-    }
-    this.#now = end
-  }
-}
 
 interface Watched extends ConfigurationFolder {
   readonly clock: HandClock
-  readonly watcher: ReturnType<typeof watchConfiguration>
+  readonly watcher: Watcher
+  /** Another watcher, which goes on from there. */
+  from(state: WatchState): Watcher
   /** What happened since the last call, in words: `changed 5` is a change to max_connections 5. */
   events(): string[]
 }
@@ -61,19 +29,21 @@ function watch(t: TestContext, prepare: (folder: ConfigurationFolder) => void, e
   prepare(folder)
   const clock = new HandClock()
   let seen: string[] = []
+  const load = () => loadSettings(folder.file, env)
   const onEvent = (event: WatchEvent) => void seen.push(inWords(event))
-  const watcher = watchConfiguration(folder.file, loadConfiguration(folder.file, env), onEvent, { env, clock })
+  const from = (initial: WatchState) => watchConfiguration({ initial, load, onEvent, clock })
+  const watcher = from(stateAfterStart(load()))
   t.after(() => watcher.close())
   const events = () => {
     const since = seen
     seen = []
     return since
   }
-  return { ...folder, clock, watcher, events }
+  return { ...folder, clock, watcher, events, from }
 }
 
 function inWords(event: WatchEvent): string {
-  if (event.type === 'changed') return `changed ${event.loaded.configuration.server.maxConnections}`
+  if (event.type === 'changed') return `changed ${event.settings.server.maxConnections}`
   return event.type === 'invalid' ? `invalid ${event.error.replace(/^\S*fluxgate\.yaml: ?/, '')}` : event.type
 }
 
@@ -402,6 +372,97 @@ test('reloadNow takes what is there at once', (t) => {
   assert.deepEqual(events(), ['missing'])
 })
 
+test('reloadNow, a hundred times, says once that the file is invalid, and once more of another content', (t) => {
+  const { file, watcher, write, events } = watch(t, valid)
+  const ask = () => {
+    for (let n = 0; n < 100; n++) watcher.reloadNow()
+    return events()
+  }
+  write('fluxgate.yaml', configuration(0))
+  assert.deepEqual(ask(), [INVALID_0])
+  write('fluxgate.yaml', configuration(-1))
+  assert.deepEqual(ask(), [INVALID_0], 'the same text of another content')
+  rmSync(file)
+  assert.deepEqual(ask(), ['missing'])
+  write('fluxgate.yaml', configuration(0))
+  assert.deepEqual(ask(), [INVALID_0])
+})
+
+test('a failed start is not reported by reloadNow either', (t) => {
+  const { watcher, events } = watch(t, ({ write }) => void write('fluxgate.yaml', configuration(0)))
+  watcher.reloadNow()
+  assert.deepEqual(events(), [])
+})
+
+test('two thousand saves in a row: the last one is live soon, and none is seen half', (t) => {
+  const { clock, file, write, events } = watch(t, valid)
+  for (let n = 1; n <= 2000; n++) {
+    renameSync(write('new.yaml', configuration(n)), file)
+    clock.advance(7)
+  }
+  clock.advance(SOON)
+  const seen = events()
+  assert.equal(seen.at(-1), 'changed 2000')
+  // Somebody keeps writing for 14 s: one in 600 ms, each later than the one before.
+  const numbers = seen.map((event) => Number(/^changed (\d+)$/.exec(event)?.[1]))
+  assert.ok(numbers.length > 10 && numbers.length < 40, seen.join())
+  assert.deepEqual(
+    numbers,
+    [...numbers].sort((a, b) => a - b),
+  )
+})
+
+describe('a watcher that goes on where another one stood', () => {
+  test('knows what is in force, and says nothing', (t) => {
+    const { clock, watcher, write, events, from } = watch(t, valid)
+    write('fluxgate.yaml', configuration(2))
+    clock.advance(SOON)
+    assert.deepEqual(events(), ['changed 2'])
+    watcher.close()
+    const next = from(watcher.state())
+    t.after(() => next.close())
+    clock.advance(TEN_MINUTES)
+    assert.deepEqual(events(), [])
+  })
+
+  test('sees a change that the other one had seen and not taken', (t) => {
+    const { clock, watcher, write, events, from } = watch(t, valid)
+    write('fluxgate.yaml', configuration(2))
+    clock.advance(150)
+    watcher.close()
+    const next = from(watcher.state())
+    t.after(() => next.close())
+    clock.advance(SOON)
+    assert.deepEqual(events(), ['changed 2'])
+  })
+
+  test('repeats what the other one had reported, after ten minutes', (t) => {
+    const { clock, watcher, write, events, from } = watch(t, valid)
+    write('fluxgate.yaml', configuration(0))
+    clock.advance(SOON)
+    assert.deepEqual(events(), [INVALID_0])
+    watcher.close()
+    const next = from(watcher.state())
+    t.after(() => next.close())
+    clock.advance(TEN_MINUTES - SOON)
+    assert.deepEqual(events(), [])
+    clock.advance(SOON)
+    assert.deepEqual(events(), [INVALID_0])
+    write('fluxgate.yaml', configuration(1))
+    clock.advance(SOON)
+    assert.deepEqual(events(), [], 'which is still in force')
+  })
+
+  test('is as silent as the other one about a failed start', (t) => {
+    const { clock, watcher, events, from } = watch(t, () => {})
+    watcher.close()
+    const next = from(watcher.state())
+    t.after(() => next.close())
+    clock.advance(TEN_MINUTES * 2)
+    assert.deepEqual(events(), [])
+  })
+})
+
 test('what reloadNow has taken is not taken again', (t) => {
   const { clock, watcher, write, events } = watch(t, valid)
   write('fluxgate.yaml', configuration(2))
@@ -427,15 +488,16 @@ test('an event may close the watcher', (t) => {
   write('fluxgate.yaml', configuration(1))
   const clock = new HandClock()
   let count = 0
-  const watcher = watchConfiguration(
-    file,
-    loadConfiguration(file, {}),
-    () => {
+  const load = () => loadSettings(file, {})
+  const watcher = watchConfiguration({
+    initial: stateAfterStart(load()),
+    load,
+    onEvent: () => {
       count++
       watcher.close()
     },
-    { env: {}, clock },
-  )
+    clock,
+  })
   write('fluxgate.yaml', configuration(2))
   clock.advance(5000)
   assert.deepEqual([count, clock.pending], [1, 0])
@@ -445,7 +507,8 @@ test('on the real clock a change is live in under a second', async (t) => {
   const { file, write } = createFolder(t)
   write('fluxgate.yaml', configuration(1))
   const { promise, resolve } = Promise.withResolvers<WatchEvent>()
-  const watcher = watchConfiguration(file, loadConfiguration(file, {}), resolve, { env: {} })
+  const load = () => loadSettings(file, {})
+  const watcher = watchConfiguration({ initial: stateAfterStart(load()), load, onEvent: resolve, clock: REAL_CLOCK })
   t.after(() => watcher.close())
   // The watcher's own timers hold no process; this one does, and is the limit.
   const limit = setTimeout(() => resolve({ type: 'invalid', error: 'too late' }), 1000)

@@ -1,0 +1,64 @@
+import { flushCompileCache } from 'node:module'
+import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
+import { problemLines } from '../config/problem.ts'
+import { stateAfterStart } from '../config/watch-state.ts'
+import type { WatchThread } from '../config/watch-thread.ts'
+import { createGateway } from '../gateway.ts'
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Logging } from '../observe/logging.ts'
+import type { ProcessEvents } from './process-events.ts'
+import { createReloader, logWarnings, numbered } from './reload.ts'
+import { drain, listen, serviceCommand } from './serve.ts'
+
+/** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
+export function serveConfiguration(path: string, watching: WatchThread): Promise<number> {
+  return serviceCommand((logging, processEvents) => live(path, watching, logging, processEvents))
+}
+
+async function live(
+  path: string,
+  watching: WatchThread,
+  logging: Logging,
+  processEvents: ProcessEvents,
+): Promise<number> {
+  const { log, writeRecord } = logging
+  announce(log, EVENTS.starting, { path })
+  logging.flushNow()
+
+  const loaded = loadConfiguration(path)
+  if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
+  else if (loaded.badBindAddress !== undefined) {
+    announce(log, EVENTS.bindFailed, { address: loaded.badBindAddress, error: loaded.error })
+    return 1
+  }
+  const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
+  const snapshot = numbered(configuration, 1)
+  const gateway = createGateway(snapshot, { log, writeRecord })
+  processEvents.onStopAtOnce(() => gateway.cut())
+  await watching.isUp()
+  if (loaded.ok) {
+    announce(log, EVENTS.loaded, { path, status: 'applied' })
+    announce(log, EVENTS.initialized, { path })
+  }
+  const address = await listen(gateway, snapshot.server.bindAddress.text, log)
+  if (address === undefined) return 1
+
+  const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
+  watching.watch(stateAfterStart(loaded), {
+    onEvent: reloader.onEvent,
+    onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
+  })
+  processEvents.onHangup(() => watching.reloadNow())
+  // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
+  setImmediate(() => flushCompileCache())
+
+  await processEvents.stopRequested
+  watching.close()
+  await reloader.close()
+  return drain(gateway, processEvents, log)
+}
+
+function fallBack(path: string, { error, cause }: LoadFailure, { log }: Logging): Configuration {
+  announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
+  return defaultConfiguration()
+}

@@ -1,0 +1,44 @@
+/** Threads beside the one that serves, and an end of the process that none of them can hold up. */
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ResourceLimits, Worker } from 'node:worker_threads'
+
+const running = new Set<Worker>()
+
+/** How long an exit waits for threads to come back from the system. */
+const EXIT_WAIT_MS = 50
+
+/**
+ * Starts a thread that holds no process and writes nowhere: unless they are asked for, its streams would be piped into those of
+ * the process, which a service never opens. It takes over the environment, and no options of Node.
+ */
+export function startThread(entry: URL, limits: ResourceLimits): Worker {
+  const { Worker } = process.getBuiltinModule('node:worker_threads')
+  const thread = new Worker(entry, {
+    resourceLimits: limits,
+    execArgv: [],
+    stdin: false,
+    stdout: true,
+    stderr: true,
+  })
+  thread.unref()
+  running.add(thread)
+  thread.once('exit', () => running.delete(thread))
+  return thread
+}
+
+/**
+ * Ends the process with this code. `process.exit` waits for every thread, and one that asks a file system which does not answer
+ * (the server of a hard mount has gone) comes back when that does, or never. Then another program takes the place of this
+ * one, which is what the kernel ends all its threads for, and exits with the code.
+ */
+export async function exitProcess(code: number): Promise<never> {
+  if (running.size > 0) {
+    const ended = Promise.all([...running].map((thread) => thread.terminate()))
+    await Promise.race([ended, wait(EXIT_WAIT_MS)])
+  }
+  if (running.size > 0 && process.execve !== undefined) {
+    const self = process.platform === 'linux' ? '/proc/self/exe' : process.execPath
+    process.execve(self, [process.execPath, '--eval', `process.exit(${code})`], {})
+  }
+  process.exit(code)
+}

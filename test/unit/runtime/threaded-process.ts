@@ -1,0 +1,16 @@
+/**
+ * A process with a thread beside it. `argv[2]`: what the thread does (`wait`, `talk`, `stuck`), `argv[3]`: a FIFO that nobody writes,
+ * `argv[4]`: the code to exit with; none: it ends by itself.
+ */
+import { exitProcess, startThread } from '../../../src/runtime/threads.ts'
+
+const [, , what, fifo, code] = process.argv
+const thread = startThread(new URL('talking-thread.ts', import.meta.url), {})
+thread.postMessage({ what, fifo })
+thread.once('message', () => {
+  process.stderr.write('up\n')
+  if (code !== undefined) void exitProcess(Number(code))
+})
+// Until the thread has said that it is up.
+const keepAlive = setTimeout(() => {}, 10_000)
+thread.once('message', () => clearTimeout(keepAlive))
