@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { quote, textMessage, textValue } from '../../../src/observe/escape.ts'
+import { cutToFit, quote, textMessage, textValue } from '../../../src/observe/escape.ts'
 import { anyText } from './any-text.ts'
 
 const TEXT: readonly (readonly [value: string, written: string])[] = [
@@ -52,4 +52,27 @@ test('quoting keeps halves of surrogate pairs readable for JSON parsers', () => 
 
 test('a message keeps its blanks and quotes and loses its line ends', () => {
   assert.equal(textMessage('can\'t bind "x"\nINFO forged \u001b[2J'), 'can\'t bind "x"\\nINFO forged \\u001b[2J')
+})
+
+describe('a value that is cut', () => {
+  const octets = fc.string({
+    unit: fc.integer({ min: 0, max: 255 }).map((octet) => String.fromCharCode(octet)),
+    maxLength: 80,
+  })
+
+  test('takes no more than its bound as written, in both formats, and shows that it was cut', () => {
+    fc.assert(
+      fc.property(octets, fc.integer({ min: 6, max: 200 }), (value, maxBytes) => {
+        const cut = cutToFit(value, maxBytes)
+        for (const written of [quote(cut), textValue(cut)]) {
+          assert.ok(Buffer.byteLength(written) <= maxBytes + 2, `${Buffer.byteLength(written)} of ${maxBytes}`)
+        }
+        if (cut === value) return
+        assert.ok(cut.endsWith('…') && value.startsWith(cut.slice(0, -1)))
+        assert.ok(Buffer.byteLength(quote(value)) > maxBytes, 'it would have fit')
+        const next = value[cut.length - 1]!
+        assert.ok(Buffer.byteLength(quote(cut.slice(0, -1) + next)) + 3 > maxBytes, 'more of it would have fit')
+      }),
+    )
+  })
 })
