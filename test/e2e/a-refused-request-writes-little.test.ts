@@ -28,7 +28,7 @@ const cases: (readonly [name: string, bytes: string, status: number, isEmpty?: t
       [
         `a head that is too large, of ${name}`,
         request(`GET /${fill(unit, 30_000)} HTTP/1.1`, `A: ${fill('x', 40_000)}`),
-        431,
+        isClean ? 431 : 400,
       ],
       [`a field without a colon behind ${name}`, request(`GET /${fill('"', 30_000)} HTTP/1.1`, unit), 400],
     ] as const
@@ -90,7 +90,7 @@ for (const format of ['text', 'json'] as const) {
         { format, onLine: (line) => lines.push(line) },
       )
       using client = await connect(slow.port)
-      void client.write(`GET /${fill('\x01', 50_000)} HTTP/1.1\r\nA: `)
+      void client.write(`GET /${fill('"', 30_000)} HTTP/1.1\r\nA: `)
       assert.equal((await client.response()).status, 408)
       await slow.until(() => lines.find((line) => line.includes('Request processed')), 'its record')
       for (const line of lines) assert.ok(Buffer.byteLength(line) < MAX_LINE_BYTES)
