@@ -106,7 +106,7 @@ export const FAILURES = {
     'client',
     'refused',
     true,
-    'The gateway key stands in the request target, or in the method or a framing header, where it cannot be taken out. Send it in its own header only.',
+    'The gateway key stands in the request target, or in the method or a framing header, where it cannot be taken out.',
   ),
   no_route: row(404, 'client', 'refused', false, 'No upstream is configured for this path.'),
   no_upstream: row(503, 'gateway', 'refused', false, 'No upstream is configured.'),

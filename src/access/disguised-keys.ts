@@ -4,7 +4,7 @@ import type { FieldLine, RequestHead } from '../http/message.ts'
 import { base64Decode, percentDecode } from './encodings.ts'
 import { identityOf } from './key-ring.ts'
 
-/** So many words are looked up, per request, since each costs a digest; a line with more of them counts as one that has a key. */
+/** So many words are looked at, per request, since each costs a digest; a line with more of them counts as one that has a key. */
 const MAX_WORDS = 256
 
 /** Behind a scheme: `Token KEY`. */
@@ -14,6 +14,7 @@ const BETWEEN = [/[ \t]+/, /[ \t,;]+/, /[ \t,;="'<>()[\]{}]+/] as const
 const ENCLOSED = /["'<]([^"'<>]+)["'>]/g
 const OPENING = '"\'<([{'
 const CLOSING = '"\'>)]}'
+const MAX_MARKS = 8
 const BASE64 = /^[A-Za-z0-9+/_-]{8,}={0,2}$/
 
 /**
@@ -25,23 +26,27 @@ export function linesWithGatewayKeys(head: RequestHead, keys: KeyRing): readonly
   let left = MAX_WORDS
   return head.lines.filter((line) => {
     if (!isCredentialField(line.field)) return false
-    const words = wordsOf(head.text.slice(line.valueStart, line.valueEnd))
-    if (words === undefined || words.size > left) return true
-    left -= words.size
+    const value = head.text.slice(line.valueStart, line.valueEnd)
+    // The finest pieces are the most. How many they are is known before anything is done about them.
+    const pieces = value.split(BETWEEN[2], left + 1).length
+    const words = pieces > left ? undefined : wordsOf(value)
+    if (words === undefined || words.size > left) {
+      left = 0
+      return true
+    }
+    left -= Math.max(pieces, words.size)
     for (const word of words) if (identityOf(word, keys) !== undefined) return true
     return false
   })
 }
 
-/** Everything in a value that could be a key; undefined: too much. A key may have marks of a list in itself, so words overlap. */
-function wordsOf(value: string): ReadonlySet<string> | undefined {
+/** Everything in a value that could be a key. A key may have marks of a list in itself, so words overlap. */
+function wordsOf(value: string): ReadonlySet<string> {
   const words = new Set<string>()
   addWord(words, value)
   addWord(words, value.replace(SCHEME, ''))
   for (const between of BETWEEN) {
-    const some = value.split(between, MAX_WORDS + 1)
-    if (some.length > MAX_WORDS) return undefined
-    for (const word of some) {
+    for (const word of value.split(between)) {
       addWord(words, word)
       // A parameter's name ends at its first `=`; a key may end in some.
       addWord(words, word.slice(word.indexOf('=') + 1))
@@ -63,11 +68,12 @@ function addWord(words: Set<string>, raw: string): void {
   if (last !== -1) words.add(decoded.slice(0, first)).add(decoded.slice(0, last))
 }
 
-/** Without quotes and brackets around it. By hand: a pattern that looks for the end would go back for each of 64 KiB brackets. */
+/** Without quotes and brackets around it, of which there are never many. */
 function unwrapped(word: string): string {
+  const last = Math.max(0, word.length - MAX_MARKS)
   let start = 0
   let end = word.length
-  while (start < end && OPENING.includes(word[start]!)) start++
-  while (end > start && CLOSING.includes(word[end - 1]!)) end--
+  while (start < Math.min(end, MAX_MARKS) && OPENING.includes(word[start]!)) start++
+  while (end > Math.max(start, last) && CLOSING.includes(word[end - 1]!)) end--
   return word.slice(start, end)
 }

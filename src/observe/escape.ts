@@ -56,9 +56,9 @@ export function cutToFit(value: string, maxBytes: number): string {
   return value
 }
 
-/** In UTF-8, escaped or not; never less than it is. */
+/** In UTF-8, escaped or not; beyond latin-1 never less than it is. */
 function writtenBytes(unit: number): number {
-  if (unit === 0x22 || unit === 0x5c) return 2
+  if (unit === 0x22 || unit === 0x5c || unit === 0x09 || unit === 0x0a || unit === 0x0d) return 2
   if (unit >= 0x20 && unit < 0x7f) return 1
   return unit < 0xa0 || unit === 0xad || unit > 0xff ? MAX_GROWTH : 2
 }

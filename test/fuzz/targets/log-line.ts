@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
 import type { Outcome } from '../../../src/failure.ts'
 import { createRecordFormatter, RECORD_MESSAGE } from '../../../src/observe/access-log.ts'
-import { quote, textValue } from '../../../src/observe/escape.ts'
+import { cutToFit, quote, textValue } from '../../../src/observe/escape.ts'
 import { formatEvent, type LogSettings } from '../../../src/observe/log.ts'
 import { anyText } from '../../unit/observe/any-text.ts'
 import { assertOneLine, parseJson, parseText } from '../../unit/observe/parse-line.ts'
@@ -40,15 +40,15 @@ function checkRecord(text: string): void {
   for (const line of lines) assertOneLine(line)
   const expected = [
     ['client_ip', text],
-    ['method', text],
+    ['method', cutToFit(text, 128)],
     ['request_url', target],
-    ['request_body_length', length],
+    ['request_body_length', cutToFit(length, 64)],
     ['api_key', text],
     ['target_url', target],
     ['upstream', text],
     ['duration_ms', '1.000'],
     ['status', '200'],
-    ['response_body_length', length],
+    ['response_body_length', cutToFit(length, 64)],
     ['request_bytes', '0'],
     ['response_bytes', '0'],
     ['outcome', text],

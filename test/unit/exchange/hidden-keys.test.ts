@@ -164,7 +164,12 @@ describe('under pass, a credential field with anybody’s gateway key goes no fu
   test('a value of too many words counts as one with a key, a signature of many does not', () => {
     const many = (count: number): string => `x-api-key: ${Array.from({ length: count }, (_, i) => `w${i}`).join(' ')}`
     assert.deepEqual(sent([many(100)], 'pass'), [many(100), 'Z: 9'])
+    const names = Array.from({ length: 40 }, (_, i) => `x-amz-meta-${i}`).join(';')
+    const signed = `Authorization: AWS4-HMAC-SHA256 Credential=AKIA0123456789/20261127/us-east-1/bedrock/aws4_request, SignedHeaders=host;${names}, Signature=${'0af7'.repeat(16)}`
+    assert.deepEqual(sent([signed], 'pass'), [signed, 'Z: 9'])
     assert.deepEqual(sent([many(400)], 'pass'), ['Z: 9'])
+    assert.deepEqual(sent([`x-api-key: ${'a '.repeat(400)}a`], 'pass'), ['Z: 9'], 'the same word again is work too')
+    assert.deepEqual(sent([many(400), 'api-key: own'], 'pass'), ['Z: 9'], 'and after that nothing is looked at')
     assert.deepEqual(sent([`x-api-key: ${'a,'.repeat(400)}${OTHER_KEY}`], 'pass'), ['Z: 9'])
     assert.deepEqual(sent([many(150), `x-goog-api-key: ${'b '.repeat(3)}`, many(150)], 'pass'), [
       many(150),
