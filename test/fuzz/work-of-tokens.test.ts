@@ -7,7 +7,10 @@ import type { Identity, KeyRing } from '../../src/config/snapshot.ts'
 import { growsWithItsInput } from '../support/growth.ts'
 
 /** Of JSON, so that the token around it stays below its limit of 16 KiB. */
-const JSON_BYTES = 10_000
+const JSON_BYTES = 11_600
+
+/** The largest token that is looked at. */
+const TOKEN_BYTES = 16_384
 
 const HEADER = '{"alg":"HS256","typ":"JWT","kid":"k"'
 const secret = Buffer.alloc(32)
@@ -53,18 +56,19 @@ const MEMBERS: Record<string, (bytes: number) => string> = {
 }
 
 function many(bytes: number, write: (name: string) => string): string {
-  const name = (i: number): string => `n${String(i).padStart(4, '0')}`
-  const each = write(name(0)).length
-  return Array.from({ length: Math.floor(bytes / each) }, (_, i) => write(name(i))).join('')
+  // Short names make many members.
+  let members = ''
+  for (let i = 0; members.length < bytes - 20; i++) members += write(i.toString(36))
+  return members
 }
 
 describe('the work of a token grows with its bytes', () => {
   for (const [what, members] of Object.entries(MEMBERS)) {
     const token: Record<string, [write: (bytes: number) => string, name: string | undefined]> = {
-      'in its claims': [(bytes) => sign(`${HEADER}}`, `{"x":0${members(bytes)}}`), 'k'],
+      'in its claims': [(bytes) => sign(`${HEADER}}`, `{"#":0${members(bytes)}}`), 'k'],
       // A name that comes twice is found when all of them are known.
       'in its claims, the first name once more': [
-        (bytes) => sign(`${HEADER}}`, `{"x":0${members(bytes)},"\\u0078":0}`),
+        (bytes) => sign(`${HEADER}}`, `{"#":0${members(bytes)},"\\u0023":0}`),
         undefined,
       ],
       'in its header': [(bytes) => sign(`${HEADER}${members(bytes)}}`, '{}'), 'k'],
@@ -87,6 +91,28 @@ describe('the work of a token grows with its bytes', () => {
         },
       )
   }
+
+  // What is not even three parts is refused before its key is looked for, and only its end says so.
+  for (const [what, start, filling, end] of [
+    ['without parts', '', 'a', ''],
+    ['with one part', '', 'a', '.'],
+    ['with a stray octet', 'a.', 'a', '.a!'],
+    ['of dots', '', '.', ''],
+    ['of many parts', '', 'a.', 'a'],
+  ] as const)
+    growsWithItsInput(
+      `what is no token, ${what}`,
+      TOKEN_BYTES,
+      (bytes) => {
+        const text = start + filling.repeat((bytes - 8) / filling.length) + end
+        const ring = new Ring()
+        return () => ({ name: verifyJwt(text, ring, 0)?.name, asked: ring.asked, length: text.length })
+      },
+      ({ length, ...reached }, bytes) => {
+        assert.deepEqual(reached, { name: undefined, asked: 0 })
+        assert.ok(length > bytes * 0.9 && length <= bytes)
+      },
+    )
 
   growsWithItsInput(
     'names',
