@@ -213,7 +213,9 @@ describe('what was verified', () => {
   test('expires, and comes into force, by the clock of each request', () => {
     const keys = keyRing()
     const token = withClaims(`{"nbf":${NOW},"exp":${NOW + 10}}`)
-    const accepted = [NOW - 5.5, NOW - 5, NOW + 14.999, NOW + 15, NOW + 5].map((now) => verifyJwt(token, keys, now) === A)
+    const accepted = [NOW - 5.5, NOW - 5, NOW + 14.999, NOW + 15, NOW + 5].map(
+      (now) => verifyJwt(token, keys, now) === A,
+    )
     assert.deepEqual(accepted, [false, true, true, false, true])
   })
 
