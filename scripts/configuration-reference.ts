@@ -1,7 +1,7 @@
 /** The reference page of the configuration file, made from its schema. */
 import * as v from 'valibot'
-import { CONFIGURATION_SCHEMA } from '../src/config/schema.ts'
-import { isRequired, type Schema, type SchemaParts, shapeOf, unwrap } from '../src/config/schema-shape.ts'
+import { CONFIGURATION_SCHEMA } from '../src/config/schema/schema.ts'
+import { isRequired, type Schema, type SchemaParts, shapeOf, unwrap } from '../src/config/schema/shape.ts'
 
 interface Row {
   readonly path: string

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { toJsonSchema } from '@valibot/to-json-schema'
-import { CONFIGURATION_SCHEMA } from '../src/config/schema.ts'
+import { CONFIGURATION_SCHEMA } from '../src/config/schema/schema.ts'
 import { configurationReference } from './configuration-reference.ts'
 
 export function generated(): ReadonlyMap<string, string> {

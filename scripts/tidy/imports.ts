@@ -3,11 +3,14 @@ import { lineOf, type SourceFile } from './tree.ts'
 
 const BASE = ['runtime', 'failure']
 const WIRE = [...BASE, 'http', 'http1', 'http2']
+/** What a configuration comes to. */
+const SETTLED = ['config/settings', 'config/snapshot', 'config/key-table']
 
 /**
- * THE table of edges: what each part of src/ may import. A name is a folder or a file at the top of src/; `folder/file`
- * opens that one file only. A part may always import itself. Read it as a tower: everything imports downwards, and
- * config, access, observe and stand-in lean on it from the side with the few edges that stand here.
+ * THE table of edges: what each part of src/ may import. A part is a folder, a folder in a folder that has a row of its own,
+ * or a file at the top of src/. What is named is open with all rooms in it; `folder/file` opens that one file only. A part may
+ * always import itself. Read it as a tower: everything imports downwards, config, access and observe lean on it from the side
+ * with the few edges that stand here, and tools stand beside it.
  */
 const EDGES: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
@@ -19,20 +22,26 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   upstream: [...WIRE, 'config/snapshot'],
   exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],
   gateway: [...WIRE, 'listener', 'upstream', 'exchange', 'access', 'config/snapshot', 'observe'],
-  diff: ['http', 'config', 'gateway', 'observe/log'],
-  cli: [...BASE, 'gateway', 'access', 'config', 'observe', 'stand-in', 'diff'],
+  cli: [...BASE, 'gateway', 'access', 'config', 'observe', 'tools'],
   main: ['runtime', 'cli'],
 
-  config: ['runtime', 'http'],
+  // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.
+  'config/text': [],
+  'config/schema': ['config/text'],
+  'config/compile': [...SETTLED, 'config/source', 'config/text', 'config/schema', 'http'],
+  config: ['config/text', 'config/schema', 'config/compile'],
+  'config/watch': ['config', 'runtime'],
   access: [...BASE, 'http', 'config/snapshot'],
   observe: [...BASE, 'config/snapshot'],
-  'stand-in': ['runtime'],
+
+  'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
+  'tools/stand-in': ['runtime'],
 }
 
 /** The packages that src/ may use at all, and where. Nothing on the path of a request depends on one. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  yaml: ['config'],
-  valibot: ['config'],
+  yaml: ['config/text'],
+  valibot: ['config/schema'],
 }
 
 /** Import and export statements as the formatter leaves them, dynamic imports, and files named by URL (a worker's). */
@@ -67,11 +76,14 @@ function judge(path: string, from: string, specifier: string): string | undefine
   if (!target.startsWith('src/')) return target === 'package.json' ? undefined : `src may not import ${target}`
   const to = partOf(target)
   const file = target.slice('src/'.length, -'.ts'.length)
-  if (to === from || EDGES[from]!.includes(to) || EDGES[from]!.includes(file)) return undefined
+  const isOpen = (edge: string): boolean => edge === to || edge === file || to.startsWith(`${edge}/`)
+  if (to === from || EDGES[from]!.some(isOpen)) return undefined
   return `${from} may not import ${to} (it may: ${EDGES[from]!.join(', ') || 'nothing'})`
 }
 
-/** `src/http1/encoder.ts` → `http1`, `src/failure.ts` → `failure`. */
+/** `src/http1/encoder.ts` → `http1`, `src/config/text/tree.ts` → `config/text`, `src/failure.ts` → `failure`. */
 function partOf(path: string): string {
-  return path.split('/')[1]!.replace(/\.ts$/, '')
+  const [, folder = '', room = ''] = path.split('/')
+  const inner = `${folder}/${room}`
+  return EDGES[inner] === undefined ? folder.replace(/\.ts$/, '') : inner
 }

@@ -1,5 +1,5 @@
 import { createGateway } from '../gateway.ts'
-import { STAND_IN_KEY, startStandIn } from '../stand-in/stand-in.ts'
+import { STAND_IN_KEY, startStandIn } from '../tools/stand-in/stand-in.ts'
 import { DEMO_KEY, demoConfiguration, demoText } from './demo-text.ts'
 import { loadText } from './load-text.ts'
 import { numbered } from './reload.ts'

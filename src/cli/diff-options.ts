@@ -1,5 +1,5 @@
-import { parseTargetUrl } from '../config/target-url.ts'
-import type { DiffOptions } from '../diff/job.ts'
+import { parseTargetUrl } from '../config/compile/target-url.ts'
+import type { DiffOptions } from '../tools/diff/job.ts'
 import { DEFAULT_CONFIG_PATH, type GivenOptions, type OptionName, shownOption } from './usage.ts'
 
 /** What `fluxgate diff` was asked to do: checked as far as the command line alone tells. */

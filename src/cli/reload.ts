@@ -1,6 +1,6 @@
 import { assemble, type Configuration } from '../config/assemble.ts'
 import type { Snapshot } from '../config/snapshot.ts'
-import type { WatchEvent } from '../config/watch-state.ts'
+import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'

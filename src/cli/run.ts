@@ -1,5 +1,5 @@
-import { REAL_CLOCK } from '../config/watch-clock.ts'
-import { startWatchThread } from '../config/watch-thread.ts'
+import { REAL_CLOCK } from '../config/watch/clock.ts'
+import { startWatchThread } from '../config/watch/thread.ts'
 
 /** Runs the gateway until it is told to stop; the exit code of the process. */
 export async function run(path: string): Promise<number> {

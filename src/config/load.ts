@@ -1,15 +1,15 @@
 /** One way from a file to settings and to a configuration, for the start and for every reload. */
 import { dirname, resolve } from 'node:path'
 import { assemble, type Configuration } from './assemble.ts'
-import { parseBindAddress } from './bind-address.ts'
-import { compile } from './compile.ts'
-import { decode, type TextFault } from './decode.ts'
-import { type Parsed, parse } from './parse.ts'
-import { byPlace, formatPath, formatProblem, type Path, type Problem, summarizeProblems } from './problem.ts'
+import { parseBindAddress } from './compile/bind-address.ts'
+import { compile } from './compile/compile.ts'
+import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
 import { type Obstacle, readSource, type Source, type SourceContent } from './source.ts'
-import { isGiven, locate } from './tree.ts'
-import { validate } from './validate.ts'
+import { decode, type TextFault } from './text/decode.ts'
+import { type Parsed, parse } from './text/parse.ts'
+import { byPlace, formatPath, formatProblem, type Path, type Problem, summarizeProblems } from './text/problem.ts'
+import { isGiven, locate } from './text/tree.ts'
 
 export { type Configuration, formatProblem, type Problem }
 

@@ -3,8 +3,9 @@
  * It is what crosses the border between threads: one prepares it for all that serve, and each of them pays for taking it over
  * while its traffic waits. So the keys, of which there may be thousands, are a few large pieces.
  */
-import { DEFAULTS } from './defaults.ts'
+
 import { type PackedKeys, packKeys } from './key-table.ts'
+import { DEFAULTS } from './schema/defaults.ts'
 import type { ServerSettings, Upstream } from './snapshot.ts'
 
 export interface Settings {

@@ -9,7 +9,7 @@ import Anthropic, {
   RateLimitError,
 } from '@anthropic-ai/sdk'
 import { FAILURES } from '../../src/failure.ts'
-import { STAND_IN_KEY, startStandIn } from '../../src/stand-in/stand-in.ts'
+import { STAND_IN_KEY, startStandIn } from '../../src/tools/stand-in/stand-in.ts'
 import { within } from '../support/deadline.ts'
 import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
 

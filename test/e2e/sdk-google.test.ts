@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { ApiError, type GenerateContentParameters, GoogleGenAI, Type } from '@google/genai'
 import { FAILURES } from '../../src/failure.ts'
-import { STAND_IN_KEY, startStandIn } from '../../src/stand-in/stand-in.ts'
+import { STAND_IN_KEY, startStandIn } from '../../src/tools/stand-in/stand-in.ts'
 import { within } from '../support/deadline.ts'
 import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
 

@@ -29,6 +29,13 @@ for (const [path, statement, complaint] of [
   ['src/exchange/route.ts', "import { load } from '../config/load.ts'", 'exchange may not import config'],
   ['src/exchange/route.ts', "import { parse } from 'yaml'", 'exchange may not import the package yaml'],
   ['src/config/load.ts', "import '../../test/support/clock.ts'", 'src may not import test/support/clock.ts'],
+  [
+    'src/config/text/tree.ts',
+    "import { check } from '../schema/validate.ts'",
+    'config/text may not import config/schema',
+  ],
+  ['src/config/load.ts', "import { parse } from 'yaml'", 'config may not import the package yaml'],
+  ['src/tools/stand-in/api.ts', "import { go } from '../diff/job.ts'", 'tools/stand-in may not import tools/diff'],
   ['src/anything/new.ts', '', 'anything has no row'],
 ] as const) {
   test(`${path}: ${complaint}`, () => {
@@ -43,11 +50,16 @@ test('a single file of a folder can be open', () => {
 })
 
 test('names that say nothing and paths that are too deep are found', () => {
-  const names = ['src/http/fields.ts', 'src/http/string-utils.ts', 'src/http/fields/parse/deep.ts', 'bench/README.md']
+  const names = [
+    'src/http/fields.ts',
+    'src/http/string-utils.ts',
+    'src/http/fields/parse/very/deep.ts',
+    'bench/README.md',
+  ]
   const problems = checkNames(names.map((path) => ({ path, text: '' })))
   assert.deepEqual(problems, [
     'src/http/string-utils.ts: "string-utils" says nothing about what is inside',
-    'src/http/fields/parse/deep.ts: deeper than 2 folders',
+    'src/http/fields/parse/very/deep.ts: deeper than 3 folders',
   ])
 })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readPieces } from '../../unit/diff/wire.ts'
+import { readPieces } from '../../unit/tools/diff/wire.ts'
 import { requestTexts, responseTexts } from '../corpus.ts'
 import { cut, request, response } from '../messages.ts'
 import { placesIn } from '../random.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseArguments } from '../../../src/cli/arguments.ts'
 import { readDiffOptions } from '../../../src/cli/diff-options.ts'
-import type { DiffOptions } from '../../../src/diff/job.ts'
+import type { DiffOptions } from '../../../src/tools/diff/job.ts'
 
 function read(...args: string[]): DiffOptions | string {
   const command = parseArguments(['diff', ...args])

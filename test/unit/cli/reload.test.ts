@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { createReloader, type Reloader } from '../../../src/cli/reload.ts'
 import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
-import type { WatchEvent } from '../../../src/config/watch-state.ts'
+import type { WatchEvent } from '../../../src/config/watch/state.ts'
 import type { Gateway } from '../../../src/gateway.ts'
 import { createLog } from '../../../src/observe/log.ts'
 

@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { assemble } from '../../../src/config/assemble.ts'
 import { defaultConfiguration, type LoadFailure, loadConfiguration } from '../../../src/config/load.ts'
 import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
+import { withoutPrivileges } from './compile/without-privileges.ts'
 import { createFolder, loadInvalid, loadValid, makeFifo } from './configuration-folder.ts'
-import { withoutPrivileges } from './without-privileges.ts'
 
 const FULL = `
 version: 1

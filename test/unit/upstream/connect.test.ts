@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 import { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { connectToAny, type Dial } from '../../../src/upstream/connect.ts'
-import { CLIENT_CERTIFICATE, CLIENT_KEY } from '../config/pem.ts'
+import { CLIENT_CERTIFICATE, CLIENT_KEY } from '../config/compile/pem.ts'
 import { FakeTime } from '../runtime/fake-time.ts'
 import { type Fate, scriptSockets } from './scripted-sockets.ts'
 

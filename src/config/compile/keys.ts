@@ -1,0 +1,114 @@
+import { hash } from 'node:crypto'
+import { type KeyToPack, type PackedKeys, packKeys } from '../key-table.ts'
+import type { ConfigurationDocument, JwtKeyDocument, StaticKeyDocument } from '../schema/document.ts'
+import type { JwtKeySettings } from '../settings.ts'
+import { formatPath, type Path } from '../text/problem.ts'
+import { nearest } from '../text/suggest.ts'
+import type { Scope } from './scope.ts'
+import { readFieldSecret, readSecret } from './secret.ts'
+import { UniquePlaces } from './unique.ts'
+
+type KeysDocument = NonNullable<ConfigurationDocument['api_keys']>
+
+/** RFC 7518 §3.2: a key of the hash's size or more. */
+const MIN_JWT_KEY_BYTES = 32
+
+const DIGEST_OF_NOTHING = hash('sha256', '', 'hex')
+
+export function compileStaticKeys(document: KeysDocument, upstreamNames: readonly string[], scope: Scope): PackedKeys {
+  const upstreamsByName = new UpstreamNames(upstreamNames)
+  const digests = new UniquePlaces(scope)
+  const ids = new UniquePlaces(scope)
+  const keys: KeyToPack[] = []
+  for (const [index, entry] of (document.static ?? []).entries()) {
+    if (entry === undefined) continue
+    const path = ['api_keys', 'static', index]
+    const digest = compileDigest(entry, path, digests, scope)
+    if (entry.id !== undefined) ids.claim(entry.id, [...path, 'id'])
+    const upstreams = compileNames(entry, path, upstreamsByName, scope)
+    if (digest !== undefined) keys.push({ digest, name: entry.id ?? formatPath(path.slice(1)), upstreams })
+  }
+  return packKeys(keys)
+}
+
+function compileDigest(entry: StaticKeyDocument, path: Path, digests: UniquePlaces, scope: Scope): string | undefined {
+  const hasKey = scope.isGiven([...path, 'key'])
+  const hasDigest = scope.isGiven([...path, 'key_sha256'])
+  if (hasKey && hasDigest) scope.problem([...path, 'key_sha256'], 'stands beside key; one of them must go')
+  if (!hasKey && !hasDigest) scope.problem([...path, 'key'], 'is missing; a key needs key or key_sha256')
+  if (entry.key !== undefined) {
+    const secret = readFieldSecret(entry.key, scope)
+    if ('wrong' in secret) scope.problem([...path, 'key'], secret.wrong)
+    else if (secret.text === '') scope.problem([...path, 'key'], 'must be neither empty nor blank')
+    else return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
+  } else if (entry.key_sha256 !== undefined) {
+    const digest = entry.key_sha256.toLowerCase()
+    if (digest === DIGEST_OF_NOTHING) scope.problem([...path, 'key_sha256'], 'is the digest of an empty key')
+    else return claimed(digest, [...path, 'key_sha256'], digests)
+  }
+  return undefined
+}
+
+function claimed(digest: string, path: Path, digests: UniquePlaces): string | undefined {
+  return digests.claim(digest, path) ? digest : undefined
+}
+
+/** Comparing a misspelt name with each that there is takes its time: a file of thousands of them gets no more hints than this. */
+const MAX_HINTS = 100
+
+class UpstreamNames {
+  readonly #names: readonly string[]
+  readonly #indexes: ReadonlyMap<string, number>
+  #hints = 0
+
+  constructor(names: readonly string[]) {
+    this.#names = names
+    this.#indexes = new Map(names.map((name, index) => [name, index]))
+  }
+
+  indexOf(name: string): number | undefined {
+    return this.#indexes.get(name)
+  }
+
+  hint(name: string): string {
+    const near = this.#hints++ < MAX_HINTS ? nearest(name, this.#names) : undefined
+    return near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
+  }
+}
+
+/** Indexes of the upstreams, in rising order. Where every upstream is as it should be, these are also their places in the settings. */
+function compileNames(entry: StaticKeyDocument, path: Path, known: UpstreamNames, scope: Scope): readonly number[] {
+  const indexes = new Set<number>()
+  for (const [at, name] of (entry.upstreams ?? []).entries()) {
+    if (name === undefined) continue
+    const index = known.indexOf(name)
+    if (index !== undefined) indexes.add(index)
+    else scope.problem([...path, 'upstreams', at], `is not the name of a configured upstream${known.hint(name)}`)
+  }
+  return [...indexes].sort((a, b) => a - b)
+}
+
+export function compileJwtKeys(document: KeysDocument, scope: Scope): readonly JwtKeySettings[] {
+  const ids = new UniquePlaces(scope)
+  const keys: JwtKeySettings[] = []
+  for (const [index, entry] of (document.jwt ?? []).entries()) {
+    if (entry === undefined) continue
+    const path = ['api_keys', 'jwt', index]
+    const isNew = entry.id !== undefined && ids.claim(entry.id, [...path, 'id'])
+    const secret = compileJwtSecret(entry, [...path, 'key'], scope)
+    if (isNew && secret !== undefined) keys.push({ id: entry.id, secret: secret.toString('base64') })
+  }
+  return keys
+}
+
+/** It never travels in a field, so its bytes may be any. */
+function compileJwtSecret(entry: JwtKeyDocument, path: Path, scope: Scope): Buffer | undefined {
+  if (entry.key === undefined) return undefined
+  const secret = readSecret(entry.key, scope)
+  if ('wrong' in secret) scope.problem(path, secret.wrong)
+  else if (secret.bytes.toString('latin1').trim() === '') scope.problem(path, 'must be neither empty nor blank')
+  else if (secret.bytes.length < MIN_JWT_KEY_BYTES) {
+    scope.problem(path, `must have at least ${MIN_JWT_KEY_BYTES} bytes, which is what HS256 is safe with`)
+  } else return secret.bytes
+  return undefined
+}

@@ -1,0 +1,10 @@
+import type { Path } from '../text/problem.ts'
+import type { SecretRoom } from './secret.ts'
+
+/** What compiling a part of the document needs beside the part itself. */
+export interface Scope extends SecretRoom {
+  /** Reports something wrong at a place of the document. */
+  problem(path: Path, text: string): void
+  /** Whether something stands at a place, right or wrong: what is there but wrong has been reported already. */
+  isGiven(path: Path): boolean
+}

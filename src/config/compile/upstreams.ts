@@ -1,0 +1,130 @@
+import { hash } from 'node:crypto'
+import { DEFAULTS } from '../schema/defaults.ts'
+import type { ConfigurationDocument, TimeoutsDocument, UpstreamDocument } from '../schema/document.ts'
+import type { Target, Upstream, UpstreamTls } from '../snapshot.ts'
+import type { Path } from '../text/problem.ts'
+import { parseRequestPath } from './request-path.ts'
+import type { Scope } from './scope.ts'
+import { readFieldSecret } from './secret.ts'
+import { parseTargetUrl } from './target-url.ts'
+import { UniquePlaces } from './unique.ts'
+import { compileUpstreamTls } from './upstream-tls.ts'
+
+/** What decides whether an upstream needs a key. */
+export interface Door {
+  readonly allowsAnonymous: boolean
+  readonly hasKeys: boolean
+}
+
+/** What the upstreams before this one had. */
+interface Seen {
+  readonly prefixes: UniquePlaces
+  /** By digest. Most upstreams with a `ca` have the same one: as one object it crosses to another thread once. */
+  readonly tls: Map<string, UpstreamTls>
+}
+
+/** The upstreams that are whole; whatever is wrong with the others has been reported. */
+export function compileUpstreams(
+  document: NonNullable<ConfigurationDocument['upstreams']>,
+  door: Door,
+  scope: Scope,
+): readonly Upstream[] {
+  const seen: Seen = { prefixes: new UniquePlaces(scope), tls: new Map() }
+  const upstreams: Upstream[] = []
+  for (const [name, entry] of Object.entries(document)) {
+    // The timeouts that hold for all stand beside the upstreams.
+    if (typeof entry !== 'object') continue
+    const upstream = compileUpstream(name, entry, document, door, seen, scope)
+    if (upstream !== undefined) upstreams.push(upstream)
+  }
+  return upstreams
+}
+
+function compileUpstream(
+  name: string,
+  document: UpstreamDocument,
+  shared: TimeoutsDocument,
+  door: Door,
+  seen: Seen,
+  scope: Scope,
+): Upstream | undefined {
+  const path = ['upstreams', name]
+  const prefix = compilePrefix(document.request_path, [...path, 'request_path'], seen.prefixes, scope)
+  const target = compileTarget(document.target_url, [...path, 'target_url'], scope)
+  const credential = document.credential ?? DEFAULTS.credential
+  const apiKey = compileApiKey(document, credential === 'pass', [...path, 'api_key'], door, scope)
+  const tls = document.tls && compileUpstreamTls(document.tls, [...path, 'tls'], scope)
+  if (document.tls !== undefined && target?.scheme === 'http') {
+    scope.problem([...path, 'tls'], 'is for https targets only; remove it, or use https in target_url')
+  }
+  if (prefix === undefined || target === undefined) return undefined
+  return {
+    name,
+    prefix,
+    target,
+    apiKey,
+    credential,
+    ...connectionOf(target, tls, seen),
+    connectTimeoutMs: document.connect_timeout_ms ?? shared.connect_timeout_ms ?? DEFAULTS.connect_timeout_ms,
+    responseTimeoutMs: document.response_timeout_ms ?? shared.response_timeout_ms ?? DEFAULTS.response_timeout_ms,
+    idleTimeoutMs: document.idle_timeout_ms ?? shared.idle_timeout_ms ?? DEFAULTS.idle_timeout_ms,
+    requestTimeoutMs: document.request_timeout_ms ?? shared.request_timeout_ms,
+  }
+}
+
+function compilePrefix(text: string | undefined, path: Path, prefixes: UniquePlaces, scope: Scope): string | undefined {
+  if (text === undefined) return undefined
+  const parsed = parseRequestPath(text)
+  if ('wrong' in parsed) {
+    scope.problem(path, parsed.wrong)
+    return undefined
+  }
+  return prefixes.claim(parsed.prefix, path) ? parsed.prefix : undefined
+}
+
+function compileTarget(text: string | undefined, path: Path, scope: Scope): Target | undefined {
+  if (text === undefined) return undefined
+  const target = parseTargetUrl(text)
+  if (!('wrong' in target)) return target
+  scope.problem(path, target.wrong)
+  return undefined
+}
+
+function compileApiKey(
+  document: UpstreamDocument,
+  passes: boolean,
+  path: Path,
+  door: Door,
+  scope: Scope,
+): string | undefined {
+  const isRequired = door.hasKeys && !passes
+  if (document.api_key === undefined) {
+    if (isRequired && !scope.isGiven(path)) {
+      scope.problem(
+        path,
+        "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass",
+      )
+    }
+    return undefined
+  }
+  const secret = readFieldSecret(document.api_key, scope)
+  if ('wrong' in secret) {
+    scope.problem(path, secret.wrong)
+    return undefined
+  }
+  if (secret.text === '' && (isRequired || !door.allowsAnonymous)) {
+    scope.problem(path, 'must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)')
+  }
+  return secret.text
+}
+
+/** Connections are shared by endpoint, and the name of one may be logged: TLS material goes into it as a digest. */
+function connectionOf(target: Target, tls: UpstreamTls | undefined, seen: Seen): Pick<Upstream, 'endpoint' | 'tls'> {
+  const host = target.host.includes(':') ? `[${target.host}]` : target.host
+  const place = `${target.scheme}://${host}:${target.port}`
+  if (tls === undefined) return { endpoint: place, tls }
+  const digest = hash('sha256', JSON.stringify([tls.ca, tls.serverName, tls.cert, tls.key]), 'hex')
+  const same = seen.tls.get(digest) ?? tls
+  seen.tls.set(digest, same)
+  return { endpoint: `${place}#${digest}`, tls: same }
+}

@@ -1,0 +1,211 @@
+/**
+ * The configuration file, schema version 1: every key, its type, its default and what it means.
+ * Validation, the JSON Schema for editors and the reference page are all made from this one description.
+ * What takes more than one value to judge (names that must be unique, keys that exclude each other) is checked in `compile.ts`.
+ */
+import * as v from 'valibot'
+import { DEFAULTS } from './defaults.ts'
+import { flag, notYet, patterned, secret, text, timeout } from './values.ts'
+
+export const server = v.pipe(
+  v.strictObject({
+    bind_address: v.optional(
+      v.pipe(
+        v.string('must be text: an address and a port, such as "127.0.0.1:8080"'),
+        v.description(
+          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port. Host names are not resolved. Port 0 takes any free one, and the log says which.',
+        ),
+      ),
+      DEFAULTS.bind_address,
+    ),
+    max_connections: v.optional(
+      v.pipe(
+        v.number('must be an integer from 1'),
+        v.safeInteger('must be an integer from 1'),
+        v.minValue(1, 'must be an integer from 1'),
+        v.description(
+          'Client connections at once. Past it, a new connection takes the place of the longest idle one; with none idle, it is answered with 503 and closed.',
+        ),
+      ),
+      DEFAULTS.max_connections,
+    ),
+    allow_anonymous: v.optional(
+      flag('Let every request in without a key. No keys may be configured then.'),
+      DEFAULTS.allow_anonymous,
+    ),
+    head_timeout_ms: v.optional(
+      timeout('From the first byte of a request head to its last. After it: 408.'),
+      DEFAULTS.head_timeout_ms,
+    ),
+    body_timeout_ms: v.optional(
+      timeout('Silence of a client in the middle of its request body. After it: 408.'),
+      DEFAULTS.body_timeout_ms,
+    ),
+    keep_alive_timeout_ms: v.optional(
+      timeout('How long an idle client connection is kept open.'),
+      DEFAULTS.keep_alive_timeout_ms,
+    ),
+    shutdown_timeout_ms: v.optional(
+      timeout('How long a stop waits for requests in flight before it cuts them. Without it, a stop waits for all.'),
+    ),
+    tls: v.optional(
+      v.pipe(
+        v.never('is not supported in this version; put a TLS proxy in front, or leave it out'),
+        v.description('TLS towards clients. Not supported in this version.'),
+      ),
+    ),
+  }),
+  v.description('The side that clients see.'),
+)
+
+export const tls = v.pipe(
+  v.strictObject({
+    ca: v.optional(text("PEM file of certificates to trust instead of the system's roots.")),
+    server_name: v.optional(
+      text('The name that the certificate must carry and that is asked for. Default: the host of `target_url`.'),
+    ),
+    cert: v.optional(text('PEM file of the client certificate (and its chain). Needs `key`.')),
+    key: v.optional(text('PEM file of the private key of `cert`.')),
+  }),
+  v.description('TLS towards this upstream, for https targets. Certificates are always verified.'),
+)
+
+const CREDENTIALS = ['swap', 'bearer', 'x-api-key', 'api-key', 'x-goog-api-key', 'pass'] as const
+
+export const upstream = v.pipe(
+  v.strictObject(
+    {
+      request_path: patterned(
+        /^\//,
+        'must be a path that starts with /',
+        'Path prefix that selects this upstream and is stripped. Starts with `/`; `/` alone takes everything. The longest matching prefix wins.',
+      ),
+      target_url: patterned(
+        /^[Hh][Tt][Tt][Pp][Ss]?:\/\//,
+        'must be an absolute URL that starts with https:// or http://',
+        'Where requests go: an http or https URL, with a base path if the provider needs one; no user, query or fragment.',
+      ),
+      api_key: v.optional(
+        secret(
+          "The provider's key. Required once keys are configured, unless `credential` is `pass`. Empty (anonymous gateways only): none is sent.",
+        ),
+      ),
+      credential: v.optional(
+        v.pipe(
+          v.picklist(CREDENTIALS, `must be one of ${CREDENTIALS.join(', ')}`),
+          v.description(
+            "Where the provider's key goes: `swap` = the field that the client used, or a field by name, or `pass` = leave the client's own provider login alone.",
+          ),
+        ),
+        DEFAULTS.credential,
+      ),
+      tls: v.optional(tls),
+      connect_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.connect_timeout_ms`.')),
+      response_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.response_timeout_ms`.')),
+      idle_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.idle_timeout_ms`.')),
+      request_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.request_timeout_ms`.')),
+      websocket: v.optional(notYet('Relay WebSocket upgrades.')),
+      protocol: v.optional(
+        v.pipe(
+          v.picklist(
+            ['auto', 'http1'],
+            'must be auto or http1; HTTP/2 towards upstreams is not supported in this version',
+          ),
+          v.description('The HTTP version towards this upstream. This version speaks HTTP/1.1 in either case.'),
+        ),
+      ),
+      query_credential: v.optional(notYet('Accept and swap the key in the query.')),
+      rewrite_upload_url: v.optional(notYet('Put the prefix into the path of `x-goog-upload-url`.')),
+    },
+    'must be an upstream: a mapping with request_path and target_url',
+  ),
+  v.description('One provider, under a name of your choice; the name is what the log shows.'),
+)
+
+const upstreams = v.pipe(
+  v.objectWithRest(
+    {
+      connect_timeout_ms: v.optional(
+        timeout('Name look-up, connect and TLS handshake. After it: 504.'),
+        DEFAULTS.connect_timeout_ms,
+      ),
+      response_timeout_ms: v.optional(
+        timeout('From the last byte of a request to the head of its final response. After it: 504.'),
+        DEFAULTS.response_timeout_ms,
+      ),
+      idle_timeout_ms: v.optional(
+        timeout('An exchange in which no byte could move, other than the wait for the head. After it: 504, or a cut.'),
+        DEFAULTS.idle_timeout_ms,
+      ),
+      request_timeout_ms: v.optional(
+        timeout('Deadline of a whole exchange, connect to last byte. Without it, a stream may run for hours.'),
+      ),
+    },
+    upstream,
+  ),
+  v.description('The providers by name, and timeouts that hold for all of them.'),
+)
+
+export const staticKey = v.pipe(
+  v.strictObject(
+    {
+      key: v.optional(secret('The key that clients send. Either this or `key_sha256`.')),
+      key_sha256: v.optional(
+        patterned(
+          /^[0-9a-fA-F]{64}$/,
+          'must be the SHA-256 of a key: 64 hex digits, in quotes',
+          "The key's SHA-256 in hex, as `fluxgate hash-key` prints it, so that the file holds no key.",
+        ),
+      ),
+      id: v.optional(text('The name that the log shows for the key, unique. Default: its place, such as `static[0]`.')),
+      upstreams: v.optional(
+        v.pipe(
+          v.array(text('The name of an upstream.'), 'must be a list of names of upstreams'),
+          v.description('Names of the upstreams that the key opens. Absent or empty: all.'),
+        ),
+      ),
+    },
+    'must be a mapping with key or key_sha256',
+  ),
+  v.description('A key that is compared as it is.'),
+)
+
+export const jwtKey = v.pipe(
+  v.strictObject(
+    {
+      id: text('What the `kid` of a token must be, and the name that the log shows; unique.'),
+      key: secret('The shared key of HS256, at least 32 bytes.'),
+    },
+    'must be a mapping with id and key',
+  ),
+  v.description('A key that verifies JSON Web Tokens (HS256). Such a token opens all upstreams.'),
+)
+
+const apiKeys = v.pipe(
+  v.strictObject({
+    static: v.optional(
+      v.pipe(v.array(staticKey, 'must be a list of keys'), v.description('Keys that are compared as they are.')),
+    ),
+    jwt: v.optional(
+      v.pipe(v.array(jwtKey, 'must be a list of keys'), v.description('Keys that verify JSON Web Tokens (HS256).')),
+    ),
+  }),
+  v.description('Who may use the gateway. Without keys and without `allow_anonymous`, every request is 401.'),
+)
+
+export const CONFIGURATION_SCHEMA = v.pipe(
+  v.strictObject(
+    {
+      version: v.pipe(
+        v.literal(1, 'must be the integer 1'),
+        v.description('Version of the schema of this file. Always 1.'),
+      ),
+      server: v.optional(server),
+      upstreams: v.optional(upstreams),
+      api_keys: v.optional(apiKeys),
+    },
+    'must be a mapping that begins with version: 1',
+  ),
+  v.title('Fluxgate configuration'),
+  v.description('The configuration file of Fluxgate, schema version 1.'),
+)

@@ -1,0 +1,111 @@
+/**
+ * Tree → document: every value is held against the schema, everything wrong is reported, and what is wrong is left out,
+ * so that the rest can still be compiled and all problems of a file are found at once.
+ */
+import * as v from 'valibot'
+import type { Path } from '../text/problem.ts'
+import { nearest } from '../text/suggest.ts'
+import type { Mapping, Tree } from '../text/tree.ts'
+import type { ConfigurationDocument } from './document.ts'
+import { CONFIGURATION_SCHEMA } from './schema.ts'
+import { expectationOf, isRequired, type Schema, type Shape, shapeOf, unwrap } from './shape.ts'
+
+export interface Report {
+  problem(path: Path, text: string): void
+  /** `at`: the offset of what is meant, where it has no place of its own in the tree. */
+  warning(path: Path, text: string, at: number): void
+}
+
+export function validate(root: Tree | undefined, report: Report): ConfigurationDocument {
+  const empty: Mapping = { kind: 'mapping', at: 0, entries: new Map() }
+  const document = root === undefined || isNull(root) ? empty : root
+  return (read(CONFIGURATION_SCHEMA, document, [], report) ?? {}) as ConfigurationDocument
+}
+
+/** The value, or undefined where it was wrong. */
+function read(schema: Schema, tree: Tree, path: Path, report: Report): unknown {
+  const shape = shapeOf(schema)
+  if (shape.kind === 'value') return readValue(schema, tree, path, report)
+  if (shape.kind !== tree.kind) {
+    report.problem(path, expectationOf(schema))
+    return undefined
+  }
+  if (shape.kind === 'list' && tree.kind === 'list') {
+    return tree.items.map((item, index) => read(shape.item, item, [...path, index], report))
+  }
+  return readMapping(shape as MappingShape, tree as Mapping, path, report)
+}
+
+type MappingShape = Extract<Shape, { kind: 'mapping' }>
+
+function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Report): unknown {
+  // Without a prototype a key such as `constructor` is a key like any other.
+  const values: Record<string, unknown> = Object.create(null)
+  for (const [name, { at, value }] of tree.entries) {
+    const known = Object.hasOwn(shape.entries, name) ? shape.entries[name] : undefined
+    if (known !== undefined) {
+      // An explicit null is an absent key.
+      if (!isNull(value)) values[name] = read(known, value, [...path, name], report)
+    } else if (shape.rest !== undefined) {
+      values[name] = readNamed(shape, name, value, path, report)
+    } else reportUnknown(shape, name, at, path, report)
+  }
+  for (const [name, schema] of Object.entries(shape.entries)) {
+    const entry = tree.entries.get(name)
+    if (isRequired(schema) && (entry === undefined || isNull(entry.value))) {
+      report.problem([...path, name], `is missing; ${expectationOf(schema)}`)
+    }
+  }
+  return values
+}
+
+/** An upstream, or a misspelt key beside the upstreams. */
+function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, report: Report): unknown {
+  const schema = shape.rest!
+  if (name.trim() === '') {
+    report.problem([...path, name], 'a name must be neither empty nor blank')
+    return undefined
+  }
+  if (tree.kind === 'mapping') return read(schema, tree, [...path, name], report)
+  const near = tree.kind === 'scalar' ? nearest(name, Object.keys(shape.entries)) : undefined
+  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  report.problem([...path, name], `${expectationOf(schema)}${hint}`)
+  return undefined
+}
+
+/** What looks like a key of ours. Anything else may be a secret in the wrong place, and is not repeated. */
+const KEY_NAME = /^[A-Za-z][A-Za-z_-]{0,39}$/
+
+function reportUnknown(shape: MappingShape, name: string, at: number, path: Path, report: Report): void {
+  const near = nearest(name, Object.keys(shape.entries))
+  const known = Object.keys(shape.entries).join(', ')
+  if (near !== undefined) report.warning([...path, name], `unknown, did you mean ${near}?`, at)
+  // Beside a key, even a plain word may be one.
+  else if (KEY_NAME.test(name) && path[0] !== 'api_keys') {
+    report.warning([...path, name], `unknown; known here are ${known}`, at)
+  } else report.warning(path, `holds an unknown key; known here are ${known}`, at)
+}
+
+function readValue(schema: Schema, tree: Tree, path: Path, report: Report): unknown {
+  // The library's own texts quote the value, which may be a secret: they are never used.
+  const result = v.safeParse(unwrap(schema), plain(tree), { message: 'is not valid' })
+  if (result.success) return result.output
+  // One value can break several rules; their texts differ.
+  for (const text of new Set(result.issues.map((issue) => issue.message))) report.problem(path, text)
+  return undefined
+}
+
+/** As far as a value's schema looks: a scalar, or a mapping of scalars (`{ env: NAME }`). */
+function plain(tree: Tree): unknown {
+  if (tree.kind === 'scalar') return tree.value
+  if (tree.kind === 'list') return []
+  const values: Record<string, unknown> = Object.create(null)
+  for (const [name, { value }] of tree.entries) {
+    if (!isNull(value)) values[name] = value.kind === 'scalar' ? value.value : []
+  }
+  return values
+}
+
+function isNull(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.value === null
+}

@@ -1,0 +1,37 @@
+/** What a watcher reports, and what another one needs to go on where it stood: plain data, made to cross to another thread. */
+import type { LoadedSettings, LoadFailure } from '../load.ts'
+import type { Settings } from '../settings.ts'
+import { identityOf, type Source } from '../source.ts'
+
+export type WatchEvent =
+  | { readonly type: 'changed'; readonly settings: Settings; readonly warnings: readonly string[] }
+  | { readonly type: 'invalid'; readonly error: string }
+  | { readonly type: 'missing' }
+  | { readonly type: 'denied' }
+
+/** A state of the files that keeps them from being taken. */
+export type ObstacleEvent = Exclude<WatchEvent, { type: 'changed' }>
+
+export interface WatchState {
+  /** As they were read last, the configuration file first. */
+  readonly sources: readonly Source[]
+  /** Identity of what was taken last with success. */
+  readonly applied: string | undefined
+  readonly condition: { readonly event: ObstacleEvent; readonly isRepeated: boolean } | undefined
+}
+
+/** After the load of a start, whose failure has been reported, once and for all. */
+export function stateAfterStart(loaded: LoadedSettings | LoadFailure): WatchState {
+  const { sources } = loaded
+  return loaded.ok
+    ? { sources, applied: identityOf(sources), condition: undefined }
+    : { sources, applied: undefined, condition: { event: obstacleOf(loaded), isRepeated: false } }
+}
+
+export function obstacleOf({ reason, error }: LoadFailure): ObstacleEvent {
+  return reason === 'missing' || reason === 'denied' ? { type: reason } : { type: 'invalid', error }
+}
+
+export function isSameObstacle(a: ObstacleEvent, b: ObstacleEvent): boolean {
+  return a.type === b.type && (a.type !== 'invalid' || b.type !== 'invalid' || a.error === b.error)
+}

@@ -1,0 +1,154 @@
+/**
+ * Watches the configuration file and the files that it names, and loads them when they have changed.
+ *
+ * It polls. Notifications of the kernel are lost on network file systems and bind mounts, and when Kubernetes swaps
+ * `..data` the watched inode just goes away; whoever wants to be sure polls as well, and then the poll is enough.
+ */
+import type { LoadedSettings, LoadFailure } from '../load.ts'
+import { identityOf, type Source } from '../source.ts'
+import { problemLines } from '../text/problem.ts'
+import type { WatchClock } from './clock.ts'
+import { Settling } from './settling.ts'
+import { agree, Sightings } from './sightings.ts'
+import { isSameObstacle, type ObstacleEvent, obstacleOf, type WatchEvent, type WatchState } from './state.ts'
+
+export interface WatchOptions {
+  readonly initial: WatchState
+  readonly load: () => LoadedSettings | LoadFailure
+  /** `state`: as `state()` has it. */
+  readonly onEvent: (event: WatchEvent, state: WatchState) => void
+  readonly clock: WatchClock
+}
+
+export interface Watcher {
+  /** Takes what is there at once, without waiting for it to settle, and reports it even if it is nothing new. */
+  reloadNow(): void
+  /** What another watcher could go on from. */
+  state(): WatchState
+  close(): void
+}
+
+const POLL_MS = 125
+/** While a change settles, so that it is live soon after. */
+const PENDING_POLL_MS = 25
+const REPEAT_MS = 10 * 60_000
+
+/** A state that is reported once, and now and then while it lasts. */
+interface Condition {
+  readonly event: ObstacleEvent
+  /** Infinity: never again. */
+  repeatAt: number
+}
+
+export function watchConfiguration(options: WatchOptions): Watcher {
+  return new ConfigurationWatcher(options)
+}
+
+class ConfigurationWatcher implements Watcher {
+  readonly #options: WatchOptions
+  readonly #clock: WatchClock
+  readonly #sightings: Sightings
+  readonly #settling = new Settling()
+  /** As they were loaded last, with or without success. */
+  #sources: readonly Source[]
+  /** Identity of what was loaded last with success. */
+  #applied: string | undefined
+  /** Identity of `#sources`. Undefined: whatever is seen next is news. */
+  #known: string | undefined
+  #condition: Condition | undefined
+  #cancel: (() => void) | undefined
+  #isClosed = false
+
+  constructor(options: WatchOptions) {
+    const { initial, clock } = options
+    this.#options = options
+    this.#clock = clock
+    this.#sightings = new Sightings(initial.sources, () => clock.now())
+    this.#sources = initial.sources
+    this.#known = identityOf(initial.sources)
+    this.#applied = initial.applied
+    if (initial.condition !== undefined) {
+      const { event, isRepeated } = initial.condition
+      this.#condition = { event, repeatAt: isRepeated ? clock.now() + REPEAT_MS : Number.POSITIVE_INFINITY }
+    }
+    this.#schedule()
+  }
+
+  reloadNow(): void {
+    if (!this.#isClosed) this.#take(this.#options.load(), true)
+  }
+
+  state(): WatchState {
+    const condition = this.#condition && {
+      event: this.#condition.event,
+      isRepeated: this.#condition.repeatAt !== Number.POSITIVE_INFINITY,
+    }
+    return { sources: this.#sources, applied: this.#applied, condition }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cancel?.()
+  }
+
+  #schedule(): void {
+    if (this.#isClosed) return
+    this.#cancel = this.#clock.after(this.#settling.isPending ? PENDING_POLL_MS : POLL_MS, () => {
+      try {
+        this.#poll()
+      } finally {
+        this.#schedule()
+      }
+    })
+  }
+
+  #poll(): void {
+    const now = this.#clock.now()
+    const seen = this.#sightings.look()
+    const isReadable = seen[0]?.obstacle === undefined
+    // Being away ends with being there, changed or not; if the file goes away again, that is another condition.
+    if (isReadable && this.#condition !== undefined && this.#condition.event.type !== 'invalid') {
+      this.#condition = undefined
+      this.#known = undefined
+    }
+    const verdict = this.#settling.judge(identityOf(seen), this.#known, isReadable, now)
+    if (verdict === 'same') this.#repeat(now)
+    if (verdict !== 'settled' && verdict !== 'overdue') return
+    const loaded = this.#options.load()
+    // What has changed again since the look above has not settled.
+    if (verdict === 'settled' ? agree(seen, loaded.sources) : loaded.ok) this.#take(loaded, false)
+  }
+
+  #take(loaded: LoadedSettings | LoadFailure, isAskedFor: boolean): void {
+    const before = this.#known
+    this.#sources = loaded.sources
+    this.#known = identityOf(loaded.sources)
+    this.#sightings.watch(loaded.sources)
+    this.#settling.reset()
+    if (!loaded.ok) this.#meet(obstacleOf(loaded), before === this.#known)
+    else {
+      this.#condition = undefined
+      if (this.#known === this.#applied && !isAskedFor) return
+      this.#applied = this.#known
+      const { settings, warnings } = loaded
+      this.#report({ type: 'changed', settings, warnings: problemLines(warnings) })
+    }
+  }
+
+  /** Somebody may ask a hundred times: what has been said of this very content is not said again. */
+  #meet(event: ObstacleEvent, isSameContent: boolean): void {
+    if (isSameContent && this.#condition !== undefined && isSameObstacle(this.#condition.event, event)) return
+    this.#condition = { event, repeatAt: this.#clock.now() + REPEAT_MS }
+    this.#report(event)
+  }
+
+  #repeat(now: number): void {
+    if (this.#condition === undefined || now < this.#condition.repeatAt) return
+    this.#condition.repeatAt = now + REPEAT_MS
+    this.#report(this.#condition.event)
+  }
+
+  #report(event: WatchEvent): void {
+    this.#options.onEvent(event, this.state())
+  }
+}
