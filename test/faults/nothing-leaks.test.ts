@@ -155,7 +155,15 @@ function assertNoLeak(t: TestContext, failure: Failure, prints: readonly Footpri
     t.diagnostic(seen)
     assert.ok(each < limit, seen)
   }
-  for (const { resources } of prints) assert.deepEqual(resources, prints[0]!.resources)
+  // A connection that was closed is gone a moment after its descriptor is: fewer than at first is no leak.
+  for (const { resources } of prints.slice(1)) {
+    for (const [kind, count] of Object.entries(resources)) {
+      assert.ok(
+        count <= (prints[0]!.resources[kind] ?? 0),
+        `${count} × ${kind}: ${JSON.stringify(prints[0]!.resources)}`,
+      )
+    }
+  }
 }
 
 test('nothing leaks', { skip: process.platform === 'linux' ? false : 'reads /proc' }, async (t) => {

@@ -84,6 +84,9 @@ const HEADER: Members = [
 
 const write = (all: Members): string => `{${all.map(([member, json]) => `"${member}":${json}`).join(',')}}`
 
+/** Seconds by which clocks may differ. */
+const LEEWAY = 5
+
 /** By the list of members, where the verifier has only the text. */
 function isRight({ header, claims, key }: Signed): boolean {
   for (const all of [header, claims]) {
@@ -94,11 +97,13 @@ function isRight({ header, claims, key }: Signed): boolean {
     const found = all.find(([member]) => JSON.parse(`"${member}"`) === wanted)
     return found === undefined ? undefined : JSON.parse(found[1])
   }
-  if (read(header, 'alg') !== 'HS256' || read(header, 'typ') !== 'JWT' || read(header, 'kid') !== key) return false
+  const type = read(header, 'typ')
+  if (read(header, 'alg') !== 'HS256' || read(header, 'kid') !== key) return false
+  if (type !== undefined && type !== 'JWT') return false
   if (read(header, 'crit') !== undefined || read(header, 'zip') !== undefined) return false
   const [expires, notBefore] = [read(claims, 'exp'), read(claims, 'nbf')]
-  if (expires !== undefined && !(Number.isFinite(expires) && (expires as number) > now)) return false
-  return notBefore === undefined || (Number.isFinite(notBefore) && (notBefore as number) <= now)
+  if (expires !== undefined && !(Number.isFinite(expires) && (expires as number) + LEEWAY > now)) return false
+  return notBefore === undefined || (Number.isFinite(notBefore) && (notBefore as number) - LEEWAY <= now)
 }
 
 export const tokenClaims: ValueTarget<Signed> = {
