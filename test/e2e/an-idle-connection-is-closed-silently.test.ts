@@ -10,7 +10,7 @@ const TIMEOUT_MS = 300
 async function assertClosedInTime(client: RawClient, since: number): Promise<void> {
   assert.equal(await client.ended(), 'fin')
   const elapsed = performance.now() - since
-  assert.ok(elapsed >= TIMEOUT_MS - 20 && elapsed < TIMEOUT_MS + 1500, `${elapsed} ms`)
+  assert.ok(elapsed >= TIMEOUT_MS - 20 && elapsed < TIMEOUT_MS + 3_000, `${elapsed} ms`)
 }
 
 test('keep_alive_timeout_ms after it came, or after its last response', async () => {

@@ -21,7 +21,7 @@ test('head_timeout_ms, from its first byte to its last, however busy it is', asy
   const elapsed = performance.now() - startedAt
   assert.equal(response.status, 408)
   assert.equal(response.value('connection'), 'close')
-  assert.ok(elapsed >= TIMEOUT_MS - 20 && elapsed < TIMEOUT_MS + 700, `${elapsed} ms`)
+  assert.ok(elapsed >= TIMEOUT_MS - 20 && elapsed < TIMEOUT_MS + 3_000, `${elapsed} ms`)
   assert.equal(await client.ended(), 'fin')
   const record = await gateway.waitForRecord()
   assert.equal(record.status, 408)

@@ -20,6 +20,7 @@ import {
   SERVER_CERTIFICATE,
   SERVER_KEY,
 } from '../support/certificates.ts'
+import { WITHIN_A_SECOND_MS } from '../support/deadline.ts'
 import { CLIENT_KEY, type ConfigObject, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
 import type { Message } from '../support/message.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -57,7 +58,7 @@ test('connection refused: 502, soon', async () => {
   })
   const startedAt = performance.now()
   assertRefused(await exchange(gateway.port, post('/up/x', 'content')), 502, 'connect_refused')
-  assert.ok(performance.now() - startedAt < 1000, 'it does not try for as long as it could')
+  assert.ok(performance.now() - startedAt < 5_000, 'it does not try for as long as it could')
   await assertAftermath(gateway, '502 upstream_abort connect_refused')
 })
 
@@ -174,10 +175,12 @@ describe('names', { skip: whyNoNameServer() }, () => {
     const movedAt = performance.now()
     while (after.requests.length === 0) {
       assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
-      assert.ok(performance.now() - movedAt < 5000, `still ${before.requests.length} requests at the old address`)
+      assert.ok(
+        performance.now() - movedAt < WITHIN_A_SECOND_MS,
+        `still ${before.requests.length} requests at the old address`,
+      )
       await sleep(20)
     }
-    assert.ok(performance.now() - movedAt < 2000, `${performance.now() - movedAt} ms`)
     await connection.write('time')
     assert.equal((await client.response()).text, 'halftime')
     await connection.ended()

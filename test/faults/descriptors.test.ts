@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { get, post, upTo } from '../support/bytes.ts'
+import { WITHIN_A_SECOND_MS } from '../support/deadline.ts'
 import { openDescriptors, untilDescriptors } from '../support/footprint.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { OK, type Origin, startOrigin } from '../support/origin.ts'
@@ -121,7 +122,7 @@ test('no file descriptor is left while the configuration is saved: the old one g
   const freeAt = performance.now()
   await gateway.waitForLog('Configuration file changed, reloaded automatically')
   const elapsed = performance.now() - freeAt
-  assert.ok(elapsed < 1000, `${elapsed} ms`)
+  assert.ok(elapsed < WITHIN_A_SECOND_MS, `${elapsed} ms`)
   assert.equal((await exchange(gateway.port, get('/next/x'))).status, 200)
   assert.equal((await exchange(gateway.port, get('/up/x'))).status, 404)
   assert.equal(gateway.log().split(KEPT).length, 2, 'and it was said once')

@@ -166,7 +166,13 @@ function assertNoLeak(t: TestContext, failure: Failure, prints: readonly Footpri
   }
 }
 
-test('nothing leaks', { skip: process.platform === 'linux' ? false : 'reads /proc' }, async (t) => {
+/** All kinds together: each has the time that every test has, and a machine that is busy takes twice as long as an idle one. */
+const ALL_MS = 900_000
+
+test('nothing leaks', {
+  skip: process.platform === 'linux' ? false : 'reads /proc',
+  timeout: ALL_MS,
+}, async (t) => {
   await using bench = await Bench.start()
   let isWarm = false
   for (const [what, failure] of Object.entries(failures)) {

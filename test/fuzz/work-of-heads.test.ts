@@ -14,7 +14,7 @@ const REQUEST_LINES = 240
 /** What text is filled with: what one rule or another of a head looks at. */
 const IN_TOKENS = ['a', '%', '%2e', '.', '..']
 const IN_HOSTS = [...IN_TOKENS.filter((spice) => spice !== '%'), ';', ';a', '=', '.;', '[']
-const VISIBLE = [...IN_TOKENS, ',', ';', ';a', '"', ':', '=', 'a,', '.;', '/', '\\', '\\.;', '[']
+const VISIBLE = [...IN_TOKENS, '\\.a', '%2f.a', ',', ';', ';a', '"', ':', '=', 'a,', '.;', '/', '\\', '\\.;', '[']
 const SPICE = [...VISIBLE, ' ', '\t', ', ', '\xa0', 'timeout=', ',timeout=']
 
 /** The spice until the text is that long. */
@@ -80,7 +80,7 @@ describe('the work of a request line grows with its bytes', () => {
     // An authority that is no host is seen after the target.
     return [
       `GET http://a${fill(spice, bytes - 9)}! HTTP/1.1\r\nHost: ${authority}\r\n\r\n`,
-      /^(?:[\w.~!;=-]|%2e)*$/.test(authority) ? 'whole' : 'bad_host h',
+      /^(?:[\w.~!;=-]|%2[ef])*$/.test(authority) ? 'whole' : 'bad_host h',
     ]
   })
   eachGrows('a method', HEAD_BYTES, IN_TOKENS, parseRequest, (spice, bytes) => [
@@ -191,6 +191,9 @@ const requestGrows = (what: string, outcome: string, write: (lines: number) => r
 const responseGrows = (what: string, outcome: string, write: (bytes: number) => readonly string[]): void =>
   sectionGrows(what, HEAD_BYTES, 'HTTP/1.1 200 OK\r\n', parseResponse, outcome, write)
 
+/** As long as a value may be in every line of a request that has as many as may be. */
+const LONG = 'x'.repeat(200)
+
 describe('the work of a section grows with its lines', () => {
   // What is refused for its framing has been read to its last line.
   for (const [line, ofRequest, ofResponse] of [
@@ -199,11 +202,14 @@ describe('the work of a section grows with its lines', () => {
     ['Connection: close', 'whole', 'whole'],
     ['Transfer-Encoding: chunked', 'bad_transfer_coding /', 'refused'],
     ['Content-Length: 1', 'bad_framing /', 'refused'],
+    [`Transfer-Encoding: ${LONG}`, 'bad_transfer_coding /', 'refused'],
+    [`Connection: ${LONG}`, 'whole', 'whole'],
     ['TE: a', 'whole', 'whole'],
     ['Keep-Alive: timeout=1', 'whole', 'whole'],
   ] as const) {
-    requestGrows(`a request of lines ${line}`, ofRequest, (lines) => Array<string>(lines).fill(line))
-    responseGrows(`a response of lines ${line}`, ofResponse, (bytes) =>
+    const name = line.slice(0, 30)
+    requestGrows(`a request of lines ${name}`, ofRequest, (lines) => Array<string>(lines).fill(line))
+    responseGrows(`a response of lines ${name}`, ofResponse, (bytes) =>
       Array<string>(Math.floor(bytes / (line.length + 2))).fill(line),
     )
   }
