@@ -9,10 +9,10 @@ export type CredentialPlace = 'swap' | 'bearer' | 'x-api-key' | 'api-key' | 'x-g
 /** The parts of `target_url`, kept apart so that no byte of a request can ever move from one into another. */
 export interface Target {
   readonly scheme: 'http' | 'https'
-  /** A name or an address, an IPv6 address without its brackets. */
+  /** A name or an address, an IPv6 address without its brackets. A name may end in a dot, which is for the resolver alone. */
   readonly host: string
   readonly port: number
-  /** What `Host` says upstream: the host as written in the URL, with the port unless it is the scheme's default. */
+  /** What `Host` says upstream: the host as written in the URL (but for a final dot), with the port unless it is the scheme's default. */
   readonly authority: string
   /** Path of the URL without its trailing slashes; empty or starting with a slash. */
   readonly basePath: string
