@@ -95,6 +95,8 @@ export interface ServerSettings {
 export interface Snapshot {
   /** 1 for the first snapshot of the process, one more with every publication. */
   readonly generation: number
+  /** No file says any of this: the gateway waits for one that is valid. */
+  readonly isDefault: boolean
   readonly server: ServerSettings
   /** The identity of every request when `allow_anonymous` is set; it has all upstreams open and no name. */
   readonly anonymous: Identity | undefined
