@@ -32,3 +32,5 @@ ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--use-system-ca", "--max-semi-space-size=2", "--v8-pool-size=1", "/app/dist/main.js"]
+# With a mistake in the file the container ends and says why. Other arguments take the place of this one: `check`, `demo`, `--config`.
+CMD ["--require-configuration"]

@@ -109,6 +109,7 @@ export const FAILURES = {
     'The gateway key stands in the request target, or in the method or a framing header, where it cannot be taken out.',
   ),
   no_route: row(404, 'client', 'refused', false, 'No upstream is configured for this path.'),
+  not_configured: row(503, 'gateway', 'refused', false, 'The gateway has no valid configuration yet.'),
   no_upstream: row(503, 'gateway', 'refused', false, 'No upstream is configured.'),
   max_connections: row(
     503,

@@ -14,7 +14,8 @@ import {
 /** The command line, read from left to right: whatever decides first (help, version, a mistake) decides. */
 
 export type Command =
-  | { readonly name: 'run' | 'check'; readonly configPath: string }
+  | { readonly name: 'run'; readonly configPath: string; readonly requiresConfiguration: boolean }
+  | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string }
   | { readonly name: 'diff'; readonly given: GivenOptions }
   | { readonly name: 'hash-key' }
@@ -100,10 +101,12 @@ function shownArgument(spelling: string): string {
 }
 
 function complete(command: CommandName, given: GivenOptions): Command {
+  const configPath = given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH
   switch (command) {
     case 'run':
+      return { name: command, configPath, requiresConfiguration: given.has('--require-configuration') }
     case 'check':
-      return { name: command, configPath: given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH }
+      return { name: command, configPath }
     case 'demo':
       return { name: command, bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS }
     case 'diff':

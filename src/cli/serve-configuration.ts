@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module'
 import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
-import { problemLines } from '../config/text/problem.ts'
+import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
@@ -10,13 +10,17 @@ import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
 
-/** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
-export function serveConfiguration(path: string, watching: WatchThread): Promise<number> {
-  return serviceCommand((logging, processEvents) => live(path, watching, logging, processEvents))
+/**
+ * A gateway's life: what the file says, and then what becomes of it; the exit code of the process. `isRequired`: without a valid
+ * file there is none.
+ */
+export function serveConfiguration(path: string, isRequired: boolean, watching: WatchThread): Promise<number> {
+  return serviceCommand((logging, processEvents) => live(path, isRequired, watching, logging, processEvents))
 }
 
 async function live(
   path: string,
+  isRequired: boolean,
   watching: WatchThread,
   logging: Logging,
   processEvents: ProcessEvents,
@@ -27,8 +31,11 @@ async function live(
 
   const loaded = loadConfiguration(path)
   if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
-  else if (loaded.badBindAddress !== undefined) {
-    announce(log, EVENTS.bindFailed, { address: loaded.badBindAddress, error: loaded.error })
+  else if (isRequired) {
+    for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    return 1
+  } else if (typeof loaded.bindAddress === 'string') {
+    announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
     return 1
   }
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
@@ -58,7 +65,7 @@ async function live(
   return drain(gateway, processEvents, log)
 }
 
-function fallBack(path: string, { error, cause }: LoadFailure, { log }: Logging): Configuration {
+function fallBack(path: string, { error, cause, bindAddress }: LoadFailure, { log }: Logging): Configuration {
   announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
-  return defaultConfiguration()
+  return defaultConfiguration(typeof bindAddress === 'object' ? bindAddress : undefined)
 }

@@ -8,6 +8,7 @@ export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key'
 /** What an option takes; undefined: nothing. */
 export const OPTION_VALUES = {
   '--config': '<CONFIG>',
+  '--require-configuration': undefined,
   '--bind-address': '<ADDRESS>',
   '--upstream': '<NAME>',
   '--direct': undefined,
@@ -39,7 +40,7 @@ export const USAGES: Readonly<Record<CommandName, Usage>> = {
   run: {
     lines: ['Usage: fluxgate [OPTIONS]', '       fluxgate <COMMAND> [OPTIONS]'],
     about: 'Fluxgate proxy service: between applications and LLM providers, keys in one place, bytes untouched',
-    options: ['--config'],
+    options: ['--config', '--require-configuration'],
   },
   check: {
     lines: ['Usage: fluxgate check [OPTIONS]'],
@@ -78,6 +79,8 @@ the configuration. The provider gets the request twice (GET, HEAD, OPTIONS: thre
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
   '--config': `Configuration file, YAML [default: ${DEFAULT_CONFIG_PATH}]`,
+  '--require-configuration':
+    'Without a valid configuration print its problems and exit with 1, instead of waiting for one',
   '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]`,
   '--upstream': 'Upstream of the configuration to compare with',
   '--direct': 'Needs no provider: compares against a recording origin of its own, with a battery of odd requests',

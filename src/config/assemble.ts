@@ -18,6 +18,7 @@ export function assemble(settings: Settings): Configuration {
     jwtKeys.set(id, Object.freeze({ secret: new Uint8Array(Buffer.from(secret, 'base64')), identity }))
   }
   return Object.freeze({
+    isDefault: settings.isDefault,
     server: deepFreeze({ ...settings.server }),
     anonymous: settings.allowAnonymous ? Object.freeze({ name: '', routes: all }) : undefined,
     keys: Object.freeze({ staticKeys: createKeyTable(settings.staticKeys, upstreams, all), jwtKeys }),

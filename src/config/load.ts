@@ -5,6 +5,7 @@ import { parseBindAddress } from './compile/bind-address.ts'
 import { compile } from './compile/compile.ts'
 import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
+import type { BindAddress } from './snapshot.ts'
 import { type Obstacle, readSource, type Source, type SourceContent } from './source.ts'
 import { decode, type TextFault } from './text/decode.ts'
 import { type Parsed, parse } from './text/parse.ts'
@@ -41,13 +42,13 @@ export interface LoadFailure extends Loaded {
   readonly problems: readonly Problem[]
   /** All problems in one line, for the log. */
   readonly error: string
-  /** The text of `server.bind_address`, if it is text but no address. */
-  readonly badBindAddress?: string
+  /** What `server.bind_address` says, if that much can be read of the file: an address, or a text that is none. */
+  readonly bindAddress?: BindAddress | string
 }
 
-/** What runs while there is no valid file: it listens on the default address and lets nobody in. */
-export function defaultConfiguration(): Configuration {
-  return assemble(DEFAULT_SETTINGS)
+/** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
+export function defaultConfiguration(bindAddress = DEFAULT_SETTINGS.server.bindAddress): Configuration {
+  return assemble({ ...DEFAULT_SETTINGS, server: { ...DEFAULT_SETTINGS.server, bindAddress } })
 }
 
 export function loadConfiguration(path: string, env?: NodeJS.ProcessEnv): LoadSuccess | LoadFailure {
@@ -102,7 +103,7 @@ function interpret(
   if (problems.length === 0) return { ok: true, settings, warnings, sources }
   problems.sort(byPlace)
   const bindText = document.server?.bind_address
-  const badBindAddress = bindText === undefined || parseBindAddress(bindText) !== undefined ? undefined : bindText
+  const bindAddress = bindText === undefined ? undefined : (parseBindAddress(bindText) ?? bindText)
   return {
     ok: false,
     cause: 'validation',
@@ -110,7 +111,7 @@ function interpret(
     warnings,
     error: summarizeProblems(problems),
     sources,
-    ...(badBindAddress !== undefined && { badBindAddress }),
+    ...(bindAddress !== undefined && { bindAddress }),
   }
 }
 

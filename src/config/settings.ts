@@ -9,6 +9,8 @@ import { DEFAULTS } from './schema/defaults.ts'
 import type { ServerSettings, Upstream } from './snapshot.ts'
 
 export interface Settings {
+  /** What runs while there is no valid file. */
+  readonly isDefault: boolean
   readonly server: ServerSettings
   readonly allowAnonymous: boolean
   readonly upstreams: readonly Upstream[]
@@ -24,6 +26,7 @@ export interface JwtKeySettings {
 
 /** Nobody is let in, but the address is bound: what the gateway runs on while its file is missing or wrong. */
 export const DEFAULT_SETTINGS: Settings = {
+  isDefault: true,
   server: {
     bindAddress: { host: '0.0.0.0', port: 8080, text: DEFAULTS.bind_address },
     maxConnections: DEFAULTS.max_connections,

@@ -9,10 +9,10 @@ export type CredentialPlace = 'swap' | 'bearer' | 'x-api-key' | 'api-key' | 'x-g
 /** The parts of `target_url`, kept apart so that no byte of a request can ever move from one into another. */
 export interface Target {
   readonly scheme: 'http' | 'https'
-  /** A name or an address, an IPv6 address without its brackets. */
+  /** A name or an address, an IPv6 address without its brackets. A name may end in a dot, which is for the resolver alone. */
   readonly host: string
   readonly port: number
-  /** What `Host` says upstream: the host as written in the URL, with the port unless it is the scheme's default. */
+  /** What `Host` says upstream: the host as written in the URL (but for a final dot), with the port unless it is the scheme's default. */
   readonly authority: string
   /** Path of the URL without its trailing slashes; empty or starting with a slash. */
   readonly basePath: string
@@ -95,6 +95,8 @@ export interface ServerSettings {
 export interface Snapshot {
   /** 1 for the first snapshot of the process, one more with every publication. */
   readonly generation: number
+  /** No file says any of this: the gateway waits for one that is valid. */
+  readonly isDefault: boolean
   readonly server: ServerSettings
   /** The identity of every request when `allow_anonymous` is set; it has all upstreams open and no name. */
   readonly anonymous: Identity | undefined

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts'
 export function admit(exchange: Exchange): FailureCode | undefined {
   if (exchange.downstream.isOverLimit) return 'max_connections'
   if (exchange.refusedHead !== undefined) return exchange.refusedHead.failure
+  if (exchange.snapshot.isDefault) return 'not_configured'
   if (exchange.head!.hasUnknownExpectation) return 'expectation_failed'
   return undefined
 }

@@ -38,6 +38,9 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
 /** How long an answer of ours may wait for a client that does not read. */
 const UNREAD_ANSWER_MS = 5_000
 
+/** Where trying again helps soon. Some SDKs obey any value, so none is long. */
+const RETRY_AFTER_SECONDS: Partial<Readonly<Record<FailureCode, number>>> = { max_connections: 1, not_configured: 5 }
+
 const answers = new Map<FailureCode, OwnAnswer>()
 
 /** Answers are the same every time: a refusal tells nothing but its kind. */
@@ -65,6 +68,7 @@ function makeAnswer(failure: FailureCode): OwnAnswer {
     ['x-fluxgate-error', code],
   ]
   if (status === 401) fields.push(['WWW-Authenticate', 'Bearer'])
-  if (failure === 'max_connections') fields.push(['Retry-After', '1'])
+  const retryAfter = RETRY_AFTER_SECONDS[failure]
+  if (retryAfter !== undefined) fields.push(['Retry-After', `${retryAfter}`])
   return { status, reason: STATUS_CODES[status] ?? '', fields, content }
 }

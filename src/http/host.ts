@@ -20,3 +20,11 @@ function matchesHost(value: string): boolean {
   if (literal !== undefined && !isIPv6(literal)) return false
   return port === undefined || port === '' || Number(port) <= 65_535
 }
+
+/**
+ * A name as virtual hosts, certificates and SNI compare it (RFC 6066 section 3): the final dot only tells a resolver that the name
+ * is whole.
+ */
+export function withoutFinalDot(name: string): string {
+  return name.replace(/\.$/, '')
+}

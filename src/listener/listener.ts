@@ -147,11 +147,17 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 }
 
+/**
+ * Keep-alive probes hold a connection open in NATs and balancers while an answer is awaited, which may be silent for minutes: AWS
+ * forgets one after 350 s, home routers after 60 to 300. As towards upstreams.
+ */
+const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
+
 type Bound = { ok: true; server: net.Server } | { ok: false; error: string }
 
 function bind(address: BindAddress, accept: (socket: net.Socket) => void): Promise<Bound> {
   return new Promise((resolve) => {
-    const server = net.createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, accept)
+    const server = net.createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true, allowHalfOpen: true }, accept)
     server.once('error', (error) => resolve({ ok: false, error: error.message }))
     server.listen({ host: address.host, port: address.port, backlog: BACKLOG, exclusive: true }, () => {
       server.removeAllListeners('error')

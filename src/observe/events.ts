@@ -52,7 +52,7 @@ export const EVENTS = {
   defaultConfiguration: warn(
     'Using default configuration due to load failure',
     'path error status cause',
-    'The file is missing or invalid at start. Every request gets 401 until it can be loaded. `cause` is `parse`, `validation` or `io`.',
+    'The file is missing or invalid at start. Every request gets 503 until it can be loaded, on the address of the file if that can be read. `cause` is `parse`, `validation` or `io`.',
   ),
   configurationWarning: warn(
     'Configuration warning',

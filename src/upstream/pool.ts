@@ -1,6 +1,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Upstream } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
+import { withoutFinalDot } from '../http/host.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
 import { ClientConnection, type ConnectionHome } from '../http1/client-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
@@ -79,7 +80,7 @@ export class Pool<E> implements ConnectionHome<E> {
       }
       cancel = connectToAny(addresses, {
         port: this.#upstream.target.port,
-        serverName: this.#upstream.tls?.serverName ?? this.#upstream.target.host,
+        serverName: this.#upstream.tls?.serverName ?? withoutFinalDot(this.#upstream.target.host),
         secureContext: this.#upstream.target.scheme === 'https' ? this.#context() : undefined,
         timeoutMs: Math.max(1, timeoutMs - (performance.now() - started)),
         newConnection: (address) => new ClientConnection(this, this.#upstream.endpoint, address),

@@ -52,6 +52,13 @@ test('by another name, if the configuration has one', async () => {
   assert.equal((connection!.socket as TLSSocket).servername, 'provider.test')
 })
 
+test('by another name without its final dot', async () => {
+  await using origin = await startOrigin(undefined, { tls: { cert: NAMED_CERTIFICATE, key: NAMED_KEY } })
+  await using gateway = await startWithTls(origin, { ca: 'ca.pem', server_name: 'provider.test.' })
+  assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+  assert.equal((origin.connections[0]!.socket as TLSSocket).servername, 'provider.test')
+})
+
 test('and shown a certificate, if the configuration has one', async () => {
   await using origin = await startOrigin(undefined, { tls: { ...good, ca: CA, requestCert: true } })
   await using gateway = await startWithTls(origin, { ca: 'ca.pem', cert: 'client.pem', key: 'key.pem' })

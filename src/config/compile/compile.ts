@@ -23,6 +23,7 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
   }
   const upstreamNames = Object.keys(upstreams).filter((name) => typeof upstreams[name] !== 'number')
   return {
+    isDefault: false,
     server: compileServer(server, scope),
     allowAnonymous: allowsAnonymous,
     upstreams: compileUpstreams(upstreams, { allowsAnonymous, hasKeys }, scope),

@@ -3,6 +3,7 @@
  * spellings and encode characters anew, and the provider must see the base path as it is written.
  */
 import { isIPv4, isIPv6 } from 'node:net'
+import { withoutFinalDot } from '../../http/host.ts'
 import type { Target } from '../snapshot.ts'
 
 const DEFAULT_PORTS = { http: 80, https: 443 } as const
@@ -41,12 +42,12 @@ function parseAuthority(authority: string, defaultPort: number): Place | { reado
   if (!isHostName(name) && !isIPv4(name)) {
     return { wrong: 'must have a host name (ASCII, punycode for others) or an IP address as its host' }
   }
-  return { host: name.toLowerCase(), port, authority: `${name}${suffix}` }
+  return { host: name.toLowerCase(), port, authority: `${withoutFinalDot(name)}${suffix}` }
 }
 
 /** A DNS name; underscores occur in container networks. One that ends in a number would be taken for an odd IPv4 address. */
 export function isHostName(name: string): boolean {
-  const labels = name.replace(/\.$/, '').split('.')
+  const labels = withoutFinalDot(name).split('.')
   const last = labels.at(-1)!
   return name.length <= 254 && labels.every((label) => LABEL.test(label)) && !/^(?:\d+|0[xX][0-9A-Fa-f]*)$/.test(last)
 }

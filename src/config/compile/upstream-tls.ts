@@ -1,5 +1,6 @@
 /** `tls` of an upstream: its PEM files are read and checked, so that a bad one is found now and not by the first request. */
 
+import { withoutFinalDot } from '../../http/host.ts'
 import type { TlsDocument } from '../schema/document.ts'
 import type { UpstreamTls } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
@@ -21,7 +22,12 @@ export function compileUpstreamTls(document: TlsDocument, path: Path, scope: Sco
     scope.problem([...path, key], `names a file that ${wrong} (relative paths start at the configuration's folder)`)
     return undefined
   }
-  const tls = { ca: pem('ca'), serverName: document.server_name, cert: pem('cert'), key: pem('key') }
+  const tls = {
+    ca: pem('ca'),
+    serverName: document.server_name && withoutFinalDot(document.server_name),
+    cert: pem('cert'),
+    key: pem('key'),
+  }
   if (tls.serverName !== undefined && !isHostName(tls.serverName)) {
     scope.problem([...path, 'server_name'], 'must be a host name (TLS has no server name for an IP address)')
   }

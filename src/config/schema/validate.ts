@@ -19,11 +19,17 @@ export interface Report {
 export function validate(root: Tree | undefined, report: Report): ConfigurationDocument {
   const empty: Mapping = { kind: 'mapping', at: 0, entries: new Map() }
   const document = root === undefined || isNull(root) ? empty : root
-  return (read(CONFIGURATION_SCHEMA, document, [], report) ?? {}) as ConfigurationDocument
+  return (read(CONFIGURATION_SCHEMA, document, [], { ...report, isKey: keyTest(document) }) ??
+    {}) as ConfigurationDocument
+}
+
+interface Reading extends Report {
+  /** Whether this text is written somewhere in the file as a key. */
+  isKey(text: string): boolean
 }
 
 /** The value, or undefined where it was wrong. */
-function read(schema: Schema, tree: Tree, path: Path, report: Report): unknown {
+function read(schema: Schema, tree: Tree, path: Path, report: Reading): unknown {
   const shape = shapeOf(schema)
   if (shape.kind === 'value') return readValue(schema, tree, path, report)
   if (shape.kind !== tree.kind) {
@@ -38,7 +44,7 @@ function read(schema: Schema, tree: Tree, path: Path, report: Report): unknown {
 
 type MappingShape = Extract<Shape, { kind: 'mapping' }>
 
-function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Report): unknown {
+function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Reading): unknown {
   // Without a prototype a key such as `constructor` is a key like any other.
   const values: Record<string, unknown> = Object.create(null)
   for (const [name, { at, value }] of tree.entries) {
@@ -60,7 +66,7 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rep
 }
 
 /** An upstream, or a misspelt key beside the upstreams. */
-function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, report: Report): unknown {
+function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, report: Reading): unknown {
   const schema = shape.rest!
   if (name.trim() === '') {
     report.problem([...path, name], 'a name must be neither empty nor blank')
@@ -75,8 +81,18 @@ function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, re
 
 /** What looks like a key of ours. Anything else may be a secret in the wrong place, and is not repeated. */
 const KEY_NAME = /^[A-Za-z][A-Za-z_-]{0,39}$/
+const MEMBER_NAME = /^[A-Za-z0-9_]{1,32}$/
 
-function reportUnknown(shape: MappingShape, name: string, at: number, path: Path, report: Report): void {
+/** Members of a key are restrictions: one that is not understood would leave the key open, and is no matter of comfort. */
+function isOfKey(path: Path): boolean {
+  return path[0] === 'api_keys' && path.length === 3
+}
+
+function reportUnknown(shape: MappingShape, name: string, at: number, path: Path, report: Reading): void {
+  if (isOfKey(path)) {
+    reportUnknownOfKey(shape, name, path, report)
+    return
+  }
   const near = nearest(name, Object.keys(shape.entries))
   const known = Object.keys(shape.entries).join(', ')
   if (near !== undefined) report.warning([...path, name], `unknown, did you mean ${near}?`, at)
@@ -86,7 +102,37 @@ function reportUnknown(shape: MappingShape, name: string, at: number, path: Path
   } else report.warning(path, `holds an unknown key; known here are ${known}`, at)
 }
 
-function readValue(schema: Schema, tree: Tree, path: Path, report: Report): unknown {
+function reportUnknownOfKey(shape: MappingShape, name: string, path: Path, report: Reading): void {
+  const known = Object.keys(shape.entries)
+  const near = nearest(name, known)
+  const rest = `known here are ${known.join(', ')}`
+  if (near !== undefined) report.problem([...path, name], `unknown, did you mean ${near}?`)
+  else if (MEMBER_NAME.test(name) && !report.isKey(name)) report.problem([...path, name], `unknown; ${rest}`)
+  else report.problem(path, `holds an unknown key; ${rest}`)
+}
+
+/** Looks only when it is asked, and once: the texts that stand where keys stand. */
+function keyTest(root: Tree): (text: string) => boolean {
+  let keys: ReadonlySet<string> | undefined
+  return (text) => (keys ??= keysIn(root)).has(text)
+}
+
+function keysIn(root: Tree): ReadonlySet<string> {
+  const keys = new Set<string>()
+  const seen = new Set<Tree>([root])
+  // A set goes on with what is added meanwhile; aliases may lead to one tree in several ways.
+  for (const tree of seen) {
+    if (tree.kind === 'list') for (const item of tree.items) seen.add(item)
+    if (tree.kind !== 'mapping') continue
+    for (const [name, { value }] of tree.entries) {
+      if (value.kind !== 'scalar') seen.add(value)
+      else if (name === 'key' || name === 'api_key') keys.add(String(value.value))
+    }
+  }
+  return keys
+}
+
+function readValue(schema: Schema, tree: Tree, path: Path, report: Reading): unknown {
   // The library's own texts quote the value, which may be a secret: they are never used.
   const result = v.safeParse(unwrap(schema), plain(tree), { message: 'is not valid' })
   if (result.success) return result.output

@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { Target, UpstreamTls } from '../../config/snapshot.ts'
+import { withoutFinalDot } from '../../http/host.ts'
 import { show } from './mask.ts'
 import type { Message } from './message.ts'
 import { MessageReader, type Progress } from './message-reader.ts'
@@ -136,7 +137,7 @@ function unreachable(place: Place, reason: string): CannotCompare {
 }
 
 function dialTls({ host, port, tls }: Place): Socket {
-  const serverName = tls?.serverName ?? host
+  const serverName = tls?.serverName ?? withoutFinalDot(host)
   return connectTls({
     host,
     port,

@@ -11,7 +11,12 @@ function diff(given: Partial<Record<OptionName, string[]>>): Command {
   return { name: 'diff', given: new Map(Object.entries(given) as [OptionName, string[]][]) }
 }
 
-const RUN: Command = { name: 'run', configPath: 'fluxgate.yaml' }
+const run = (configPath: string, requiresConfiguration = false): Command => ({
+  name: 'run',
+  configPath,
+  requiresConfiguration,
+})
+const RUN: Command = run('fluxgate.yaml')
 const VALUE_MISSING = "a value is required for '--config <CONFIG>' but none was supplied"
 const TWICE = "the argument '--config <CONFIG>' cannot be used multiple times"
 const CHECK = 'Usage: fluxgate check [OPTIONS]'
@@ -23,12 +28,14 @@ const HASH_KEY = 'Usage: fluxgate hash-key'
 
 const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['', RUN],
-  ['--config a.yaml', { name: 'run', configPath: 'a.yaml' }],
-  ['--config=a.yaml', { name: 'run', configPath: 'a.yaml' }],
-  ['--config=a=b.yaml', { name: 'run', configPath: 'a=b.yaml' }],
-  ['--config -', { name: 'run', configPath: '-' }],
-  ['--config=-a.yaml', { name: 'run', configPath: '-a.yaml' }],
-  ['--config demo', { name: 'run', configPath: 'demo' }],
+  ['--config a.yaml', run('a.yaml')],
+  ['--config=a.yaml', run('a.yaml')],
+  ['--config=a=b.yaml', run('a=b.yaml')],
+  ['--config -', run('-')],
+  ['--config=-a.yaml', run('-a.yaml')],
+  ['--config demo', run('demo')],
+  ['--require-configuration', run('fluxgate.yaml', true)],
+  ['--config a.yaml --require-configuration', run('a.yaml', true)],
   ['check', { name: 'check', configPath: 'fluxgate.yaml' }],
   ['check --config a.yaml', { name: 'check', configPath: 'a.yaml' }],
   ['--config a.yaml check', { name: 'check', configPath: 'a.yaml' }],

@@ -232,13 +232,18 @@ test('a file whose size is not known beforehand', { skip: process.platform !== '
   assert.ok(failure('/proc/self/status').warnings.length > 10)
 })
 
-test('text that is no address is handed on for the failed bind', (t) => {
-  const bad = (text: string) => loadInvalid(t, `version: 1\nserver: { bind_address: ${text} }\n`).badBindAddress
+test('the address of an invalid file is handed on, also a text that is none, for the failed bind', (t) => {
+  const bad = (text: string) => loadInvalid(t, `version: 1\nserver: { bind_address: ${text} }\n`).bindAddress
   assert.equal(bad('localhost:8080'), 'localhost:8080')
   assert.equal(bad('""'), '')
   assert.equal(bad('8080'), undefined)
-  assert.equal(loadInvalid(t, 'version: 2\nserver: { bind_address: "127.0.0.1:1" }\n').badBindAddress, undefined)
-  assert.equal(loadInvalid(t, 'version: 2\nserver: { bind_address: x }\n').badBindAddress, 'x')
+  assert.deepEqual(loadInvalid(t, 'version: 2\nserver: { bind_address: "127.0.0.1:1" }\n').bindAddress, {
+    host: '127.0.0.1',
+    port: 1,
+    text: '127.0.0.1:1',
+  })
+  assert.equal(loadInvalid(t, 'version: 2\nserver: { bind_address: x }\n').bindAddress, 'x')
+  assert.equal(loadInvalid(t, 'version: 2\n').bindAddress, undefined)
 })
 
 test('the path is as it was given', (t) => {

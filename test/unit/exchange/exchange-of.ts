@@ -43,6 +43,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
   ])
   return {
     generation: 1,
+    isDefault: false,
     server: {
       bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' },
       maxConnections: 1,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, mock, test } from 'node:test'
+import tls from 'node:tls'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { Pool } from '../../../src/upstream/pool.ts'
 import type { Lookup } from '../../../src/upstream/resolve.ts'
@@ -36,6 +37,27 @@ async function busy(count: number): Promise<ClientConnection<Told>[]> {
   for (let i = 0; i < count; i++) connections.push(await used(pool))
   return connections
 }
+
+test('a name is looked up with its final dot, and asked for without it', async (t) => {
+  const { target, ...rest } = upstreamAt(server.port, 'models.test.')
+  const looked: string[] = []
+  const lookup: Lookup = (host, answer) => {
+    looked.push(host)
+    answer(null, ['127.0.0.1'])
+  }
+  const secure = new Pool<Told>({ ...rest, target: { ...target, scheme: 'https' } }, events, lookup)
+  const asked = Promise.withResolvers<string | undefined>()
+  const connectTls = tls.connect
+  t.mock.method(tls, 'connect', (options: tls.ConnectionOptions) => {
+    asked.resolve(options.servername)
+    return connectTls(options)
+  })
+  const cancel = secure.connect(1_000, never, never)
+  assert.equal(await asked.promise, 'models.test')
+  assert.deepEqual(looked, ['models.test.'])
+  cancel()
+  secure.retire()
+})
 
 describe('idle connections', () => {
   test('are used again, the one that was used last first', async () => {

@@ -68,7 +68,7 @@ test('request paths lose their trailing slashes and nothing else', () => {
     ['/openai///', '/openai'],
     ['/a//b/', '/a//b'],
     ['/a%2Fb', '/a%2Fb'],
-    ['/A.b_c~!$&()*+,;=@', '/A.b_c~!$&()*+,;=@'],
+    ['/A.b_c~!$&()+,;=@', '/A.b_c~!$&()+,;=@'],
     ['/...', '/...'],
   ]) {
     assert.deepEqual(parseRequestPath(text!), { prefix })
@@ -92,6 +92,11 @@ test('request paths that are wrong', () => {
     ['/./b', /segments/],
     ['/a/%2e%2E', /segments/],
     ['/a%2f..', /segments/],
+    ['/openai/*', /prefix, not a pattern/],
+    ['/{tenant}/openai', /prefix, not a pattern/],
+    ['/%6fpenai', /percent-encode/],
+    ['/a%7E', /percent-encode/],
+    ['/a%2d', /percent-encode/],
   ] as const) {
     const parsed = parseRequestPath(text)
     assert.ok('wrong' in parsed, JSON.stringify(text))
@@ -112,7 +117,7 @@ test('target URLs', () => {
     ['http://127.0.0.1:11434/v1', 'http', '127.0.0.1', 11434, '127.0.0.1:11434', '/v1'],
     ['http://[::1]:80/', 'http', '::1', 80, '[::1]', ''],
     ['http://[FE80::1]:8080/', 'http', 'fe80::1', 8080, '[FE80::1]:8080', ''],
-    ['http://my_service.local.:8/', 'http', 'my_service.local.', 8, 'my_service.local.:8', ''],
+    ['http://my_service.local.:8/', 'http', 'my_service.local.', 8, 'my_service.local:8', ''],
     ['https://xn--bcher-kva.example', 'https', 'xn--bcher-kva.example', 443, 'xn--bcher-kva.example', ''],
     // As it is written: nothing is decoded, encoded or merged.
     ['https://a/%7euser/%2F//b;c=d|e"f<g>/', 'https', 'a', 443, 'a', '/%7euser/%2F//b;c=d|e"f<g>'],

@@ -69,9 +69,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'an unknown key that could be a secret is not named': {
     yaml: `${KEYED}  hunter: 3\n  static: [{ key: abc, sk-live: 1 }]\n`,
-    warnings: [
-      '8:3: api_keys: holds an unknown key; known here are static, jwt',
-      '9:24: api_keys.static[0]: holds an unknown key; known here are key, key_sha256, id, upstreams',
+    warnings: ['8:3: api_keys: holds an unknown key; known here are static, jwt'],
+    problems: ['9:12: api_keys.static[0]: holds an unknown key; known here are key, key_sha256, id, upstreams'],
+  },
+  'a restriction of a key that is not understood is an error': {
+    yaml: `${KEYED}  static:\n    - { key: abc, upstream: [openai] }\n    - { key: abd, expires: 2020-01-01 }\n    - { key: abe, abd: 1 }\n  jwt: [{ id: a, key: ${'k'.repeat(32)}, aud: x }]\n`,
+    problems: [
+      '9:19: api_keys.static[0].upstream: unknown, did you mean upstreams?',
+      '10:19: api_keys.static[1].expires: unknown; known here are key, key_sha256, id, upstreams',
+      '11:7: api_keys.static[2]: holds an unknown key; known here are key, key_sha256, id, upstreams',
+      '12:57: api_keys.jwt[0].aud: unknown; known here are id, key',
     ],
   },
 
