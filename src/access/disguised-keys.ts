@@ -15,6 +15,9 @@ const ENCLOSED = /["'<]([^"'<>]+)["'>]/g
 const OPENING = '"\'<([{'
 const CLOSING = '"\'>)]}'
 const MAX_MARKS = 8
+/** What joins a key to an account, a scope or a host: `acct:KEY`, `KEY/region`, `u:KEY@h`. A key may have such marks in itself. */
+const JOINTS = ':/|@'
+const MAX_JOINED = 8
 const BASE64 = /^[A-Za-z0-9+/_-]{8,}={0,2}$/
 
 /**
@@ -49,11 +52,27 @@ function wordsOf(value: string): ReadonlySet<string> {
     for (const word of value.split(between)) {
       addWord(words, word)
       // A parameter's name ends at its first `=`; a key may end in some.
-      addWord(words, word.slice(word.indexOf('=') + 1))
+      const value = word.slice(word.indexOf('=') + 1)
+      addWord(words, value)
+      addRuns(words, word)
+      if (value !== word) addRuns(words, value)
     }
   }
   for (const [, enclosed] of value.matchAll(ENCLOSED)) addWord(words, enclosed!)
   return words
+}
+
+/** Whatever stands between two joints; of a word with more of them than that, what stands between neighbours. */
+function addRuns(words: Set<string>, word: string): void {
+  const starts = [0]
+  for (let i = 0; i < word.length; i++) if (JOINTS.includes(word[i]!)) starts.push(i + 1)
+  if (starts.length === 1) return
+  const reach = starts.length <= MAX_JOINED ? starts.length : 1
+  for (const [i, start] of starts.entries()) {
+    for (let to = i + 1; to <= Math.min(starts.length, i + reach); to++) {
+      words.add(word.slice(start, to === starts.length ? word.length : starts[to]! - 1))
+    }
+  }
 }
 
 function addWord(words: Set<string>, raw: string): void {

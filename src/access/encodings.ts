@@ -26,11 +26,20 @@ export function base64Decode(text: string): string {
   return Buffer.from(text, 'base64').toString('latin1')
 }
 
-const BASIC = /\bbasic[ \t]+([A-Za-z0-9+/_-]+)/gi
+/** In a cookie or a query the blank after the scheme is another mark, and something may stand before it. */
+const BASIC = /basic[ \t+,"':=]+([A-Za-z0-9+/_-]+)/gi
+const MAX_LOGINS = 64
 
-/** What stands in the logins of the Basic scheme (RFC 7617 section 2) within the text, one behind the other. */
-export function basicLogins(text: string): string {
+/**
+ * What stands in the logins of the Basic scheme (RFC 7617 section 2) within the text, one behind the other; undefined if they are too
+ * many to look at.
+ */
+export function basicLogins(text: string): string | undefined {
   let logins = ''
-  for (const [, login] of text.matchAll(BASIC)) logins += `${base64Decode(login!)}\n`
+  let left = MAX_LOGINS
+  for (const [, login] of text.matchAll(BASIC)) {
+    if (left-- === 0) return undefined
+    logins += `${base64Decode(login!)}\n`
+  }
   return logins
 }

@@ -68,31 +68,24 @@ function heldIn(head: RequestHead, start: number, key: string): FieldLine | 'key
   return isNeeded(line.field) ? 'key_in_target' : line
 }
 
+/** A link within a link is encoded twice, and the field that it stands in perhaps once more. */
+const DECODINGS = 2
+
+/** As it is and decoded, each time also within the logins that stand there. */
 function holds(text: string, key: string): boolean {
-  if (text.includes(key)) return true
-  const decoded = percentDecode(text)
-  // Twice encoded: a link within a link.
-  return decoded.includes(key) || percentDecode(decoded).includes(key) || basicLogins(text).includes(key)
+  let each = text
+  for (let left = DECODINGS; ; left--) {
+    // More logins than anybody sends are not looked through: then the line has one too many.
+    if (each.includes(key) || (basicLogins(each)?.includes(key) ?? true)) return true
+    const decoded = percentDecode(each)
+    if (decoded === each || left === 0) return false
+    each = decoded
+  }
 }
 
 /** Without it the message would be another one. */
 function isNeeded(field: Field): boolean {
   return field === FIELD.contentLength || field === FIELD.transferEncoding || field === FIELD.expect
-}
-
-const MASK = '***'
-const ESCAPED = /^%[0-9a-f]{2}/i
-
-/** What the key was found in, as it may be logged. A key that is escaped takes with it what follows. */
-export function maskKey(text: string, key: string): string {
-  if (key === '') return text
-  const masked = text.replaceAll(key, MASK)
-  if (!holds(masked, key)) return masked
-  let octets = percentDecode(masked).indexOf(key)
-  if (octets === -1) return MASK
-  let end = 0
-  while (octets-- > 0) end += ESCAPED.test(masked.slice(end, end + 3)) ? 3 : 1
-  return masked.slice(0, end) + MASK
 }
 
 /** Lines of interest, in order, those among them that were none before. */

@@ -36,6 +36,8 @@ function headOf(exchange: Exchange): RequestHead {
 function isKeptBack(exchange: Exchange, line: FieldLine, disguised: readonly FieldLine[] | undefined): boolean {
   if (exchange.strays.length > 0 && exchange.strays.includes(line)) return true
   if (!isCredentialField(line.field)) return false
+  // It opened the door. (A token may have expired since, and would not be found again.)
+  if (line === exchange.credentialLine && exchange.snapshot.anonymous === undefined) return true
   return disguised === undefined || line.field === FIELD.xFluxgateKey || disguised.includes(line)
 }
 

@@ -1,9 +1,9 @@
-import { credentialOf } from '../access/credential.ts'
-import { maskKey } from '../access/strays.ts'
 import { FAILURES } from '../failure.ts'
-import { isCredentialField } from '../http/fields.ts'
+import { isRegistered } from '../http/method.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
+
+const MASK = '***'
 
 /** Writes the exchange's one record. */
 export function record(exchange: Exchange): void {
@@ -14,9 +14,9 @@ export function record(exchange: Exchange): void {
   exchange.path.writeRecord(
     {
       clientIp: exchange.downstream.clientIp,
-      method: shown(exchange, head?.method ?? refusedHead!.method),
-      requestUrl: shown(exchange, head?.target ?? refusedHead!.target),
-      requestBodyLength: head?.contentLengthText && shown(exchange, head.contentLengthText),
+      method: shownMethod(exchange),
+      requestUrl: shownTarget(exchange),
+      requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,
       apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
       targetUrl:
         target === undefined || exchange.upstreamTarget === ''
@@ -36,13 +36,15 @@ export function record(exchange: Exchange): void {
   )
 }
 
-/** What was refused because the key stands in it must not bring the key into the log. */
-function shown(exchange: Exchange, text: string): string {
-  if (exchange.failure !== 'key_in_target') return text
-  const head = exchange.head!
-  let masked = text
-  for (const line of head.lines) {
-    if (isCredentialField(line.field)) masked = maskKey(masked, credentialOf(head.text, line))
-  }
-  return masked
+/**
+ * What was refused because the key stands in it must not bring the key into the log, in whatever disguise it was found: nothing of
+ * it is shown.
+ */
+function shownTarget(exchange: Exchange): string {
+  return exchange.failure === 'key_in_target' ? MASK : (exchange.head?.target ?? exchange.refusedHead!.target)
+}
+
+function shownMethod(exchange: Exchange): string {
+  const method = exchange.head?.method ?? exchange.refusedHead!.method
+  return exchange.failure === 'key_in_target' && !isRegistered(method) ? MASK : method
 }

@@ -78,11 +78,23 @@ function redactQuery(query: string, keys: KeyRing): string {
 /** The answer given last. `request_url` and `target_url` have the same query, and so have most requests of one client. */
 let last: { query: string; keys: KeyRing | undefined; redacted: string } = { query: '', keys: undefined, redacted: '' }
 
-/** The target with `***` in place of every credential in its query. */
+/** Of an absolute-form target: it is refused, but logged. */
+const USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
+const SLASH = 0x2f
+
+/** The target with `***` in place of every credential in its query, its fragment and its authority. */
 export function redactTarget(target: string, keys: KeyRing): string {
-  const question = target.indexOf('?')
-  if (question < 0) return target
-  const query = target.slice(question)
+  const shown = target.charCodeAt(0) === SLASH ? target : target.replace(USERINFO, `$1${MASK}@`)
+  const start = queryStart(shown)
+  if (start < 0) return shown
+  const query = shown.slice(start)
   if (query !== last.query || keys !== last.keys) last = { query, keys, redacted: redactQuery(query, keys) }
-  return target.slice(0, question) + last.redacted
+  return shown.slice(0, start) + last.redacted
+}
+
+/** A fragment is no query, and may hold what was meant for one. */
+function queryStart(target: string): number {
+  const question = target.indexOf('?')
+  const hash = target.indexOf('#')
+  return hash < 0 || (question >= 0 && question < hash) ? question : hash
 }

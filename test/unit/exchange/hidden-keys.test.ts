@@ -39,6 +39,11 @@ describe('a line that holds the key of its request goes no further:', () => {
     `Referer: http://x/?next=${encodeURIComponent(escaped(K))}`,
     `Helicone-Auth: Basic ${base64(`u:${K}`)}`,
     `helicone-auth:bAsIc\t${base64(`${K}:`)}`,
+    `Cookie: auth=Basic%20${base64(`u:${K}`).replaceAll('=', '%3D')}`,
+    `Cookie: auth=${encodeURIComponent(encodeURIComponent(`Basic ${base64(`u:${K}`)}`))}`,
+    ...['+', ',', '=', ':', ' "', "'", '\t'].map((mark) => `X: Basic${mark}${base64(`u:${K}`)}`),
+    `X: xBasic ${base64(`u:${K}`)}`,
+    `X: ${'Basic eA== '.repeat(100)}`,
     `${K}: x`,
     `X-${K}: `,
     `TE: ${K}`,
@@ -106,12 +111,14 @@ describe('a key that cannot be taken out is refused:', () => {
     assert.equal(exchange.upstreamHead.split('\r\n')[1], 'Host: api.example')
   })
 
-  for (const [target, logged] of [
-    [`/up/${K}/x?q=${K}`, '/up/***/x?q=***'],
-    [`/up/x%20?a=b&c=fgk%5fclient&d`, '/up/x%20?a=b&c=***'],
-    [`/up/x?a=${encodeURIComponent(escaped(K))}`, '***'],
-  ] as const) {
-    test(`and its record does not have it: ${logged}`, () => {
+  for (const target of [
+    `/up/${K}/x?q=${K}`,
+    `/up/x%20?a=b&c=fgk%5fclient&d`,
+    `/up/x?a=${encodeURIComponent(escaped(K))}`,
+    `/up/x?a=${encodeURIComponent(escaped(K))}&b=${escaped(K)}&c=${K}`,
+    `/up/x?auth=Basic%20${Buffer.from(`u:${K}`).toString('base64url')}`,
+  ]) {
+    test(`and its record has nothing of it: ${target}`, () => {
       const exchange = exchangeOf(`GET ${target} HTTP/1.1\r\nHost: a\r\napi-key: ${K}\r\n\r\n`, snapshot(false))
       assert.equal(authenticate(exchange), 'key_in_target')
       exchange.failure = 'key_in_target'
@@ -119,7 +126,7 @@ describe('a key that cannot be taken out is refused:', () => {
       Object.assign(exchange.path, { writeRecord: (each: unknown) => written.push(each) })
       record(exchange)
       const { requestUrl, apiKey } = written[0] as Record<string, unknown>
-      assert.deepEqual([requestUrl, apiKey], [logged, 'client'])
+      assert.deepEqual([requestUrl, apiKey], ['***', 'client'])
     })
   }
 
@@ -141,6 +148,11 @@ const FORMS: Readonly<Record<string, (key: string) => string>> = {
   'a list': (key) => `own,${key};x`,
   'a parameter': (key) => `Token token="${key}", x=1`,
   'a bare parameter': (key) => `token=${key}`,
+  'an account and a key': (key) => `Token acct:${key}`,
+  'a scope': (key) => `AWS4-HMAC-SHA256 Credential=${key}/20261127/eu/s3, Signature=x`,
+  'a URL': (key) => `https://u:${key}@h/x`,
+  'a path': (key) => `/${key}`,
+  alternatives: (key) => `a|${key}`,
   'a login': (key) => `Basic ${base64(`user:${key}`)}`,
   'the name of a login': (key) => `basic ${base64(`${key}:`)}`,
   'base64 behind another scheme': (key) => `Token ${base64(key)}`,

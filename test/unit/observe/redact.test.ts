@@ -37,6 +37,11 @@ const CASES: readonly (readonly [target: string, logged: string])[] = [
   ['/v1?%zz=1&key%=s', '/v1?%zz=1&key%=s'],
   ['/key=s/v1', '/key=s/v1'],
   ['http://host/v1?key=s', 'http://host/v1?key=***'],
+  ['/v1#key=s', '/v1#key=***'],
+  ['/v1#a?key=s', '/v1#a?key=***'],
+  ['http://u:fgk_team@host/v1?key=s', 'http://***@host/v1?key=***'],
+  ['HTTPS://fgk_team@host', 'HTTPS://***@host'],
+  ['http://host/a@b', 'http://host/a@b'],
   // by value
   ['/v1?x=fgk_team', '/v1?x=***'],
   ['/v1?x=fgk%5Fteam&y=%66gk_team', '/v1?x=***&y=***'],
