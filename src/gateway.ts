@@ -28,7 +28,10 @@ export interface Gateway {
 
 /** Puts the rooms together: one listener, one set of pools, one path between them. */
 export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway {
-  const pools = new Pools<Exchange>(upstreamEvents)
+  const reportBug = (error: unknown): void => {
+    announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
+  }
+  const pools = new Pools<Exchange>(upstreamEvents(reportBug))
   const path: Path = {
     snapshot,
     pools,
@@ -41,9 +44,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
         reason: FAILURES[failure].message,
       })
     },
-    reportBug: (error) => {
-      announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
-    },
+    reportBug,
   }
   const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
   /** What is listened on: not what the snapshot says where that could not be bound. */
@@ -70,8 +71,9 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
           shutdownTimeoutMs === undefined
             ? undefined
             : setTimeout(() => {
-                resolve(false)
+                // The records of what is cut come first.
                 listener.destroy()
+                resolve(false)
               }, shutdownTimeoutMs)
         listener.drain(() => {
           clearTimeout(limit)

@@ -23,7 +23,7 @@ export function attempt(
   forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
-  const owned = exchange.downstream.owned.take(upstream.endpoint)
+  const owned = exchange.downstream.owned.take(upstream.endpoint, exchange.identity!.name)
   const taken = owned === undefined ? exchange.path.pools.of(upstream).take() : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange)
@@ -100,9 +100,8 @@ function send(
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content
   const mayGoOn = connection.sendHead(exchange.upstreamHead, exchange.head!.method, before, buffer, start, end)
-  if (!mayGoOn && !exchange.isRequestDone) {
-    exchange.isSendBlocked = true
-    exchange.downstream.pauseRequest()
-  }
+  // Both ways: after a retry it still says how the connection before it was.
+  exchange.isSendBlocked = !mayGoOn && !exchange.isRequestDone
+  if (exchange.isSendBlocked) exchange.downstream.pauseRequest()
   watch(exchange)
 }

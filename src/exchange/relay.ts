@@ -160,7 +160,7 @@ function complete(exchange: Exchange): void {
   exchange.isCompleting = true
   const { downstream, connection } = exchange
   exchange.connection = undefined
-  if (exchange.isLogin) connection?.belongTo(downstream.owned)
+  if (exchange.isLogin) connection?.belongTo(downstream.owned, exchange.identity!.name)
   if (exchange.isEarly && exchange.isRequestDone) connection?.letGo()
   else connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.
@@ -172,7 +172,10 @@ function complete(exchange: Exchange): void {
   if (exchange.isOver) return
   // Nothing is left that has a clock of its own, not even the grace of a client that has left: its answer is whole.
   exchange.deadline?.close()
-  exchange.deadline = new Deadline(() => breakOff(exchange, 'idle_timeout'))
+  exchange.deadline = new Deadline(
+    () => breakOff(exchange, 'idle_timeout'),
+    () => exchange.response.unsentBytes,
+  )
   exchange.deadline.arm(exchange.upstream!.idleTimeoutMs)
 }
 
@@ -201,6 +204,8 @@ export function exchangeExpired(exchange: Exchange): void {
 export function clientLeft(exchange: Exchange): void {
   if (exchange.isOver || exchange.hasClientLeft) return
   exchange.hasClientLeft = true
+  // An answer of ours is on its way, and has its own time to be taken.
+  if (exchange.failure !== undefined) return
   if (!exchange.isRequestDone) {
     // The request can never be whole now.
     if (exchange.isResponseDone) completeWithoutRest(exchange)
@@ -213,6 +218,13 @@ export function clientLeft(exchange: Exchange): void {
   exchange.deadline = new Deadline(() => abandon(exchange))
   exchange.deadline.arm(GRACE_MS)
   if (exchange.isHeadSent) exchange.connection?.resumeResponse()
+}
+
+/** The connection is closed whatever is going on: an answer if that is still possible, and the record at once. */
+export function shutDown(exchange: Exchange): void {
+  if (!exchange.isHeadSent) refuse(exchange, 'shutdown')
+  if (exchange.isOver) return
+  breakOff(exchange, exchange.failure ?? 'shutdown')
 }
 
 function abandon(exchange: Exchange): void {

@@ -33,6 +33,7 @@ export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
     requestBytes: relay.requestBytes,
     requestEnd: relay.requestEnd,
     requestFailed: relay.requestFailed,
+    shutDown: relay.shutDown,
     clientLeft: relay.clientLeft,
     clientDrained: relay.clientDrained,
     exchangeExpired: relay.exchangeExpired,
@@ -50,18 +51,19 @@ function endAfterBug(exchange: Exchange): void {
 }
 
 /** What the upstream's side tells the path. */
-export const upstreamEvents: UpstreamEvents<Exchange> = {
-  interim: relay.interim,
-  responseHead: relay.responseHead,
-  responseBytes: relay.responseBytes,
-  responseEnd: relay.responseEnd,
-  upstreamFailed: relay.upstreamFailed,
-  upstreamDrained: relay.upstreamDrained,
-  upstreamExpired: relay.upstreamExpired,
-  bytesRelayed: relay.bytesRelayed,
-  bug(exchange: Exchange | undefined, error: unknown) {
-    if (exchange === undefined) return
-    exchange.path.reportBug(error)
-    endAfterBug(exchange)
-  },
+export function upstreamEvents(reportBug: Path['reportBug']): UpstreamEvents<Exchange> {
+  return {
+    interim: relay.interim,
+    responseHead: relay.responseHead,
+    responseBytes: relay.responseBytes,
+    responseEnd: relay.responseEnd,
+    upstreamFailed: relay.upstreamFailed,
+    upstreamDrained: relay.upstreamDrained,
+    upstreamExpired: relay.upstreamExpired,
+    bytesRelayed: relay.bytesRelayed,
+    bug(exchange: Exchange | undefined, error: unknown) {
+      reportBug(error)
+      if (exchange !== undefined) endAfterBug(exchange)
+    },
+  }
 }

@@ -48,6 +48,8 @@ export interface ResponseSink {
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   /** Sends an answer of the gateway's own. */
   sendAnswer(answer: OwnAnswer, addClose: boolean): void
+  /** Bytes that wait to be taken: while they become fewer, the client reads. */
+  readonly unsentBytes: number
   /** Calls back when everything that was sent is on its way (in the kernel) or lost; at once if it is already. */
   whenFlushed(callback: () => void): void
 }
@@ -63,6 +65,8 @@ export interface DownstreamEvents<E> {
   requestEnd(exchange: E): void
   /** The request broke off or broke the rules. */
   requestFailed(exchange: E, failure: FailureCode): void
+  /** The connection is closed from our side, now; the exchange is over when this returns. */
+  shutDown(exchange: E): void
   /** The client has said FIN, or has gone. It may come twice: first FIN, then gone. */
   clientLeft(exchange: E): void
   clientDrained(exchange: E): void

@@ -61,6 +61,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
   #owner: OwnedConnection<E> | undefined = undefined
+  #ownerName = ''
+  /** What the upstream has announced last. */
+  #keepAliveSeconds: number | undefined = undefined
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
@@ -287,8 +290,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#socket.resume()
   }
 
-  belongTo(owner: OwnedConnection<E>): void {
+  belongTo(owner: OwnedConnection<E>, name: string): void {
     this.#owner = owner
+    this.#ownerName = name
   }
 
   release(reusable: boolean): void {
@@ -296,6 +300,12 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     this.deadline.disarm()
     if (this.#phase === 'closed') return
+    if (this.#phase === 'idle') {
+      // Taken, and not needed after all.
+      if (reusable) this.#keep()
+      else this.#close()
+      return
+    }
     const isClean =
       this.#phase === 'done' && head !== undefined && !head.endsConnection && !this.#hasSurplus && !this.#isHeld
     if (!reusable || !isClean || !this.#socket.writable) {
@@ -309,8 +319,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     }
     this.#phase = 'idle'
     this.#head = undefined
-    if (this.#owner === undefined) this.#home.keep(this, head.keepAliveSeconds)
-    else this.#owner.put(this)
+    this.#keepAliveSeconds = head.keepAliveSeconds
+    this.#keep()
+  }
+
+  #keep(): void {
+    if (this.#owner === undefined) this.#home.keep(this, this.#keepAliveSeconds)
+    else this.#owner.put(this, this.#ownerName)
   }
 
   letGo(): void {

@@ -34,6 +34,10 @@ export class ResponseWriter implements ResponseSink {
     this.#outlet.sendTextAndBytes(encodeOwnAnswer(answer, this.#isHead, addClose), NO_BYTES, 0, 0)
   }
 
+  get unsentBytes(): number {
+    return this.#outlet.waitingBytes
+  }
+
   whenFlushed(callback: () => void): void {
     this.#outlet.whenFlushed(callback)
   }

@@ -51,6 +51,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   #hasLeft = false
   /** Reading is paused because the path of the request holds back. */
   #isHeld = false
+  /** What it has sent waits for the next turn. */
+  #isWaiting = false
   /** Of the head that is being read, or was read last. */
   #headBytes = 0
   /** Bytes read ahead of their turn. */
@@ -71,10 +73,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#ahead = new ReadAhead({
       takes: () => this.#takesBytes(),
       take: (buffer, start, end) => this.#take(buffer, start, end),
-      goOn: () => {
-        this.#goOn()
-        if (this.#phase === 'idle') this.#becomeIdle()
-      },
+      goOn: () => this.#goOn(),
     })
     this.#deadline = new Deadline(() => this.#expired())
     this.bodyDeadline = new Deadline(() => {
@@ -101,16 +100,29 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   onBytes(buffer: Buffer, length: number): boolean {
     this.#reads.reset()
+    this.#feed(buffer, length)
+    return !this.#isReadingPaused()
+  }
+
+  /** Every request begins in here, whoever has called: a bug costs the connection that met it, and nobody else. */
+  #feed(buffer: Buffer, length: number): void {
     try {
       this.#ahead.feed(buffer, length)
-      // It waits for its turn with bytes of a next request: nobody may take its place.
-      if (this.#phase === 'idle' && this.#ahead.bytes > 0) this.#host.connectionBusy(this)
+      if (this.#phase === 'idle') this.#waitOrRest()
     } catch (error) {
       this.#ahead.abandon()
       this.#host.events.bug(this.#exchange, this, error)
       this.#close()
     }
-    return !this.#isReadingPaused()
+  }
+
+  /** With bytes of a next request waiting for their turn it is not idle: nobody may take its place. */
+  #waitOrRest(): void {
+    const waits = this.#ahead.bytes > 0
+    if (waits === this.#isWaiting) return
+    this.#isWaiting = waits
+    if (waits) this.#host.connectionBusy(this)
+    else this.#becomeIdle()
   }
 
   nextReadBuffer(): Buffer {
@@ -126,15 +138,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   #takesBytes(): boolean {
-    switch (this.#phase) {
-      case 'wait':
-      case 'closed':
-        return false
-      case 'body':
-        return !this.#isHeld
-      default:
-        return true
-    }
+    if (this.#phase === 'body') return !this.#isHeld
+    return this.#phase !== 'wait' && this.#phase !== 'closed'
   }
 
   #take(buffer: Buffer, start: number, end: number): number {
@@ -157,7 +162,10 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     const at = this.#heads.read(buffer, start, end)
     this.#headBytes = wasIdle ? at - start : this.#headBytes + at - start
     const head = this.#heads.take()
-    if (wasIdle && (head !== undefined || this.#heads.hasBegun)) this.#host.connectionBusy(this)
+    if (wasIdle && (head !== undefined || this.#heads.hasBegun)) {
+      this.#isWaiting = false
+      this.#host.connectionBusy(this)
+    }
     if (head === undefined) {
       if (wasIdle && this.#heads.hasBegun) {
         this.#phase = 'head'
@@ -271,13 +279,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   #expired(): void {
-    switch (this.#phase) {
-      case 'head':
-        this.#refuse(this.#heads.refuse('head_timeout'))
-        break
-      case 'idle':
-        this.#close()
-    }
+    if (this.#phase === 'head') this.#refuse(this.#heads.refuse('head_timeout'))
+    else if (this.#phase === 'idle') this.#close()
   }
 
   // ---- Downstream: what the path of the request asks for
@@ -330,7 +333,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   /** With what was read ahead, and with reading. */
   #goOn(): void {
-    this.#ahead.feed(NO_BYTES, 0)
+    this.#feed(NO_BYTES, 0)
     this.#resumeReading()
   }
 
@@ -382,7 +385,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
   close(): void {
-    if (this.#exchange !== undefined) this.#host.events.requestFailed(this.#exchange, 'shutdown')
+    if (this.#exchange !== undefined) this.#host.events.shutDown(this.#exchange)
     this.#close()
   }
 

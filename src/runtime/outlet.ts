@@ -43,6 +43,10 @@ export class Outlet {
     return this.#waiting === 0 || !this.#socket.writable
   }
 
+  get waitingBytes(): number {
+    return this.#socket.writableLength
+  }
+
   /** Calls back as soon as that is so; one caller at a time. */
   whenFlushed(flushed: () => void): void {
     if (this.isFlushed) flushed()

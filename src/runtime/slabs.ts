@@ -14,21 +14,17 @@ const SMALLEST_EXPONENT = 10
 /** Sizes double up to this one, and go on by steps of it. */
 const STEP_BYTES = 8_192
 const DOUBLINGS = 3
-/** Spare slabs hold so many bytes together; more are left to the garbage collector. */
-const MAX_SPARE_BYTES = 4 * 1024 * 1024
-let spareBytes = 0
+/** Spare slabs of one size hold so many bytes together; more are left to the garbage collector. */
+const MAX_SPARE_BYTES = 524_288
 /** Views of a slab up to this length are kept, so that writing from it allocates nothing. */
 const MAX_VIEWED_BYTES = 2_048
 
-interface Slab {
-  readonly bytes: Buffer
-  readonly views: (Buffer | undefined)[]
-}
-
 interface Size {
   readonly bytes: number
-  current: Slab
-  readonly spare: Slab[]
+  current: Buffer
+  /** Of the current slab, by length. */
+  views: (Buffer | undefined)[]
+  readonly spare: Buffer[]
 }
 
 const sizes: (Size | undefined)[] = []
@@ -43,37 +39,26 @@ function sizeOf(length: number): Size {
 }
 
 function newSize(bytes: number): Size {
-  return { bytes, current: newSlab(bytes), spare: [] }
-}
-
-function newSlab(bytes: number): Slab {
-  return { bytes: Buffer.allocUnsafeSlow(bytes), views: [] }
+  return { bytes, current: Buffer.allocUnsafeSlow(bytes), views: [], spare: [] }
 }
 
 /** Latin-1 text and `buffer[start..end)` behind it, in a slab: to be written at once and then either forgotten or kept. */
 export function copyToSlab(text: string, buffer: Buffer, start: number, end: number): Buffer {
   const length = text.length + end - start
-  const { bytes, views } = sizeOf(length).current
-  if (text !== '') bytes.write(text, 0, 'latin1')
-  if (end > start) buffer.copy(bytes, text.length, start, end)
-  if (length > MAX_VIEWED_BYTES) return bytes.subarray(0, length)
-  return (views[length] ??= bytes.subarray(0, length))
+  const { current, views } = sizeOf(length)
+  if (text !== '') current.write(text, 0, 'latin1')
+  if (end > start) buffer.copy(current, text.length, start, end)
+  if (length > MAX_VIEWED_BYTES) return current.subarray(0, length)
+  return (views[length] ??= current.subarray(0, length))
 }
 
 /** The write of what was copied last goes on: its slab is not touched until the result is called. */
 export function keepSlab(length: number): () => void {
   const size = sizeOf(length)
   const kept = size.current
-  size.current = takeSpare(size) ?? newSlab(size.bytes)
+  size.current = size.spare.pop() ?? Buffer.allocUnsafeSlow(size.bytes)
+  size.views = []
   return () => {
-    if (spareBytes + size.bytes > MAX_SPARE_BYTES) return
-    spareBytes += size.bytes
-    size.spare.push(kept)
+    if ((size.spare.length + 1) * size.bytes <= MAX_SPARE_BYTES) size.spare.push(kept)
   }
-}
-
-function takeSpare(size: Size): Slab | undefined {
-  const slab = size.spare.pop()
-  if (slab !== undefined) spareBytes -= size.bytes
-  return slab
 }

@@ -164,6 +164,7 @@ function uploadLane(index: number, uploads: readonly Upload[]): Lane {
         requestBytes: (nth, before, buffer, start, end_) => outlets[nth % 2]!.sendRun(before, buffer, start, end_),
         requestEnd: end,
         requestFailed: (_nth, failure) => assert.fail(failure),
+        shutDown: nothing,
         clientLeft: nothing,
         clientDrained: nothing,
         exchangeExpired: nothing,

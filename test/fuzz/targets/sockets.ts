@@ -72,6 +72,7 @@ const events: DownstreamEvents<Served> = {
   },
   requestEnd: answer,
   requestFailed: (_exchange, failure) => assert.fail(failure),
+  shutDown() {},
   clientLeft() {},
   clientDrained() {},
   exchangeExpired() {},

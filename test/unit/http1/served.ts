@@ -86,6 +86,7 @@ export class ServedClient {
       },
       requestEnd: () => log.push('end'),
       requestFailed: (_exchange, failure) => log.push(`failed ${failure}`),
+      shutDown: () => log.push('shut down'),
       clientLeft: () => log.push('left'),
       clientDrained: () => log.push('drained'),
       exchangeExpired: () => log.push('expired'),

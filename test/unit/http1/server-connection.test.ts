@@ -349,7 +349,7 @@ describe('a connection that is not kept', () => {
   test('tells its exchange when it is closed over it', () => {
     const client = after(GET)
     client.connection.close()
-    assert.deepEqual(client.told(), ['failed shutdown', 'closed'])
+    assert.deepEqual(client.told(), ['shut down', 'closed'])
   })
 })
 
