@@ -3,6 +3,7 @@ import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES } from './failure.ts'
 import { type BindResult, Listener } from './listener/listener.ts'
+import { type Moved, Place } from './listener/place.ts'
 import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import type { RequestRecord } from './observe/record.ts'
@@ -13,13 +14,11 @@ export interface GatewaySinks {
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
 }
 
-export type Rebound = { rebound: 'no' } | { rebound: 'yes'; address: string } | { rebound: 'failed'; error: string }
-
 export interface Gateway {
   /** Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for. */
   listen(): Promise<BindResult>
   /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
-  publish(snapshot: Snapshot): Promise<Rebound>
+  publish(snapshot: Snapshot): Promise<Moved>
   /** Stops accepting and lets every exchange finish. False: `server.shutdown_timeout_ms` cut what still ran. */
   drain(): Promise<boolean>
   /** Ends at once what still runs; each exchange leaves its record. */
@@ -47,24 +46,23 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     reportBug,
   }
   const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
-  /** What is listened on: not what the snapshot says where that could not be bound. */
-  let bound = snapshot.server.bindAddress
+  const place = new Place(listener, snapshot.server.bindAddress, {
+    onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
+    onFoundAgain: (address) => announce(sinks.log, EVENTS.listening, {}, address),
+  })
 
   return {
     listen: () => listener.bind(snapshot.server.bindAddress),
 
-    async publish(next) {
+    publish(next) {
       path.snapshot = next
       listener.publish(next.server)
       pools.publish(next)
-      const wanted = next.server.bindAddress
-      if (wanted.host === bound.host && wanted.port === bound.port) return { rebound: 'no' }
-      const result = await rebind(listener, bound, wanted)
-      if (result.rebound === 'yes') bound = wanted
-      return result
+      return place.move(next.server.bindAddress)
     },
 
-    drain() {
+    async drain() {
+      await place.stop()
       const { shutdownTimeoutMs } = path.snapshot.server
       return new Promise((resolve) => {
         const limit =
@@ -85,26 +83,6 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
 
     cut: () => listener.destroy(),
   }
-}
-
-type Address = Snapshot['server']['bindAddress']
-
-/** The new socket first. Where the two overlap that cannot work: then the old one is closed, and bound again if need be. */
-async function rebind(listener: Listener<Exchange>, previous: Address, wanted: Address): Promise<Rebound> {
-  const isBlocked = overlap(previous, wanted)
-  if (isBlocked) listener.unbind()
-  const result = await listener.bind(wanted)
-  if (result.ok) return { rebound: 'yes', address: result.address }
-  if (isBlocked) await listener.bind(previous)
-  return { rebound: 'failed', error: result.error }
-}
-
-function overlap(a: Address, b: Address): boolean {
-  return a.port === b.port && a.port !== 0 && (isWildcard(a.host) || isWildcard(b.host))
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
 }
 
 /** Said once a minute. (Out of descriptors, libuv hangs up on the client by itself and tells nobody.) */

@@ -1,4 +1,5 @@
 import { type Command, parseArguments } from './cli/arguments.ts'
+import { outliveSignals } from './cli/early-signals.ts'
 import { exitProcess } from './runtime/threads.ts'
 
 /** From the command line to the exit code. Each command is imported when it is asked for: a start loads what it runs. */
@@ -33,6 +34,7 @@ async function execute(command: Command): Promise<number> {
 
 const command = parseArguments(process.argv.slice(2))
 const isService = command.name === 'run' || command.name === 'demo'
+if (isService) outliveSignals()
 // A reader that has left (`fluxgate --help | head -1`) is no failure. A service writes without this stream.
 if (!isService) process.stdout.on('error', () => {})
 const code = await execute(command)

@@ -1,5 +1,6 @@
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Logging } from '../observe/logging.ts'
+import { wasHungUpEarly } from './early-signals.ts'
 
 /**
  * What the outside tells the process. SIGTERM and SIGINT ask for a stop and, a second time, for an exit at once, which has the
@@ -39,7 +40,7 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
   let wasSignalled = false
   let hasCrashed = false
   let isStoppedAtOnce = false
-  let wasHungUp = false
+  let wasHungUp = wasHungUpEarly()
   let reload: (() => void) | undefined
   let cut = (): void => {}
   const events: ProcessEvents = {

@@ -5,7 +5,8 @@
 import { hash } from 'node:crypto'
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 
-export type Obstacle = 'missing' | 'denied' | 'other'
+/** `exhausted`: there was no file descriptor left to look with, which says nothing of the file. */
+export type Obstacle = 'missing' | 'denied' | 'exhausted' | 'other'
 
 /** What stood at a path. */
 export interface Source {
@@ -98,7 +99,8 @@ function fromError(path: string, limit: number, error: unknown): SourceContent {
   if (code === 'ENOENT' || code === 'ENOTDIR') return unreadable(path, limit, 'missing', 'does not exist')
   if (code === 'EACCES' || code === 'EPERM')
     return unreadable(path, limit, 'denied', 'cannot be read: permission denied')
-  return unreadable(path, limit, 'other', `cannot be read: ${code}`)
+  const isExhausted = code === 'EMFILE' || code === 'ENFILE'
+  return unreadable(path, limit, isExhausted ? 'exhausted' : 'other', `cannot be read: ${code}`)
 }
 
 function kindOf(stats: BigIntStats): string {

@@ -72,6 +72,11 @@ export const EVENTS = {
     'address error',
     'The address cannot be listened on. At start the process exits with 1; after a reload the old address keeps serving.',
   ),
+  notListening: error(
+    'Nothing is listened on, trying again',
+    'address error',
+    'A reload moved the listener to an address that could not be bound, and by then the old one, `address`, could not be bound again either. It is tried again after 100 ms, and less and less often, every five seconds at least; a reload tries the address in the file. `Fluxgate proxy server listening on` tells that it is over.',
+  ),
   reloaded: info('Configuration file changed, reloaded automatically', 'path status', 'A change of the file is live.'),
   addressChanged: info(
     'Bind address changed, restarting server',

@@ -36,9 +36,19 @@ export async function exitProcess(code: number): Promise<never> {
     const ended = Promise.all([...running].map((thread) => thread.terminate()))
     await Promise.race([ended, wait(EXIT_WAIT_MS)])
   }
-  if (running.size > 0 && process.execve !== undefined) {
-    const self = process.platform === 'linux' ? '/proc/self/exe' : process.execPath
-    process.execve(self, [process.execPath, '--eval', `process.exit(${code})`], {})
-  }
+  if (running.size > 0) replaceProcess(code)
   process.exit(code)
+}
+
+/** Where nothing can take its place (no /proc, a filter of system calls), the end counts more than the code. */
+function replaceProcess(code: number): void {
+  const programs = process.platform === 'linux' ? ['/proc/self/exe', process.execPath] : [process.execPath]
+  for (const program of programs) {
+    try {
+      process.execve?.(program, [process.execPath, '--eval', `process.exit(${code})`], {})
+    } catch {
+      // The next one, or none.
+    }
+  }
+  process.kill(process.pid, 'SIGKILL')
 }

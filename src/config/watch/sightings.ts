@@ -35,6 +35,7 @@ export class Sightings {
       const start = this.#now()
       if (start < sighting.rereadAt && stamp !== '' && stamp === stampAt(path)) return sighting.source
       const { digest, obstacle, stamp: newStamp } = readSource(path, limit)
+      if (obstacle === 'exhausted') return sighting.source
       const cost = this.#now() - start
       sighting.source = { path, limit, digest, obstacle, stamp: newStamp }
       sighting.rereadAt = start + Math.max(REREAD_MS, cost * REREAD_PER_COST)
@@ -47,4 +48,9 @@ export class Sightings {
 export function agree(before: readonly Source[], after: readonly Source[]): boolean {
   const digests = new Map(before.map(({ path, limit, digest }) => [`${limit} ${path}`, digest]))
   return after.every(({ path, limit, digest }) => (digests.get(`${limit} ${path}`) ?? digest) === digest)
+}
+
+/** Whether something is known of each of them. */
+export function isLooked(sources: readonly Source[]): boolean {
+  return sources.every(({ obstacle }) => obstacle !== 'exhausted')
 }

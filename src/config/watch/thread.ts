@@ -2,10 +2,10 @@
  * The serving side of the configuration's thread: starts it, starts it again if it dies, passes on what it reports, and makes
  * one reload of many that are asked for.
  */
-import type { ResourceLimits, Worker } from 'node:worker_threads'
-import { startThread } from '../../runtime/threads.ts'
+import type { ResourceLimits } from 'node:worker_threads'
 import type { WatchClock } from './clock.ts'
-import type { FromWatchThread, ToWatchThread } from './messages.ts'
+import type { FromWatchThread } from './messages.ts'
+import { type Death, type Spawned, spawn } from './spawn.ts'
 import type { WatchEvent, WatchState } from './state.ts'
 
 export interface WatchThreadOptions {
@@ -18,13 +18,8 @@ export interface WatchThreadOptions {
 
 export interface WatchListener {
   onEvent(event: WatchEvent): void
-  /** The thread has ended by itself, and another one will take its place. */
+  /** The thread has ended by itself, or could not be started; another one will take its place. */
   onDeath(death: Death): void
-}
-
-export interface Death {
-  readonly error: string
-  readonly stack: string | undefined
 }
 
 export interface WatchThread {
@@ -67,10 +62,12 @@ class Watching implements WatchThread {
   /** Where the next thread is to go on from; undefined: nothing is watched yet. */
   #state: WatchState | undefined
   readonly #up = Promise.withResolvers<void>()
-  #thread: Worker | undefined
-  #isClosed = false
-  /** The thread ends because it said so. */
+  #thread: Spawned | undefined
+  /** Is to take the place of `#thread`, as soon as it is up. */
+  #successor: Spawned | undefined
+  /** `#thread` has been told to make way, and has not answered. */
   #isRetiring = false
+  #isClosed = false
   /** Somebody has asked for a reload that has not begun. */
   #isWanted = false
   #reload: 'none' | 'running' | 'pause' = 'none'
@@ -85,7 +82,7 @@ class Watching implements WatchThread {
   constructor(options: WatchThreadOptions) {
     this.#options = options
     this.#after(UP_MS, () => this.#up.resolve())
-    this.#start()
+    this.#install(this.#spawn())
   }
 
   isUp(): Promise<void> {
@@ -96,7 +93,7 @@ class Watching implements WatchThread {
     this.#state = from
     this.#listener = listener
     if (this.#untold !== undefined) listener.onDeath(this.#untold)
-    this.#post({ type: 'watch', path: this.#options.path, initial: from })
+    this.#thread?.post({ type: 'watch', path: this.#options.path, initial: from })
     this.#ask()
   }
 
@@ -110,43 +107,49 @@ class Watching implements WatchThread {
     this.#isClosed = true
     for (const cancel of this.#cancelTimers) cancel()
     // Does not wait: whoever ends the process does, for as long as it wants to.
-    void this.#thread?.terminate()
+    this.#thread?.terminate()
+    this.#successor?.terminate()
   }
 
-  #start(): void {
-    const { path, clock, entry = ENTRY, limits = LIMITS } = this.#options
-    const thread = startThread(entry, limits)
+  #spawn(): Spawned {
+    const { entry = ENTRY, limits = LIMITS } = this.#options
+    return spawn(entry, limits, {
+      onMessage: (thread, message) => this.#take(thread, message),
+      onEnd: (thread, death) => this.#ended(thread, death),
+    })
+  }
+
+  /** From here on it is this one that watches. */
+  #install(thread: Spawned): void {
     this.#thread = thread
+    this.#successor = undefined
     this.#isRetiring = false
-    this.#startedAt = clock.now()
-    let cause: unknown
-    thread.on('message', (message: FromWatchThread) => this.#take(message))
-    thread.on('messageerror', (error) => {
-      cause = error
-      void thread.terminate()
-    })
-    thread.on('error', (error) => {
-      cause = error
-    })
-    thread.on('exit', (code) => this.#ended(cause, code))
+    this.#startedAt = this.#options.clock.now()
+    // What was asked of the one before, and not answered.
+    if (this.#reload === 'running') {
+      this.#isWanted = true
+      this.#reload = 'none'
+    }
     if (this.#state === undefined) return
-    this.#post({ type: 'watch', path, initial: this.#state })
+    thread.post({ type: 'watch', path: this.#options.path, initial: this.#state })
     this.#ask()
   }
 
   #ask(): void {
-    if (!this.#isWanted || this.#reload !== 'none' || this.#thread === undefined || this.#state === undefined) return
+    if (!this.#isWanted || this.#reload !== 'none' || this.#isRetiring) return
+    if (this.#thread === undefined || this.#state === undefined) return
     this.#isWanted = false
     this.#reload = 'running'
-    this.#post({ type: 'reload' })
+    this.#thread.post({ type: 'reload' })
   }
 
-  #post(message: ToWatchThread): void {
-    this.#thread?.postMessage(message)
-  }
-
-  #take(message: FromWatchThread): void {
+  #take(thread: Spawned, message: FromWatchThread): void {
     if (this.#isClosed) return
+    if (thread === this.#thread) this.#takeFromPresent(message)
+    else if (thread === this.#successor && message.type === 'up') this.#relieve()
+  }
+
+  #takeFromPresent(message: FromWatchThread): void {
     switch (message.type) {
       case 'up':
         this.#up.resolve()
@@ -155,9 +158,18 @@ class Watching implements WatchThread {
         this.#state = message.state
         this.#listener?.onEvent(message.event)
         break
+      case 'heavy':
+        // Otherwise there will be another load, and another word.
+        if (this.#isIdle && this.#successor === undefined) this.#successor = this.#spawn()
+        break
       case 'retiring':
         this.#state = message.state
-        this.#isRetiring = true
+        this.#install(this.#successor ?? this.#spawn())
+        break
+      case 'staying':
+        this.#isRetiring = false
+        this.#dismissSuccessor()
+        this.#ask()
         break
       case 'reloaded':
         this.#reload = 'pause'
@@ -168,22 +180,46 @@ class Watching implements WatchThread {
     }
   }
 
-  #ended(cause: unknown, code: number): void {
-    this.#thread = undefined
-    if (this.#isClosed) return
-    // What was asked of it, and not answered, is asked of the next one.
-    if (this.#reload === 'running') this.#isWanted = true
-    this.#reload = 'none'
-    if (this.#isRetiring) this.#start()
-    else this.#died(cause, code)
+  get #isIdle(): boolean {
+    return this.#reload !== 'running' && !this.#isWanted
   }
 
-  #died(cause: unknown, code: number): void {
+  /** The present thread goes only now that the next one is there, and not amid a reload, after which it will be heavy again. */
+  #relieve(): void {
+    if (this.#isIdle && this.#thread !== undefined) {
+      this.#isRetiring = true
+      this.#thread.post({ type: 'retire' })
+    } else this.#dismissSuccessor()
+  }
+
+  #dismissSuccessor(): void {
+    this.#successor?.terminate()
+    this.#successor = undefined
+  }
+
+  #ended(thread: Spawned, death: Death): void {
+    // The present one goes on.
+    if (thread === this.#successor) this.#successor = undefined
+    if (thread !== this.#thread) return
+    this.#thread = undefined
+    if (this.#isClosed) return
+    this.#replace()
+    this.#tell(death)
+  }
+
+  #replace(): void {
+    if (this.#successor !== undefined) {
+      this.#install(this.#successor)
+      return
+    }
     const now = this.#options.clock.now()
     if (now - this.#startedAt > MAX_RESTART_MS * 2) this.#restartMs = FIRST_RESTART_MS
-    this.#after(this.#restartMs, () => this.#start())
+    this.#after(this.#restartMs, () => this.#install(this.#spawn()))
     this.#restartMs = Math.min(this.#restartMs * 2, MAX_RESTART_MS)
-    const death = describeDeath(cause, code)
+  }
+
+  #tell(death: Death): void {
+    const now = this.#options.clock.now()
     if (this.#told?.error === death.error && now < this.#told.until) return
     this.#told = { error: death.error, until: now + REPEAT_MS }
     if (this.#listener === undefined) this.#untold = death
@@ -197,14 +233,4 @@ class Watching implements WatchThread {
     })
     this.#cancelTimers.add(cancel)
   }
-}
-
-/** Without the message of an exception: it was thrown amid secrets, and may quote one. */
-function describeDeath(cause: unknown, code: number): Death {
-  if (!(cause instanceof Error)) {
-    return { error: cause === undefined ? `exit code ${code}` : 'something that is no Error', stack: undefined }
-  }
-  const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  const error = (cause as NodeJS.ErrnoException).code ?? cause.name
-  return { error, stack: frames.length === 0 ? undefined : frames.map((line) => line.trim()).join('\n') }
 }

@@ -9,7 +9,7 @@ import { identityOf, type Source } from '../source.ts'
 import { problemLines } from '../text/problem.ts'
 import type { WatchClock } from './clock.ts'
 import { Settling } from './settling.ts'
-import { agree, Sightings } from './sightings.ts'
+import { agree, isLooked, Sightings } from './sightings.ts'
 import { isSameObstacle, type ObstacleEvent, obstacleOf, type WatchEvent, type WatchState } from './state.ts'
 
 export interface WatchOptions {
@@ -23,6 +23,8 @@ export interface WatchOptions {
 export interface Watcher {
   /** Takes what is there at once, without waiting for it to settle, and reports it even if it is nothing new. */
   reloadNow(): void
+  /** A change is settling, or a reload that was asked for could not be made yet. */
+  readonly isBusy: boolean
   /** What another watcher could go on from. */
   state(): WatchState
   close(): void
@@ -56,6 +58,8 @@ class ConfigurationWatcher implements Watcher {
   /** Identity of `#sources`. Undefined: whatever is seen next is news. */
   #known: string | undefined
   #condition: Condition | undefined
+  /** A reload was asked for when nothing could be read. */
+  #isOwed = false
   #cancel: (() => void) | undefined
   #isClosed = false
 
@@ -75,7 +79,14 @@ class ConfigurationWatcher implements Watcher {
   }
 
   reloadNow(): void {
-    if (!this.#isClosed) this.#take(this.#options.load(), true)
+    if (this.#isClosed) return
+    const loaded = this.#options.load()
+    this.#isOwed = !isLooked(loaded.sources)
+    if (!this.#isOwed) this.#take(loaded, true)
+  }
+
+  get isBusy(): boolean {
+    return this.#settling.isPending || this.#isOwed
   }
 
   state(): WatchState {
@@ -103,6 +114,10 @@ class ConfigurationWatcher implements Watcher {
   }
 
   #poll(): void {
+    if (this.#isOwed) {
+      this.reloadNow()
+      return
+    }
     const now = this.#clock.now()
     const seen = this.#sightings.look()
     const isReadable = seen[0]?.obstacle === undefined
@@ -115,6 +130,10 @@ class ConfigurationWatcher implements Watcher {
     if (verdict === 'same') this.#repeat(now)
     if (verdict !== 'settled' && verdict !== 'overdue') return
     const loaded = this.#options.load()
+    if (!isLooked(loaded.sources)) {
+      this.#settling.reset()
+      return
+    }
     // What has changed again since the look above has not settled.
     if (verdict === 'settled' ? agree(seen, loaded.sources) : loaded.ok) this.#take(loaded, false)
   }

@@ -14,11 +14,11 @@ import { type Watcher, watchConfiguration } from './watch.ts'
 
 /** V8 keeps what it took for parsing a large file: 5000 keys leave 100 MB behind, which nobody needs before the next change. */
 const MAX_IDLE_HEAP_BYTES = 32 * 1024 * 1024
-const RETIRE_AFTER_MS = 2000
+const HEAVY_AFTER_MS = 2000
 
 const port = parentPort!
 let watcher: Watcher | undefined
-let cancelRetirement = (): void => {}
+let cancelWeighing = (): void => {}
 
 function post(message: FromWatchThread): void {
   port.postMessage(message)
@@ -29,7 +29,7 @@ function watch(path: string, initial: WatchState): void {
     initial,
     load: () => {
       const loaded = loadSettings(path)
-      retireLater()
+      weighLater()
       return loaded
     },
     onEvent: (event, state) => post({ type: 'event', event, state }),
@@ -37,21 +37,38 @@ function watch(path: string, initial: WatchState): void {
   })
 }
 
-function retireLater(): void {
-  cancelRetirement()
-  cancelRetirement = REAL_CLOCK.after(RETIRE_AFTER_MS, () => {
-    if (getHeapStatistics().total_heap_size <= MAX_IDLE_HEAP_BYTES) return
-    post({ type: 'retiring', state: watcher!.state() })
-    watcher!.close()
-    port.close()
+function weighLater(): void {
+  cancelWeighing()
+  cancelWeighing = REAL_CLOCK.after(HEAVY_AFTER_MS, () => {
+    if (watcher!.isBusy) weighLater()
+    else if (getHeapStatistics().total_heap_size > MAX_IDLE_HEAP_BYTES) post({ type: 'heavy' })
   })
 }
 
+/** A change that is settling is seen to its end here: another thread would begin again with it. */
+function retire(): void {
+  if (watcher!.isBusy) {
+    weighLater()
+    post({ type: 'staying' })
+    return
+  }
+  post({ type: 'retiring', state: watcher!.state() })
+  watcher!.close()
+  cancelWeighing()
+  port.close()
+}
+
 port.on('message', (message: ToWatchThread) => {
-  if (message.type === 'watch') watch(message.path, message.initial)
-  else {
-    watcher?.reloadNow()
-    post({ type: 'reloaded' })
+  switch (message.type) {
+    case 'watch':
+      watch(message.path, message.initial)
+      break
+    case 'reload':
+      watcher?.reloadNow()
+      post({ type: 'reloaded' })
+      break
+    case 'retire':
+      retire()
   }
 })
 post({ type: 'up' })

@@ -1,10 +1,16 @@
 /**
  * A process with a thread beside it. `argv[2]`: what the thread does (`wait`, `talk`, `stuck`), `argv[3]`: a FIFO that nobody writes,
- * `argv[4]`: the code to exit with; none: it ends by itself.
+ * `argv[4]`: the code to exit with; none: it ends by itself. `argv[5]`: what nothing takes the place of the process for (`/proc`:
+ * there is none; `filter`: no program may).
  */
 import { exitProcess, startThread } from '../../../src/runtime/threads.ts'
 
-const [, , what, fifo, code] = process.argv
+const [, , what, fifo, code, obstacle] = process.argv
+const { execve } = process
+process.execve = (program, ...rest): never => {
+  const isRefused = obstacle === 'filter' || (obstacle === '/proc' && program.startsWith('/proc'))
+  return isRefused ? execve!('/no/such/program', ...rest) : execve!(program, ...rest)
+}
 const thread = startThread(new URL('talking-thread.ts', import.meta.url), {})
 thread.postMessage({ what, fifo })
 thread.once('message', () => {

@@ -13,13 +13,13 @@ import { makeFifo } from '../config/configuration-folder.ts'
 const PROCESS = fileURLToPath(new URL('threaded-process.ts', import.meta.url))
 
 async function run(t: TestContext, ...args: string[]): Promise<{ code: unknown; out: string; err: string }> {
-  const child = spawn(process.execPath, ['--no-warnings', PROCESS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [PROCESS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
-  const [[code], out, err] = await within(
+  const [[code, signal], out, err] = await within(
     Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]),
     'the end of the process',
   )
-  return { code, out, err }
+  return { code: code ?? signal, out, err }
 }
 
 test('a thread that waits holds no process', async (t) => {
@@ -37,7 +37,12 @@ test('and so it does while the thread waits for the system, for ever', {
   t.after(() => rmSync(folder, { recursive: true }))
   const fifo = join(folder, 'fifo')
   makeFifo(fifo)
-  for (const code of [0, 143]) assert.equal((await run(t, 'stuck', fifo, String(code))).code, code)
+  for (const code of [0, 143]) {
+    assert.deepEqual(await run(t, 'stuck', fifo, String(code)), { code, out: '', err: 'up\n' })
+    assert.deepEqual(await run(t, 'stuck', fifo, String(code), '/proc'), { code, out: '', err: 'up\n' })
+  }
+  // The code is lost, and the end is not.
+  assert.deepEqual(await run(t, 'stuck', fifo, '0', 'filter'), { code: 'SIGKILL', out: '', err: 'up\n' })
   // Nobody is in it any more.
   assert.throws(() => openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK), { code: 'ENXIO' })
 })

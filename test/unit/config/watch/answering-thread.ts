@@ -4,15 +4,18 @@ import type { FromWatchThread, ToWatchThread } from '../../../../src/config/watc
 
 const post = (message: FromWatchThread): void => parentPort!.postMessage(message)
 
+post({ type: 'up' })
 parentPort!.on('message', (message: ToWatchThread) => {
   if (message.type === 'watch') watch(message)
 })
 
 function watch({ path, initial }: Extract<ToWatchThread, { type: 'watch' }>): void {
   const channel = new BroadcastChannel(path)
-  parentPort!.on('message', () => channel.postMessage('asked'))
+  parentPort!.on('message', ({ type }: ToWatchThread) => channel.postMessage(type === 'reload' ? 'asked' : type))
   channel.onmessage = ({ data }: { data: unknown }) => {
     if (data === 'through') post({ type: 'reloaded' })
+    if (data === 'heavy' || data === 'staying') post({ type: data })
+    if (data === 'die') process.exit(3)
     if (data === 'retire') {
       post({ type: 'retiring', state: { sources: [], applied: 'from the one before', condition: undefined } })
       channel.close()

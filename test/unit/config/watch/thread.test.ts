@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { describe, type TestContext, test } from 'node:test'
 import { BroadcastChannel } from 'node:worker_threads'
 import { type LoadedSettings, loadSettings } from '../../../../src/config/load.ts'
+import type { Death } from '../../../../src/config/watch/spawn.ts'
 import { stateAfterStart, type WatchEvent, type WatchState } from '../../../../src/config/watch/state.ts'
-import { type Death, startWatchThread } from '../../../../src/config/watch/thread.ts'
+import { startWatchThread } from '../../../../src/config/watch/thread.ts'
 import { Watch } from '../../../support/deadline.ts'
 import { createFolder } from '../configuration-folder.ts'
 import { HandClock } from './hand-clock.ts'
@@ -13,7 +14,8 @@ import { HandClock } from './hand-clock.ts'
 const STATE: WatchState = { sources: [], applied: 'the start', condition: undefined }
 const entry = (name: string) => new URL(`${name}-thread.ts`, import.meta.url)
 
-function scripted(t: TestContext) {
+/** `entries`: of its threads, one after the other; those that follow answer. */
+function scripted(t: TestContext, entries: URL[] = []) {
   const path = randomUUID()
   const clock = new HandClock()
   const notices = new Watch()
@@ -27,7 +29,9 @@ function scripted(t: TestContext) {
   const thread = startWatchThread({
     path,
     clock,
-    entry: entry('answering'),
+    get entry() {
+      return entries.shift() ?? entry('answering')
+    },
   })
   thread.watch(STATE, { onEvent() {}, onDeath: (death) => void deaths.push(death) })
   t.after(() => {
@@ -90,6 +94,103 @@ test('a thread that dies before anybody listens is told of as soon as somebody d
   await t.waitFor(() => assert.equal(clock.pending, 2), { timeout: 10_000 })
   thread.watch(STATE, { onEvent() {}, onDeath: resolve })
   assert.match((await promise).error, /MODULE_NOT_FOUND/)
+})
+
+const NO_THREAD = new URL('http://localhost/')
+
+test('a thread that cannot even be started is one that died', async (t) => {
+  const { clock, seen, deaths, until, tell } = scripted(t, [NO_THREAD, NO_THREAD])
+  await t.waitFor(() => assert.equal(deaths.length, 1))
+  assert.match(deaths[0]?.error ?? '', /file/)
+  for (const pause of [250, 500]) {
+    await t.waitFor(() => assert.equal(clock.pending, 1))
+    clock.advance(pause)
+  }
+  await until(1)
+  tell('die')
+  await t.waitFor(() => assert.equal(deaths.length, 2))
+  assert.deepEqual([seen, deaths[1]?.error], [['started with the start'], 'exit code 3'])
+})
+
+describe('a thread that is heavy', () => {
+  const present = entry('answering')
+  const NEXT = 'started with from the one before'
+
+  test('makes way when the next one is up, which gets what is asked for meanwhile', async (t) => {
+    const { thread, seen, deaths, until, tell } = scripted(t)
+    await until(1)
+    tell('heavy')
+    await until(2)
+    assert.equal(seen[1], 'retire')
+    thread.reloadNow()
+    tell('retire')
+    await until(4)
+    assert.deepEqual(seen, ['started with the start', 'retire', NEXT, 'asked'])
+    assert.deepEqual(deaths, [])
+  })
+
+  test('stays if it cannot retire just now, and is asked again when it is heavy again', async (t) => {
+    const { thread, seen, until, tell } = scripted(t)
+    await until(1)
+    tell('heavy')
+    await until(2)
+    thread.reloadNow()
+    tell('staying')
+    await until(3)
+    tell('through')
+    tell('heavy')
+    await until(4)
+    tell('retire')
+    await until(5)
+    assert.deepEqual(seen.slice(1), ['retire', 'asked', 'retire', NEXT])
+  })
+
+  test('is not asked to while it reloads', async (t) => {
+    const { thread, seen, until, tell } = scripted(t)
+    await until(1)
+    tell('heavy')
+    thread.reloadNow()
+    await until(2)
+    // Time enough for another thread to be up.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    tell('through')
+    tell('heavy')
+    await until(3)
+    assert.deepEqual(seen.slice(1), ['asked', 'retire'])
+  })
+
+  for (const [what, next] of [
+    ['cannot be started', NO_THREAD],
+    ['dies before it is up', entry('no-such')],
+  ] as const) {
+    test(`goes on if the next one ${what}`, async (t) => {
+      const { thread, clock, seen, deaths, until, tell } = scripted(t, [present, next])
+      await until(1)
+      tell('heavy')
+      thread.reloadNow()
+      await until(2)
+      tell('through')
+      await t.waitFor(() => assert.equal(clock.pending, 1))
+      clock.advance(250)
+      // However long that takes, the one after it comes up.
+      await t.waitFor(() => {
+        if (!seen.includes('retire')) tell('heavy')
+        assert.ok(seen.includes('retire'))
+      })
+      assert.deepEqual([seen.slice(0, 2), deaths], [['started with the start', 'asked'], []])
+    })
+  }
+
+  test('is followed at once by the next one if it dies', async (t) => {
+    const { clock, seen, deaths, until, tell } = scripted(t)
+    await until(1)
+    tell('heavy')
+    await until(2)
+    tell('die')
+    await until(3)
+    assert.deepEqual(seen.slice(2), ['started with the start'])
+    assert.deepEqual([deaths.length, clock.pending], [1, 0])
+  })
 })
 
 describe('a thread that dies', () => {

@@ -1,6 +1,7 @@
 /** Real files, and a clock that only moves when it is told to: no test here waits. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { loadSettings } from '../../../../src/config/load.ts'
@@ -515,4 +516,44 @@ test('on the real clock a change is live in under a second', async (t) => {
   write('fluxgate.yaml', configuration(2))
   assert.equal(inWords(await promise), 'changed 2')
   clearTimeout(limit)
+})
+
+describe('without a file descriptor', () => {
+  /** From here on no file can be opened, until the result is called. */
+  function exhaust(t: TestContext): () => void {
+    const { mock } = t.mock.method(fs, 'openSync', () => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+    })
+    syncBuiltinESMExports()
+    const restore = () => {
+      mock.restore()
+      syncBuiltinESMExports()
+    }
+    t.after(restore)
+    return restore
+  }
+
+  test('nothing is said of the file, and a change is seen when there is one again', (t) => {
+    const { clock, events, write, watcher } = watch(t, valid)
+    const restore = exhaust(t)
+    clock.advance(5000)
+    assert.deepEqual([events(), watcher.isBusy], [[], false])
+    write('fluxgate.yaml', configuration(2))
+    clock.advance(5000)
+    assert.deepEqual(events(), [])
+    restore()
+    clock.advance(SOON)
+    assert.deepEqual(events(), ['changed 2'])
+  })
+
+  test('a reload that is asked for is made when there is one again', (t) => {
+    const { clock, events, watcher } = watch(t, valid)
+    const restore = exhaust(t)
+    watcher.reloadNow()
+    clock.advance(5000)
+    assert.deepEqual([events(), watcher.isBusy], [[], true])
+    restore()
+    clock.advance(SOON)
+    assert.deepEqual([events(), watcher.isBusy], [['changed 1'], false])
+  })
 })
