@@ -64,19 +64,21 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     async drain() {
       await place.stop()
       const { shutdownTimeoutMs } = path.snapshot.server
+      let isOutOfTime = false
       return new Promise((resolve) => {
         const limit =
           shutdownTimeoutMs === undefined
             ? undefined
             : setTimeout(() => {
-                // The records of what is cut come first.
+                isOutOfTime = true
+                // The records of what is cut come before the end that this is.
                 listener.destroy()
                 resolve(false)
               }, shutdownTimeoutMs)
         listener.drain(() => {
           clearTimeout(limit)
           pools.close()
-          resolve(true)
+          resolve(!isOutOfTime)
         })
       })
     },

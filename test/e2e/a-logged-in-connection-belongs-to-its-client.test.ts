@@ -47,6 +47,30 @@ for (const [what, authorization, answer] of logins) {
   })
 }
 
+test('over one connection of a proxy, each key has its own', async () => {
+  await using origin = await startOrigin(ok('in'))
+  const other = 'fgk_another_key_of_somebody_else'
+  const keys = {
+    static: [
+      { id: 'one', key: CLIENT_KEY },
+      { id: 'two', key: other },
+    ],
+  }
+  await using gateway = await startGateway({ ...upTo(origin, pass), api_keys: keys })
+  using proxy = await connect(gateway.port)
+  for (const [n, bytes] of [
+    request('/1', 'NTLM TlRMTVNTUAABAAAA'),
+    request('/2').replace(CLIENT_KEY, other),
+    request('/3'),
+  ].entries()) {
+    void proxy.write(bytes)
+    await proxy.response(n)
+  }
+  const [first, second, third] = origin.requests
+  assert.notEqual(second!.connection, first!.connection, "another key's request went over it")
+  assert.equal(third!.connection, first!.connection)
+})
+
 test('a connection without such a login is shared', async () => {
   await using origin = await startOrigin(unauthorized('Basic realm="negotiated"'))
   await using gateway = await startGateway(upTo(origin, pass))

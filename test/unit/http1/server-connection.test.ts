@@ -63,6 +63,20 @@ describe('requests', () => {
     }
   })
 
+  test('cost their own connection when our code throws, whoever made them begin', () => {
+    const client = new ServedClient()
+    const bugs: unknown[] = []
+    Object.assign(client.host.events, { bug: (exchange: unknown) => bugs.push(exchange) })
+    client.sends(GET + GET_2)
+    client.onServe = () => {
+      throw new Error('a bug')
+    }
+    // As an upstream's read does, whose connection has no part in it.
+    client.last.downstream.finish(true)
+    assert.deepEqual(bugs, [client.exchanges[1]])
+    assert.equal(client.socket.destroyed, true)
+  })
+
   test('tell their bodies as they come, and their ends', () => {
     const client = new ServedClient()
     for (const read of [`${CHUNKED}5\r\nhe`, 'llo', '\r\n0\r\n\r\n']) client.sends(read)
