@@ -307,6 +307,7 @@ export async function openaiSuite(sdk: Module, leavesAtDone: boolean): Promise<v
     const second = await parity.same([reply], call)
     assert.equal(second.value.at(-1)?.usage?.total_tokens, 21)
     assert.deepEqual(second.relayed.connections, first.relayed.connections)
-    assert.equal(second.direct.connections[0] !== first.direct.connections[0], leavesAtDone)
+    // The older one keeps its connection if the end has come before its next call, which nobody can promise.
+    if (leavesAtDone) assert.notEqual(second.direct.connections[0], first.direct.connections[0])
   })
 }

@@ -60,17 +60,23 @@ interface Checked {
   readonly broken?: string
 }
 
+/** Processor time of this thread: what else the machine does is not the check's. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
+}
+
 /** How long it took counts too. */
 async function checkOne(target: TextTarget, text: string): Promise<Checked> {
   try {
-    const start = performance.now()
+    const start = threadMs()
     const result = target.check(text)
+    const ms = threadMs() - start
     const outcome = typeof result === 'string' ? result : await result
-    const ms = performance.now() - start
     if (ms < SLOW_MS || typeof result !== 'string') return { outcome }
-    const again = performance.now()
+    const again = threadMs()
     await target.check(text)
-    return performance.now() - again < SLOW_MS ? { outcome } : { broken: `takes ${ms.toFixed(0)} ms` }
+    return threadMs() - again < SLOW_MS ? { outcome } : { broken: `takes ${ms.toFixed(0)} ms` }
   } catch (error) {
     return { broken: messageOf(error) }
   }

@@ -17,8 +17,11 @@ export interface Passed {
   ending: string
 }
 
-/** A byte on either side of what was read that no codec may ever look at: an end of everything, if one does. */
-const MARGIN = Buffer.from('\r\n\r\n0\r\n\r\n')
+/** What stands before what was read, where no codec may ever look: an end of everything, if one does. */
+const BEFORE = Buffer.from('\r\n\r\n0\r\n\r\n')
+
+/** What may stand behind it, left over from an earlier read: an end of everything, or the second half of a line end. */
+export const LEFT_OVERS: readonly string[] = ['\r\n\r\n0\r\n\r\n', '\n\r\n0\r\n\r\n']
 
 /**
  * The bytes of one direction of a connection through the codecs, put together as the connections put them together:
@@ -34,15 +37,18 @@ export class Passage {
   readonly #body = new BodyFollower()
   #phase: 'head' | 'body' | 'done' | 'over' = 'head'
 
-  constructor(answers?: string) {
+  readonly #behind: Buffer
+
+  constructor(answers?: string, behind = LEFT_OVERS[0]!) {
     this.#answers = answers
+    this.#behind = Buffer.from(behind)
   }
 
   /** Reads these bytes at once, from the middle of a buffer that other bytes surround. */
   read(bytes: string): void {
-    const buffer = Buffer.concat([MARGIN, Buffer.from(bytes, 'latin1'), MARGIN])
-    const end = buffer.length - MARGIN.length
-    let at = MARGIN.length
+    const buffer = Buffer.concat([BEFORE, Buffer.from(bytes, 'latin1'), this.#behind])
+    const end = buffer.length - this.#behind.length
+    let at = BEFORE.length
     while (at < end) {
       if (this.#phase === 'over') return
       if (this.#phase === 'done') {
@@ -164,8 +170,8 @@ function describeResponse(head: ResponseHead): string {
 }
 
 /** The bytes in these pieces through the codecs, to the end of the connection. */
-export function pass(pieces: readonly string[], answers?: string): Passage {
-  const passage = new Passage(answers)
+export function pass(pieces: readonly string[], answers?: string, behind?: string): Passage {
+  const passage = new Passage(answers, behind)
   for (const piece of pieces) passage.read(piece)
   passage.finish()
   return passage
