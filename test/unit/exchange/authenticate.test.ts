@@ -6,7 +6,7 @@ import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { route } from '../../../src/exchange/route.ts'
 import { FIELD } from '../../../src/http/fields.ts'
-import { exchangeOf, GATEWAY_KEY as K, OTHER_KEY, sha256, snapshot } from './exchange-of.ts'
+import { exchangeOf, GATEWAY_KEY as K, MARKED_KEY, OTHER_KEY, sha256, snapshot, upstream } from './exchange-of.ts'
 
 /** The name of who is let in with these field lines, or the refusal. */
 function who(...fields: string[]): string {
@@ -46,6 +46,17 @@ describe('a client is', () => {
     [[`x-api-key: ${K}, ${K}`], 'unauthorized'],
     [[`x_api_key: ${K}`], 'unauthorized'],
     [[`Cookie: x-api-key=${K}`], 'unauthorized'],
+    // The fields that the gateway looks at for other reasons.
+    [[`TE: ${K}`], 'unauthorized'],
+    [[`Upgrade: ${K}`], 'unauthorized'],
+    [[`Expect: ${K}`], 'unauthorized'],
+    [[`Keep-Alive: ${K}`], 'unauthorized'],
+    [[`Proxy-Authorization: ${K}`], 'unauthorized'],
+    [[`Proxy-Authorization: Bearer ${K}`], 'unauthorized'],
+    [['Connection: x-own', `x-own: ${K}`], 'unauthorized'],
+    // A scheme and nothing else is a login of nobody.
+    [[`x-api-key: ${K}`, 'Authorization: Basic'], 'client'],
+    [[`x-api-key: ${K}`, 'Authorization: Basic ,'], 'client'],
   ] as const) {
     test(`${expected} with ${fields.join(' | ') || 'nothing'}`, () => assert.equal(who(...fields), expected))
   }
@@ -90,4 +101,36 @@ test('a key that no upstream is open to is like a wrong one', () => {
   })
   assert.equal(authenticate(exchange), 'unauthorized')
   assert.equal(exchange.identity, undefined)
+})
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+/** Without `=` at its end, and with it. */
+const [UNPADDED, PADDED] = [base64(`a:${K}`), base64(`ab:${K}`)]
+const MARKED = base64(`a:${MARKED_KEY}`)
+
+describe('where a login of the client goes on, an Authorization with', () => {
+  for (const [value, goesOn] of [
+    [K, false],
+    [`Basic ${K}`, false],
+    [`Token token="${K}"`, false],
+    [`${K},`, false],
+    [`Basic ${UNPADDED}`, false],
+    [`bASIC ${PADDED}`, false],
+    [`Basic ${base64(`${K}:`)}`, false],
+    [`Basic ${MARKED}`, false],
+    [MARKED_KEY, false],
+    [`Token ${MARKED_KEY}`, false],
+    ['Bearer own', true],
+    ['Basic dXNlcjpwdw==', true],
+    ['Basic', true],
+    ['Basic ,', true],
+  ] as const)
+    test(`${value} ${goesOn ? 'goes on' : 'goes no further'}`, () => {
+      const head = `GET /up HTTP/1.1\r\nHost: a\r\nx-fluxgate-key: ${K}\r\nAuthorization: ${value}\r\n\r\n`
+      const exchange = exchangeOf(head, snapshot(false, upstream({ credential: 'pass' })))
+      assert.equal(authenticate(exchange) ?? route(exchange), undefined)
+      forward(exchange)
+      assert.equal(exchange.upstreamHead.includes(`\r\nAuthorization: ${value}\r\n`), goesOn)
+      assert.equal(exchange.upstreamHead.includes('Authorization'), goesOn)
+    })
 })

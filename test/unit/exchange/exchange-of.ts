@@ -7,6 +7,8 @@ import { parseRequestHead } from '../../../src/http1/parse-request.ts'
 
 export const GATEWAY_KEY = 'fgk_client'
 export const OTHER_KEY = 'fgk_other'
+/** With blanks and marks in it that may stand around a key. */
+export const MARKED_KEY = 'fgk = a, b'
 export const PROVIDER_KEY = 'sk-provider'
 
 export function upstream(more: Partial<Upstream> & { authority?: string; basePath?: string } = {}): Upstream {
@@ -33,11 +35,12 @@ function identity(name: string, ...upstreams: Upstream[]): Identity {
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** A configuration with two static keys, or one without any for everybody. */
+/** A configuration with a few static keys, or one without any for everybody. */
 export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): Snapshot {
   const keys = new Map([
     [sha256(GATEWAY_KEY), identity('client', target)],
     [sha256(OTHER_KEY), identity('other', target)],
+    [sha256(MARKED_KEY), identity('marked', target)],
     [sha256('schlüssel'), identity('umlaut', target)],
     [sha256('a+b/c=d=='), identity('marks', target)],
   ])

@@ -65,6 +65,9 @@ const WITH_KEYS: readonly Row[] = [
   ['x-api-key', ['x-api-key: own', `api-key: ${K}`], [`x-api-key: ${P}`, 'Z: 9']],
   ['x-api-key', ['x-api-key: own', 'Authorization: Bearer sso', `api-key: ${K}`], [`x-api-key: ${P}`, 'Z: 9']],
   ['x-api-key', ['x-api-key: own', `x-api-key: ${K}`], [`x-api-key: ${P}`, 'Z: 9']],
+  // A login of the client's own is not for a provider that gets another one, also where it is not in the way.
+  ['x-api-key', [`x-fluxgate-key: ${K}`, 'Authorization: Bearer own', 'x-api-key: own'], [`x-api-key: ${P}`, 'Z: 9']],
+  ['x-api-key', [`x-fluxgate-key: ${K}`, 'x-api-key: own', 'Authorization: Bearer own'], [`x-api-key: ${P}`, 'Z: 9']],
   ['api-key', [`x-goog-api-key: ${K}`], [`api-key: ${P}`, 'Z: 9']],
   ['api-key', [`Authorization: Bearer ${K}`, `api-key: ${K}`], [`api-key: ${P}`, 'Z: 9']],
   ['x-goog-api-key', [`Authorization: Bearer ${K}`], [`x-goog-api-key: ${P}`, 'Z: 9']],
