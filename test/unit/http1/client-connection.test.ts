@@ -208,3 +208,55 @@ test('every response arrives the same, wherever it is cut', () => {
     assert.deepEqual(tell(bytes.slice(0, at), bytes.slice(at)), whole, `at ${at}`)
   assert.deepEqual(tell(...bytes), whole)
 })
+
+describe('a write that fails', () => {
+  /** As Node ends a socket then. */
+  const writeFails = ({ socket }: Upstream): void => {
+    const destroy = socket.destroy as (error?: Error) => void
+    destroy.call(socket, Object.assign(new Error('write EPIPE'), { syscall: 'write' }))
+  }
+
+  test('leaves a second for what the upstream has said before it closed', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    writeFails(upstream)
+    time.pass(900)
+    assert.equal(upstream.socket.destroyed, false)
+    upstream.says(`${LENGTH}hello`)
+    assert.equal(told.body, 'hello')
+    assert.deepEqual(told.log, ['head 200', 'whole', 'upstream_reset after a byte'])
+    assert.equal(upstream.socket.destroyed, true, 'there is no more to wait for')
+    time.pass(1_000)
+    assert.equal(told.log.length, 3, 'told once')
+  })
+
+  test('and not longer', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    writeFails(upstream)
+    time.pass(999)
+    assert.deepEqual(told.log, [])
+    time.pass(2)
+    assert.deepEqual(told.log, ['upstream_reset'])
+    assert.equal(upstream.socket.destroyed, true)
+  })
+
+  test('in the middle of an answer leaves the time for its rest', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    upstream.says(`${LENGTH}he`)
+    writeFails(upstream)
+    time.pass(500)
+    upstream.says('llo')
+    assert.equal(told.body, 'hello')
+  })
+
+  test('ends a connection that nobody uses at once', () => {
+    const upstream = reused()
+    writeFails(upstream)
+    assert.equal(upstream.home.closed, 1)
+  })
+})
