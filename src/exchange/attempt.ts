@@ -24,7 +24,8 @@ export function attempt(
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
   const owned = exchange.downstream.owned.take(upstream.endpoint, exchange.identity!.name)
-  const taken = owned === undefined ? exchange.path.pools.of(upstream).take() : { connection: owned, isStale: true }
+  exchange.pool = exchange.path.pools.of(upstream)
+  const taken = owned === undefined ? exchange.pool.take() : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange)
     send(exchange, taken.connection, before, buffer, start, end, content)
@@ -52,7 +53,7 @@ function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchan
 /** A new connection, then the request. Nothing has left before that, so any method may go through here again. */
 function connect(exchange: Exchange): void {
   const upstream = exchange.upstream!
-  exchange.cancelConnect = exchange.path.pools.of(upstream).connect(
+  exchange.cancelConnect = exchange.pool!.connect(
     upstream.connectTimeoutMs,
     (connection) => {
       exchange.cancelConnect = undefined
@@ -73,6 +74,9 @@ export function sendAgain(exchange: Exchange): void {
   // All of it goes out again, and then what is still to come.
   exchange.heldContent = exchange.requestBytes
   exchange.requestBytes = 0
+  // It is held back by us now: its silence is none of the client's.
+  exchange.downstream.bodyDeadline.disarm()
+  exchange.clock = 'none'
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   connect(exchange)
 }

@@ -7,6 +7,7 @@ import type { RequestRecord } from '../observe/record.ts'
 import type { ByteStore } from '../runtime/byte-store.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Deadline } from '../runtime/deadline.ts'
+import type { Pool } from '../upstream/pool.ts'
 import type { Pools } from '../upstream/pools.ts'
 
 /** What the path of every request shares. */
@@ -45,6 +46,8 @@ export class Exchange {
   upstreamTarget = ''
   /** The request head that the upstream sees. */
   upstreamHead = ''
+  /** Kept for a second attempt: a reload may have retired it meanwhile, and then it keeps no connection. */
+  pool: Pool<Exchange> | undefined = undefined
   connection: UpstreamConnection<Exchange> | undefined = undefined
   /** A login belongs to this connection rather than to its requests: see login. */
   isLogin = false

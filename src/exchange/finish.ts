@@ -1,5 +1,6 @@
 import type { Exchange } from './exchange.ts'
 import { record } from './record.ts'
+import { dropReplay } from './retry.ts'
 import { releaseTail } from './tail.ts'
 
 /** The one exit: whatever happened, every exchange leaves through here, once, after its last byte. */
@@ -9,6 +10,7 @@ export function finish(exchange: Exchange, keep: boolean): void {
   exchange.deadline?.close()
   exchange.cancelConnect?.()
   releaseTail(exchange)
+  dropReplay(exchange)
   const connection = exchange.connection
   exchange.connection = undefined
   connection?.release(false)

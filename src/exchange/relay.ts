@@ -7,7 +7,7 @@ import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 import { challengesConnection } from './login.ts'
 import { refuse } from './refuse.ts'
-import { addToReplay, mayRetry } from './retry.ts'
+import { addToReplay, dropReplay, mayRetry } from './retry.ts'
 import { takesTail } from './tail.ts'
 import { watch } from './watch.ts'
 
@@ -88,7 +88,7 @@ export function responseHead(
   exchange.status = head.status
   exchange.responseBodyLength = head.contentLengthText
   exchange.responseBytes += content
-  exchange.replay = undefined
+  dropReplay(exchange)
   exchange.isLogin ||= challengesConnection(exchange, head)
   exchange.isUntilClose = head.framing === 'until-close'
   exchange.isRestUnwanted = isRestUnwanted(exchange, head)

@@ -20,12 +20,18 @@ export function keepForReplay(exchange: Exchange): void {
   if (isIdempotent(exchange.head!.method)) exchange.replay = new ByteStore()
 }
 
+/** It cannot go out again, or need not: its memory is for others. */
+export function dropReplay(exchange: Exchange): void {
+  exchange.replay?.clear()
+  exchange.replay = undefined
+}
+
 /** Adds body bytes; past the bound the request cannot be sent again any more. */
 export function addToReplay(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
   const replay = exchange.replay
   if (replay === undefined) return
   if (replay.length + before.length + end - start > REPLAY_BYTES) {
-    exchange.replay = undefined
+    dropReplay(exchange)
     return
   }
   replay.addText(before)

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
@@ -122,6 +123,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     if (waits === this.#isWaiting) return
     this.#isWaiting = waits
     if (waits) this.#host.connectionBusy(this)
+    else if (this.#host.isDraining) this.#close()
     else this.#becomeIdle()
   }
 
@@ -257,30 +259,32 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
       case 'wait':
         this.#host.events.clientLeft(this.#exchange!)
         break
-      case 'head':
-        // No answer, but a record if there was a request line.
-        this.#refuse(this.#heads.refuse('client_abort'))
-        this.#close()
-        break
       case 'linger':
         this.#closeWhenSent()
         break
       default:
+        this.#giveUpHead('client_abort')
         this.#close()
     }
   }
 
+  /** A head that will never be whole: it leaves a record if there was a request line. */
+  #giveUpHead(failure: FailureCode): void {
+    if (this.#phase === 'head') this.#refuse(this.#heads.refuse(failure))
+  }
+
   #gone(): void {
     if (this.#phase === 'closed') return
-    const exchange = this.#exchange
     this.#hasLeft = true
+    this.#giveUpHead('client_abort')
+    const exchange = this.#exchange
     this.#close()
     if (exchange !== undefined) this.#host.events.clientLeft(exchange)
   }
 
   #expired(): void {
-    if (this.#phase === 'head') this.#refuse(this.#heads.refuse('head_timeout'))
-    else if (this.#phase === 'idle') this.#close()
+    if (this.#phase === 'idle') this.#close()
+    else this.#giveUpHead('head_timeout')
   }
 
   // ---- Downstream: what the path of the request asks for
@@ -319,7 +323,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   finish(keep: boolean): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
-    if (!keep || this.#hasLeft) this.#linger()
+    if (!keep || this.#hasLeft || this.#host.isDraining) this.#linger()
     else if (this.#phase === 'body') {
       this.#phase = 'drop'
       this.#dropLimits = new DropLimits(() => this.#close())
@@ -355,10 +359,6 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   #becomeIdle(): void {
-    if (this.#host.isDraining) {
-      this.#close()
-      return
-    }
     this.#phase = 'idle'
     this.#dropLimits?.stop()
     this.#dropLimits = undefined
@@ -385,6 +385,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
   close(): void {
+    this.#giveUpHead('shutdown')
     if (this.#exchange !== undefined) this.#host.events.shutDown(this.#exchange)
     this.#close()
   }

@@ -64,7 +64,8 @@ for (const [what, server, stop, code] of [
     // Until the gateway has all of it: its connection to the upstream is free then, and another request goes over it.
     const { connection } = await origin.request()
     using other = await connect(gateway.port)
-    origin.answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+    // No other connection is kept, so that none is warmer than that one.
+    origin.answer = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
     do {
       void other.write(get('/up/y'))
       await other.response(other.responses.length)
@@ -100,4 +101,25 @@ test('an upload goes on after it was sent again', async () => {
   assert.equal((await third.ended()).contentBytes, length)
   await third.connection.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone')
   assert.equal((await client.response(1)).text, 'done')
+})
+
+test('a retry that meets a reload leaves no connection to the upstream that was removed', async () => {
+  let requests = 0
+  await using origin = await startOrigin(async ({ connection }) => {
+    if (++requests === 1) await connection.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  })
+  await using gateway = await startGateway(upTo(origin))
+  using client = await connect(gateway.port)
+  void client.write(get('/up/warm'))
+  await client.response()
+  void client.write(get('/up/x'))
+  const second = await origin.request(1)
+  gateway.rewrite({ upstreams: {} })
+  await gateway.waitForLog('Configuration file changed, reloaded automatically')
+  // A kept-alive connection that ends before a byte: the request goes out once more, with the settings that it began with.
+  second.connection.reset()
+  const third = await origin.request(2)
+  await third.connection.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  assert.equal((await client.response(1)).text, 'ok')
+  await third.connection.ended(3_000)
 })

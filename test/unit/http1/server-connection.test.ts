@@ -50,6 +50,23 @@ describe('requests', () => {
     })
   }
 
+  for (const [what, end, failure] of [
+    ['a reset', (client: ServedClient) => client.socket.destroy(), 'client_abort'],
+    ['a FIN', (client: ServedClient) => client.socket.emit('end'), 'client_abort'],
+    ['a close from our side', (client: ServedClient) => client.connection.close(), 'shutdown'],
+  ] as const) {
+    test(`whose line has come and whose head has not leave a record at ${what}`, async () => {
+      const client = new ServedClient()
+      client.sends('GET /1 HTTP/1.1\r\nHost: a\r\n')
+      end(client)
+      await new Promise(setImmediate)
+      assert.deepEqual(
+        client.log.filter((event) => event.startsWith('refused')),
+        [`refused ${failure} GET /1`],
+      )
+    })
+  }
+
   test('that wait for their turn keep their connection from being idle, until it has come', async () => {
     for (const last of ['', '\r\n', GET]) {
       const client = new ServedClient()
@@ -134,10 +151,14 @@ describe('an idle connection', () => {
     assert.deepEqual(client.told(), ['closed'])
   })
 
-  test('is closed after its exchange in a stop', () => {
+  test('is ended after its exchange in a stop, which it does not hold up, and closed when its client has read that', async () => {
     const client = after(GET)
     client.host.isDraining = true
     client.last.downstream.finish(true)
+    assert.deepEqual(client.told(), ['closing'])
+    assert.equal(client.socket.writable, false, 'no FIN has left')
+    client.socket.emit('end')
+    await new Promise(setImmediate)
     assert.deepEqual(client.told(), ['closed'])
   })
 })
