@@ -12,7 +12,7 @@ export const ACCESS_FIELDS = {
   client_ip: "Address of the connection's other end.",
   method: 'Method of the request; cut after 128 bytes, which `…` shows.',
   request_url:
-    'Request target as received, credentials in its query masked. Of a request for which no upstream was found it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
+    'Request target as received, credentials in its query masked. Of a request for which no upstream was found static keys in its path are masked too, and it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
   request_body_length: '`Content-Length` of the request.',
   api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
   target_url: 'Where the request was sent, credentials in its query masked.',
