@@ -11,6 +11,8 @@ const MAX_WORDS = 256
 const SCHEME = /^\S+[ \t]+/
 /** What may stand between words: blanks alone, the marks of lists, all that a key usually has none of. */
 const BETWEEN = [/[ \t]+/, /[ \t,;]+/, /[ \t,;="'<>()[\]{}]+/] as const
+/** All marks that part a value; every joint parts it once more. */
+const FINEST = /[ \t,;="'<>()[\]{}]+|[:/|@]/
 const ENCLOSED = /["'<]([^"'<>]+)["'>]/g
 const OPENING = '"\'<([{'
 const CLOSING = '"\'>)]}'
@@ -18,6 +20,7 @@ const MAX_MARKS = 8
 /** What joins a key to an account, a scope or a host: `acct:KEY`, `KEY/region`, `u:KEY@h`. A key may have such marks in itself. */
 const JOINTS = ':/|@'
 const MAX_JOINED = 8
+const MAX_JOINED_BYTES = 4_096
 const BASE64 = /^[A-Za-z0-9+/_-]{8,}={0,2}$/
 
 /**
@@ -31,7 +34,7 @@ export function linesWithGatewayKeys(head: RequestHead, keys: KeyRing): readonly
     if (!isCredentialField(line.field)) return false
     const value = head.text.slice(line.valueStart, line.valueEnd)
     // The finest pieces are the most. How many they are is known before anything is done about them.
-    const pieces = value.split(BETWEEN[2], left + 1).length
+    const pieces = value.split(FINEST, left + 1).length
     const words = pieces > left ? undefined : wordsOf(value)
     if (words === undefined || words.size > left) {
       left = 0
@@ -62,12 +65,12 @@ function wordsOf(value: string): ReadonlySet<string> {
   return words
 }
 
-/** Whatever stands between two joints; of a word with more of them than that, what stands between neighbours. */
+/** Whatever stands between two joints; of a long word, or one with many of them, what stands between neighbours. */
 function addRuns(words: Set<string>, word: string): void {
   const starts = [0]
   for (let i = 0; i < word.length; i++) if (JOINTS.includes(word[i]!)) starts.push(i + 1)
   if (starts.length === 1) return
-  const reach = starts.length <= MAX_JOINED ? starts.length : 1
+  const reach = starts.length <= MAX_JOINED && word.length <= MAX_JOINED_BYTES ? starts.length : 1
   for (const [i, start] of starts.entries()) {
     for (let to = i + 1; to <= Math.min(starts.length, i + reach); to++) {
       words.add(word.slice(start, to === starts.length ? word.length : starts[to]! - 1))

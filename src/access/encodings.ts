@@ -28,17 +28,21 @@ export function base64Decode(text: string): string {
 
 /** In a cookie or a query the blank after the scheme is another mark, and something may stand before it. */
 const BASIC = /basic[ \t+,"':=]+([A-Za-z0-9+/_-]+)/gi
-const MAX_LOGINS = 64
+
+/** How many logins of a head are still looked at: each costs a buffer. */
+export interface LoginBudget {
+  left: number
+}
 
 /**
  * What stands in the logins of the Basic scheme (RFC 7617 section 2) within the text, one behind the other; undefined if they are too
  * many to look at.
  */
-export function basicLogins(text: string): string | undefined {
+export function basicLogins(text: string, budget: LoginBudget): string | undefined {
   let logins = ''
-  let left = MAX_LOGINS
   for (const [, login] of text.matchAll(BASIC)) {
-    if (left-- === 0) return undefined
+    if (budget.left === 0) return undefined
+    budget.left--
     logins += `${base64Decode(login!)}\n`
   }
   return logins

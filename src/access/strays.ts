@@ -1,6 +1,6 @@
 import { FIELD, type Field } from '../http/fields.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
-import { basicLogins, percentDecode } from './encodings.ts'
+import { basicLogins, type LoginBudget, percentDecode } from './encodings.ts'
 
 /**
  * Where the key that opened the door stands once more: in a cookie, in a field of another product, in the query. It is known
@@ -26,17 +26,18 @@ export function findStrays(
   // The text may go on beyond the head: a view, no copy.
   const text = head.text.slice(0, head.end)
   if (otherKeys === undefined && standsOnce(text, head.start, key, own) && !DISGUISE.test(text)) return NONE
-  const found = new Map<number, FieldLine>()
-  for (const each of [key, ...(otherKeys ?? [])]) {
-    if (head.method.includes(each) || holds(head.target, each)) return 'key_in_target'
-    for (const start of suspects(text, head.fieldsStart, each)) {
-      if (start === own.start || found.has(start)) continue
-      const line = heldIn(head, start, each)
-      if (line === 'key_in_target') return line
-      if (line !== undefined) found.set(start, line)
-    }
+  // All keys at once: what is decoded is decoded once.
+  const keys = [key, ...(otherKeys ?? [])]
+  const budget = { left: MAX_LOGINS }
+  if (containsAny(head.method, keys) || holds(head.target, keys, budget)) return 'key_in_target'
+  const found: FieldLine[] = []
+  for (const start of suspects(text, head.fieldsStart, keys)) {
+    if (start === own.start) continue
+    const line = heldIn(head, start, keys, budget)
+    if (line === 'key_in_target') return line
+    if (line !== undefined) found.push(line)
   }
-  return [...found.values()]
+  return found
 }
 
 /** Its text ends where the line's value ends. */
@@ -44,11 +45,13 @@ function standsOnce(text: string, start: number, key: string, own: FieldLine): b
   return text.indexOf(key, start) === own.valueEnd - key.length && text.indexOf(key, own.valueEnd) === -1
 }
 
-/** Where the lines begin that show the key or a disguise. */
-function suspects(text: string, from: number, key: string): ReadonlySet<number> {
+/** Where the lines begin that show a key or a disguise. */
+function suspects(text: string, from: number, keys: readonly string[]): ReadonlySet<number> {
   const starts = new Set<number>()
-  for (let at = text.indexOf(key, from); at !== -1; at = text.indexOf(key, text.indexOf('\n', at))) {
-    starts.add(text.lastIndexOf('\n', at) + 1)
+  for (const key of keys) {
+    for (let at = text.indexOf(key, from); at !== -1; at = text.indexOf(key, text.indexOf('\n', at))) {
+      starts.add(text.lastIndexOf('\n', at) + 1)
+    }
   }
   DISGUISES.lastIndex = from
   while (DISGUISES.test(text)) {
@@ -58,12 +61,17 @@ function suspects(text: string, from: number, key: string): ReadonlySet<number> 
   return starts
 }
 
-/** The line that begins there, if it holds the key and would be sent on with it. */
-function heldIn(head: RequestHead, start: number, key: string): FieldLine | 'key_in_target' | undefined {
+/** The line that begins there, if it holds a key and would be sent on with it. */
+function heldIn(
+  head: RequestHead,
+  start: number,
+  keys: readonly string[],
+  budget: LoginBudget,
+): FieldLine | 'key_in_target' | undefined {
   const next = head.text.indexOf('\n', start) + 1
   const line = head.lines.find((each) => each.start === start)
   // The names of fields that we know are no secret. Others are looked at whole: who forgets the name sends the key as one.
-  if (!holds(head.text.slice(line?.valueStart ?? start, line?.valueEnd ?? next), key)) return undefined
+  if (!holds(head.text.slice(line?.valueStart ?? start, line?.valueEnd ?? next), keys, budget)) return undefined
   if (line === undefined) return { field: FIELD.other, start, valueStart: start, valueEnd: next - 2, next }
   return isNeeded(line.field) ? 'key_in_target' : line
 }
@@ -71,16 +79,25 @@ function heldIn(head: RequestHead, start: number, key: string): FieldLine | 'key
 /** A link within a link is encoded twice, and the field that it stands in perhaps once more. */
 const DECODINGS = 2
 
+/** Per head, those in decoded text included. Nobody sends as many. */
+const MAX_LOGINS = 256
+
 /** As it is and decoded, each time also within the logins that stand there. */
-function holds(text: string, key: string): boolean {
+function holds(text: string, keys: readonly string[], budget: LoginBudget): boolean {
   let each = text
   for (let left = DECODINGS; ; left--) {
     // More logins than anybody sends are not looked through: then the line has one too many.
-    if (each.includes(key) || (basicLogins(each)?.includes(key) ?? true)) return true
+    if (containsAny(each, keys)) return true
+    const logins = basicLogins(each, budget)
+    if (logins === undefined || containsAny(logins, keys)) return true
     const decoded = percentDecode(each)
     if (decoded === each || left === 0) return false
     each = decoded
   }
+}
+
+function containsAny(text: string, keys: readonly string[]): boolean {
+  return keys.some((key) => text.includes(key))
 }
 
 /** Without it the message would be another one. */

@@ -3,7 +3,7 @@ import { threeDigits, timestamp } from '../runtime/clock.ts'
 import { cutToFit, quote, textValue } from './escape.ts'
 import { isLevelEnabled, type LogSettings, lineHead } from './log.ts'
 import type { RequestRecord } from './record.ts'
-import { redactTarget } from './redact.ts'
+import { redactMethod, redactTarget, redactUnchecked } from './redact.ts'
 
 /** The request record as one line: text or JSON, the same fields in the same order. */
 
@@ -12,7 +12,7 @@ export const ACCESS_FIELDS = {
   client_ip: "Address of the connection's other end.",
   method: 'Method of the request; cut after 128 bytes, which `…` shows.',
   request_url:
-    'Request target as received, credentials in its query masked. Of a request for which no upstream was found it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
+    'Request target as received, credentials in its query masked. Of a request for which no upstream was found static keys in its path are masked too, and it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
   request_body_length: '`Content-Length` of the request.',
   api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
   target_url: 'Where the request was sent, credentials in its query masked.',
@@ -67,8 +67,13 @@ const MAX_UNCHECKED_URL_BYTES = MAX_UNCHECKED_BYTES - MAX_METHOD_BYTES - MAX_LEN
 
 /** Whoever has found no upstream has shown no key, or one that leads nowhere. A request that has one keeps its whole target. */
 function shownUrl(r: RequestRecord, keys: Snapshot['keys']): string {
-  const url = redactTarget(r.requestUrl, keys)
-  return r.upstream === undefined ? cutToFit(url, MAX_UNCHECKED_URL_BYTES) : url
+  return r.upstream === undefined
+    ? cutToFit(redactUnchecked(r.requestUrl, keys), MAX_UNCHECKED_URL_BYTES)
+    : redactTarget(r.requestUrl, keys)
+}
+
+function shownMethod(r: RequestRecord, keys: Snapshot['keys']): string {
+  return r.upstream === undefined ? redactMethod(r.method, keys) : r.method
 }
 
 /** A field whose value is mostly that of the record before: it is escaped and put behind its label once. */
@@ -110,7 +115,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     const { keys } = snapshot
     let line = start + timestamp() + head
     if (r.clientIp !== undefined) line += clientIp(r.clientIp)
-    line += method(cutToFit(r.method, MAX_METHOD_BYTES)) + label.request_url + text(shownUrl(r, keys))
+    line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + text(shownUrl(r, keys))
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
     if (r.apiKey !== undefined) line += apiKey(r.apiKey)
     if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))

@@ -75,6 +75,33 @@ function redactQuery(query: string, keys: KeyRing): string {
   return redacted + query.slice(copied)
 }
 
+/** Segments that are looked at, per path; what comes after them is masked as a whole. */
+const MAX_SEGMENTS = 64
+
+/**
+ * For a request that was refused before its key was looked at: a target as `redactTarget` leaves it, with `***` also for the
+ * segments of its path that are static keys.
+ */
+export function redactUnchecked(target: string, keys: KeyRing): string {
+  const redacted = redactTarget(target, keys)
+  const end = queryStart(redacted)
+  return redactPath(end < 0 ? redacted : redacted.slice(0, end), keys) + (end < 0 ? '' : redacted.slice(end))
+}
+
+function redactPath(path: string, keys: KeyRing): string {
+  if (keys.staticKeys.size === 0) return path
+  const segments = path.split('/', MAX_SEGMENTS)
+  let shown = segments.map((segment) => (segment !== '' && isClientKey(segment, keys) ? MASK : segment)).join('/')
+  const seen = segments.reduce((length, segment) => length + segment.length + 1, -1)
+  if (seen < path.length) shown += `/${MASK}`
+  return shown
+}
+
+/** Who forgets the method sends the key as one. */
+export function redactMethod(method: string, keys: KeyRing): string {
+  return isClientKey(method, keys) ? MASK : method
+}
+
 /** The answer given last. `request_url` and `target_url` have the same query, and so have most requests of one client. */
 let last: { query: string; keys: KeyRing | undefined; redacted: string } = { query: '', keys: undefined, redacted: '' }
 
@@ -92,9 +119,9 @@ export function redactTarget(target: string, keys: KeyRing): string {
   return shown.slice(0, start) + last.redacted
 }
 
-/** A fragment is no query, and may hold what was meant for one. */
+/** What stands in a fragment or in the parameters of a path is no query, and may hold what was meant for one. */
+const QUERY_START = /[?#;]/
+
 function queryStart(target: string): number {
-  const question = target.indexOf('?')
-  const hash = target.indexOf('#')
-  return hash < 0 || (question >= 0 && question < hash) ? question : hash
+  return target.search(QUERY_START)
 }

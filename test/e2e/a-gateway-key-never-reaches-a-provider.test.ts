@@ -21,6 +21,10 @@ const FORMS: Readonly<Record<string, (key: string) => string>> = {
   'another scheme': (key) => `Token ${key}`,
   quoted: (key) => `Token token="${key}", realm=x`,
   'in angle brackets': (key) => `<${key}>`,
+  'in a login behind another mark': (key) => `Basic "${base64(`user:${key}`)}"`,
+  'in a login in a longer word': (key) => `xBasic ${base64(`user:${key}`)}`,
+  'behind an account': (key) => `Token acct:${key}`,
+  'in a URL': (key) => `https://u:${key}@h/`,
   'in a list': (key) => `a, ${key}; b`,
 }
 const OWN_FIELDS = ['x-api-key', 'api-key', 'x-goog-api-key', 'x-fluxgate-key', 'Authorization']
@@ -37,7 +41,9 @@ const PLACES = ['swap', 'bearer', 'x-api-key', 'api-key', 'x-goog-api-key', 'pas
 /** Whether the key can be read out of the bytes, as they are or decoded. */
 function shows(bytes: string, key: string): boolean {
   const decoded = bytes.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  const logins = [...bytes.matchAll(/basic\s+(\S+)/gi)].map(([, login]) => Buffer.from(login!, 'base64').toString())
+  const logins = [...bytes.matchAll(/basic[\s+,"':=]+([^\s"']+)/gi)].map(([, login]) =>
+    Buffer.from(login!, 'base64').toString(),
+  )
   return [bytes, decoded, ...logins].some((each) => each.includes(key))
 }
 
@@ -116,6 +122,8 @@ describe('in the target it is refused:', () => {
     ['in the path', `/swap/${CLIENT_KEY}/x`],
     ['in the query', `/swap/x?key=${CLIENT_KEY}`],
     ['escaped', `/pass/x?q=${escaped(CLIENT_KEY)}`],
+    ['in a login', `/swap/x?auth=Basic%20${base64(`u:${CLIENT_KEY}`)}`],
+    ['in a login behind a plus', `/pass/x?auth=Basic+${base64(`u:${CLIENT_KEY}`)}`],
     ['where nothing is', `/nowhere/${CLIENT_KEY}`],
   ] as const) {
     it(where, async () => {

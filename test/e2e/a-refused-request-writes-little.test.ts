@@ -99,6 +99,29 @@ for (const format of ['text', 'json'] as const) {
   })
 }
 
+describe('a key in the path or for a method is not logged where its request is refused unread:', () => {
+  const target = `/up/${CLIENT_KEY}/x`
+  const escaped = `/up/${CLIENT_KEY.replaceAll('-', '%2D')}/x`
+  for (const [name, bytes, status] of [
+    ['an old version', request(`GET ${target} HTTP/1.0`, KEY), 505],
+    ['an escaped key', request(`GET ${escaped} HTTP/1.0`, KEY), 505],
+    ['an expectation', request(`GET ${target} HTTP/1.1`, KEY, 'Expect: x'), 417],
+    ['no Host', `GET ${target} HTTP/1.1\r\n${KEY}\r\n\r\n`, 400],
+    ['two framings', request(`POST ${target} HTTP/1.1`, 'Content-Length: 1', 'Transfer-Encoding: chunked'), 400],
+    ['another coding', request(`POST ${target} HTTP/1.1`, KEY, 'Transfer-Encoding: gzip'), 501],
+    ['no key in a field', request(`GET ${target} HTTP/1.1`), 401],
+    ['a method', request(`${CLIENT_KEY} /up/x HTTP/1.1`), 401],
+  ] as const) {
+    it(name, async () => {
+      await using origin = await startOrigin()
+      await using gateway = await startGateway(upTo(origin))
+      assert.equal((await exchange(gateway.port, bytes)).status, status)
+      const record = await gateway.until(() => gateway.records()[0], 'its record')
+      assert.ok(!decodeURIComponent(JSON.stringify(record)).includes(CLIENT_KEY), JSON.stringify(record))
+    })
+  }
+})
+
 test('a request that has found its upstream keeps its whole target, and a method and a length of sense', async () => {
   await using origin = await startOrigin('HTTP/1.1 200 OK\r\nContent-Length: 00000000000000000002\r\n\r\nok')
   await using gateway = await startGateway(upTo(origin))

@@ -35,6 +35,8 @@ const FORMS: readonly ((key: string) => string)[] = [
   (key) => escaped(key.slice(0, 3)) + key.slice(3),
   (key) => `bASIC ${Buffer.from(`user:${key}`).toString('base64').replace(/=+$/, '')}`,
   (key) => `Basic\t${Buffer.from(`${key}:pass`).toString('base64')}`,
+  (key) => `acct:${key}`,
+  (key) => `https://u:${key}@h/`,
 ]
 
 interface Stray {

@@ -54,6 +54,8 @@ export const redaction: TextTarget = {
     '/v1?x=fgk%5Fteam&y=%66gk_team&fgk_team',
     '/v1?x=a/b+c=&y=semi;colon&z=ein%20schl%c3%bcssel',
     'http://host/v1?key=s',
+    'http://u:fgk_team@host/v1#key=s',
+    '/v1;key=s;x=fgk_team',
     `/v1?${'p=v&'.repeat(63)}key=s&x=fgk_team`,
   ],
   spice: [
@@ -79,14 +81,16 @@ export const redaction: TextTarget = {
       .map((all) => `/x?${all.map(([before, name, value]) => `${before}&${name}=${value}`).join('&')}`),
   check(target) {
     const logged = redactTarget(target, RING)
-    const question = target.indexOf('?')
+    // In an absolute form, what comes before the host is masked.
+    const unnamed = target.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@')
+    const start = unnamed.search(/[?#;]/)
     assertOnlyMasked(target, logged)
-    if (question === -1) {
-      assert.equal(logged, target)
+    if (start === -1) {
+      assert.equal(logged, unnamed)
       return 'no query'
     }
-    assert.equal(logged.slice(0, question + 1), target.slice(0, question + 1))
-    const secrets = secretsOf(target)
+    assert.equal(logged.slice(0, start + 1), unnamed.slice(0, start + 1))
+    const secrets = target.includes('?') ? secretsOf(target) : []
     for (const { secret } of secrets.slice(0, 100)) {
       // Only where it stands once can it be told from what may be logged.
       if (secret.length > 3 && target.split(secret).length === 2)

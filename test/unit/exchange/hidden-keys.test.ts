@@ -43,7 +43,8 @@ describe('a line that holds the key of its request goes no further:', () => {
     `Cookie: auth=${encodeURIComponent(encodeURIComponent(`Basic ${base64(`u:${K}`)}`))}`,
     ...['+', ',', '=', ':', ' "', "'", '\t'].map((mark) => `X: Basic${mark}${base64(`u:${K}`)}`),
     `X: xBasic ${base64(`u:${K}`)}`,
-    `X: ${'Basic eA== '.repeat(100)}`,
+    `X: ${'Basic eA== '.repeat(300)}`,
+    `X: ${'Basic%20eA== '.repeat(300)}`,
     `${K}: x`,
     `X-${K}: `,
     `TE: ${K}`,
@@ -73,6 +74,12 @@ describe('a line that holds the key of its request goes no further:', () => {
     assert.deepEqual(sent(lines), [`api-key: ${P}`, lines[1], lines[3], 'basic: x', 'D: %', 'Z: 9'])
   })
 
+  test('logins are counted over the whole head, and who sends too many loses the rest of them', () => {
+    const lines = Array.from({ length: 100 }, (_, i) => `X${i}: Basic eA==, Basic eA==, Basic eA==`)
+    const left = (sent(lines) as string[]).slice(1, -1)
+    assert.deepEqual(left, lines.slice(0, 85))
+  })
+
   test('and what comes behind the head is none of it', () => {
     const head = `GET /up HTTP/1.1\r\nHost: a\r\napi-key: ${K}\r\nContent-Length: 99\r\n\r\n`
     const exchange = exchangeOf(`${head}{"a":"${K}%41 Basic"}\r\n\r\n`, snapshot(false))
@@ -90,6 +97,9 @@ describe('a key that cannot be taken out is refused:', () => {
     [`GET /up/x?a=${encodeURIComponent(escaped(K))} HTTP/1.1`],
     [`GET /nowhere/${K} HTTP/1.1`],
     [`${K} /up/x HTTP/1.1`],
+    [`GET /up/x?auth=Basic%20${base64(`u:${K}`)} HTTP/1.1`],
+    [`GET /up/x?auth=Basic+${base64(`u:${K}`)} HTTP/1.1`],
+    [`GET /up/x?${'Basic+eA&'.repeat(300)} HTTP/1.1`],
   ] as readonly (readonly [string, string?])[]) {
     test(start, () => {
       assert.equal(sent(line === undefined ? [] : [line], 'swap', start), 'key_in_target')
@@ -183,6 +193,11 @@ describe('under pass, a credential field with anybody’s gateway key goes no fu
     assert.deepEqual(sent([`x-api-key: ${'a '.repeat(400)}a`], 'pass'), ['Z: 9'], 'the same word again is work too')
     assert.deepEqual(sent([many(400), 'api-key: own'], 'pass'), ['Z: 9'], 'and after that nothing is looked at')
     assert.deepEqual(sent([`x-api-key: ${'a,'.repeat(400)}${OTHER_KEY}`], 'pass'), ['Z: 9'])
+    assert.deepEqual(sent([`x-api-key: ${'a:'.repeat(400)}${OTHER_KEY}`], 'pass'), ['Z: 9'], 'joints part words too')
+    assert.deepEqual(sent([`x-api-key: ${':'.repeat(60_000)}`], 'pass'), ['Z: 9'])
+    const long = `${'x'.repeat(5_000)}/y`
+    assert.deepEqual(sent([`x-api-key: ${long}`], 'pass'), [`x-api-key: ${long}`, 'Z: 9'])
+    assert.deepEqual(sent([`x-api-key: ${long}:${OTHER_KEY}@h`], 'pass'), ['Z: 9'])
     assert.deepEqual(sent([many(150), `x-goog-api-key: ${'b '.repeat(3)}`, many(150)], 'pass'), [
       many(150),
       `x-goog-api-key: ${'b '.repeat(3)}`,

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
-import { redactTarget } from '../../../src/observe/redact.ts'
+import { redactMethod, redactTarget, redactUnchecked } from '../../../src/observe/redact.ts'
 
 const IDENTITY: Identity = { name: 'k', routes: { isEmpty: true, find: () => undefined } }
 
@@ -39,6 +39,9 @@ const CASES: readonly (readonly [target: string, logged: string])[] = [
   ['http://host/v1?key=s', 'http://host/v1?key=***'],
   ['/v1#key=s', '/v1#key=***'],
   ['/v1#a?key=s', '/v1#a?key=***'],
+  ['/v1;key=s', '/v1;key=***'],
+  ['/v1;v=1?key=s', '/v1;v=1?key=***'],
+  ['/v1;fgk_team', '/v1;***'],
   ['http://u:fgk_team@host/v1?key=s', 'http://***@host/v1?key=***'],
   ['HTTPS://fgk_team@host', 'HTTPS://***@host'],
   ['http://host/a@b', 'http://host/a@b'],
@@ -85,6 +88,33 @@ describe('the query in the log', () => {
     const many = Array.from({ length: 65 }, (_, i) => `p${i}=v`)
     assert.equal(redactTarget(`/v1?${many.slice(0, 64).join('&')}`, KEYS), `/v1?${many.slice(0, 64).join('&')}`)
     assert.equal(redactTarget(`/v1?${many.join('&')}&x=fgk_team`, KEYS), `/v1?${many.slice(0, 64).join('&')}&***`)
+  })
+})
+
+describe('the path of a request that was refused before its key was looked at', () => {
+  for (const [target, logged] of [
+    ['/v1/models', '/v1/models'],
+    ['/a/fgk_team/x', '/a/***/x'],
+    ['/fgk_team', '/***'],
+    ['/a/fgk%5fteam?key=s', '/a/***?key=***'],
+    ['/fgk_team//fgk_team;key=s', '/***//***;key=***'],
+    ['http://u:p@host/fgk_team', 'http://***@host/***'],
+    ['fgk_team', '***'],
+    ['*', '*'],
+    ['/fgk_teamx/', '/fgk_teamx/'],
+    [`/a${'/b'.repeat(62)}/c`, `/a${'/b'.repeat(62)}/***`],
+    [`/a${'/b'.repeat(62)}`, `/a${'/b'.repeat(62)}`],
+  ] as const) {
+    test(`${target} becomes ${logged}`, () => assert.equal(redactUnchecked(target, KEYS), logged))
+  }
+
+  test('stays where no key is configured', () => {
+    assert.equal(redactUnchecked('/a/fgk_team?key=s', keyRing()), '/a/fgk_team?key=***')
+  })
+
+  test('and its method, if that is a key', () => {
+    assert.equal(redactMethod('fgk_team', KEYS), '***')
+    assert.equal(redactMethod('GET', KEYS), 'GET')
   })
 })
 
