@@ -6,7 +6,8 @@ import { parseResponseHead } from '../../../src/http1/parse-response.ts'
 // What is refused stands in test/wire.
 
 function parse(head: string, method = 'GET'): ResponseHead | undefined {
-  return parseResponseHead(`${head}\r\n\r\n`, method)
+  const parsed = parseResponseHead(`${head}\r\n\r\n`, method)
+  return typeof parsed === 'string' ? undefined : parsed
 }
 
 const BODY = ['none', 'length', 'chunked', 'until-close'] as const
