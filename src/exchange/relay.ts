@@ -35,7 +35,8 @@ export function requestBytes(
   const connection = exchange.connection
   // Nobody takes it any more: the answer is out, the upstream gone.
   if (connection === undefined) return true
-  exchange.requestBytes += content
+  // An upstream that takes no more has not got these.
+  if (!connection.isWriteBroken) exchange.requestBytes += content
   exchange.relayedBytes += before.length + end - start
   addToReplay(exchange, before, buffer, start, end)
   const mayGoOn = connection.sendBytes(before, buffer, start, end)
@@ -97,7 +98,8 @@ export function responseHead(
   exchange.isHeadSent = true
   const mayGoOn = exchange.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
   if (isComplete) responseDone(exchange)
-  else watch(exchange)
+  // Also after an answer that was whole at once: what is left of the request has the idle clock, as after any other.
+  watch(exchange)
   return mayGoOn
 }
 

@@ -16,6 +16,10 @@ export interface ConnectionHome<E> {
   readonly events: UpstreamEvents<E>
   /** `maxIdleSeconds`: what the upstream has announced. */
   keep(connection: ClientConnection<E>, maxIdleSeconds: number | undefined): void
+  /** It was taken and not needed: it has the time left that it had. */
+  putBack(connection: ClientConnection<E>): void
+  /** Whether it may wait for its owner; the home goes on watching it. */
+  keepsForOwner(connection: ClientConnection<E>): boolean
   closed(connection: ClientConnection<E>): void
 }
 
@@ -27,7 +31,7 @@ const LEAVING_MS = 30_000
 const MAX_LEAVING = 64
 let leaving = 0
 
-/** How long an answer may still be read once writing has failed. */
+/** How long an upstream may say nothing of an answer that is still read once writing has failed. */
 const LAST_WORDS_MS = 1_000
 
 /**
@@ -62,8 +66,6 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #hasSurplus = false
   #owner: OwnedConnection<E> | undefined = undefined
   #ownerName = ''
-  /** What the upstream has announced last. */
-  #keepAliveSeconds: number | undefined = undefined
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
@@ -80,7 +82,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       () => {
         if (this.#exchange !== undefined) home.events.upstreamExpired(this.#exchange)
       },
-      () => (this.#exchange === undefined ? 0 : home.events.bytesRelayed(this.#exchange)),
+      () => this.#relayedBytes,
     )
   }
 
@@ -237,9 +239,22 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
    */
   #writeFailed(): void {
     this.isWriteBroken = true
-    if (this.#phase === 'head' || this.#phase === 'body') {
-      this.#lastWait = setTimeout(() => this.#lost(), LAST_WORDS_MS)
-    } else this.#lost()
+    if (this.#phase === 'head' || this.#phase === 'body') this.#waitForLastWords()
+    else this.#lost()
+  }
+
+  #waitForLastWords(): void {
+    const relayed = this.#relayedBytes
+    clearTimeout(this.#lastWait)
+    this.#lastWait = setTimeout(() => {
+      // A client that reads slowly has its own clock.
+      if (this.#isHeld || this.#relayedBytes !== relayed) this.#waitForLastWords()
+      else this.#lost()
+    }, LAST_WORDS_MS)
+  }
+
+  get #relayedBytes(): number {
+    return this.#exchange === undefined ? 0 : this.#home.events.bytesRelayed(this.#exchange)
   }
 
   /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
@@ -287,6 +302,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   resumeResponse(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
+    if (this.isWriteBroken) this.#waitForLastWords()
     this.#socket.resume()
   }
 
@@ -301,9 +317,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.deadline.disarm()
     if (this.#phase === 'closed') return
     if (this.#phase === 'idle') {
-      // Taken, and not needed after all.
-      if (reusable) this.#keep()
-      else this.#close()
+      if (!reusable) this.#close()
+      else if (this.#owner === undefined) this.#home.putBack(this)
+      else this.#keepForOwner(this.#owner)
       return
     }
     const isClean =
@@ -319,13 +335,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     }
     this.#phase = 'idle'
     this.#head = undefined
-    this.#keepAliveSeconds = head.keepAliveSeconds
-    this.#keep()
+    if (this.#owner === undefined) this.#home.keep(this, head.keepAliveSeconds)
+    else this.#keepForOwner(this.#owner)
   }
 
-  #keep(): void {
-    if (this.#owner === undefined) this.#home.keep(this, this.#keepAliveSeconds)
-    else this.#owner.put(this, this.#ownerName)
+  #keepForOwner(owner: OwnedConnection<E>): void {
+    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerName)
+    else this.#close()
   }
 
   letGo(): void {

@@ -170,6 +170,19 @@ test('an exception in the middle of a request: that request gets 500, others not
   assert.equal(origin.requests.length, 1)
 })
 
+test('its 500 arrives although more of the request is on its way', async () => {
+  await using origin = await startOrigin(OK)
+  await using gateway = await startGateway(upTo(origin), {
+    env: preloading(new URL('exceptions.ts', import.meta.url)),
+  })
+  using client = await connect(gateway.port)
+  const upload = post('/up/x', 'x'.repeat(1_000_000)).replace(CLIENT_KEY, 'key-that-throws')
+  void client.write(upload)
+  assert.equal((await client.response()).status, 500)
+  assert.equal(await client.ended(), 'fin')
+  await assertAftermath(gateway, '500 refused internal')
+})
+
 test('an exception in the middle of a stream: it is cut visibly, others notice nothing', async () => {
   await using origin = await startOrigin(
     ({ connection }) => void connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n'),

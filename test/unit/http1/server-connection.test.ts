@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FakeTime } from '../runtime/fake-time.ts'
-import { ServedClient } from './served.ts'
+import { type Served, ServedClient } from './served.ts'
 
 const GET = 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\n'
 const GET_2 = 'GET /2 HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -92,6 +92,20 @@ describe('requests', () => {
     client.last.downstream.finish(true)
     assert.deepEqual(bugs, [client.exchanges[1]])
     assert.equal(client.socket.destroyed, true)
+  })
+
+  test('that met such a bug keep what they were told of it: their connection lingers', () => {
+    const client = new ServedClient()
+    Object.assign(client.host.events, { bug: (exchange: Served) => exchange.downstream.finish(false) })
+    client.onServe = () => {
+      throw new Error('a bug')
+    }
+    client.sends(`${GET}and more`)
+    assert.equal(client.socket.destroyed, false)
+    assert.equal(client.socket.writable, false, 'its side is ended')
+    client.sends('and more')
+    client.socket.emit('end')
+    assert.equal(client.exchanges.length, 1)
   })
 
   test('tell their bodies as they come, and their ends', () => {
