@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { lineOf, type SourceFile } from './tree.ts'
 
-const BASE = ['runtime', 'failure']
+const BASE = ['runtime', 'failure', 'cause']
 const WIRE = [...BASE, 'http', 'http1', 'http2']
 /** What a configuration comes to. */
 const SETTLED = ['config/settings', 'config/snapshot', 'config/key-table']
@@ -15,6 +15,7 @@ const SETTLED = ['config/settings', 'config/snapshot', 'config/key-table']
 const EDGES: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   failure: [],
+  cause: [],
   http: BASE,
   http1: [...BASE, 'http'],
   http2: [...BASE, 'http'],

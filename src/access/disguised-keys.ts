@@ -41,7 +41,7 @@ export function linesWithGatewayKeys(head: RequestHead, keys: KeyRing): readonly
       return true
     }
     left -= Math.max(pieces, words.size)
-    for (const word of words) if (identityOf(word, keys) !== undefined) return true
+    for (const word of words) if (typeof identityOf(word, keys) !== 'string') return true
     return false
   })
 }

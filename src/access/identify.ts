@@ -1,3 +1,4 @@
+import type { Cause } from '../cause.ts'
 import type { Identity, Snapshot } from '../config/snapshot.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
@@ -19,8 +20,8 @@ const NONE: readonly FieldLine[] = []
 /** Tokens may differ and have one signer. Each is looked for in all of the head, and nobody sends as many. */
 const MAX_KEYS = 4
 
-/** From a head to an identity. Every `unauthorized` is the same to the client: it learns nothing of why. */
-export function identify(head: RequestHead, snapshot: Snapshot): Access | 'unauthorized' {
+/** From a head to an identity, or to why there is none: for the log, the client learns nothing of it. */
+export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause {
   if (snapshot.anonymous !== undefined) {
     return { identity: snapshot.anonymous, credentialLine: anonymousLine(head), strays: NONE }
   }
@@ -29,29 +30,40 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | 'unaut
   let key = ''
   let otherKeys: string[] | undefined
   let hasAuthorization = false
+  let cause: Cause = 'no_key'
   for (const line of head.lines) {
     if (!isCredentialField(line.field)) continue
     if (line.field === FIELD.authorization) {
-      if (hasAuthorization) return 'unauthorized'
+      if (hasAuthorization) return 'two_authorizations'
       hasAuthorization = true
     }
     const credential = credentialOf(head.text, line)
     const found = identityOf(credential, snapshot.keys)
-    if (found === undefined) continue
-    if (identity !== undefined && identity !== found) return 'unauthorized'
+    if (typeof found === 'string') {
+      cause = narrower(cause, found)
+      continue
+    }
+    if (identity !== undefined && identity !== found) return 'two_keys'
     identity = found
     const isFirst = credentialLine === undefined || line.field < credentialLine.field
     if (credentialLine !== undefined && credential !== key) {
       otherKeys ??= []
-      if (otherKeys.push(isFirst ? key : credential) === MAX_KEYS) return 'unauthorized'
+      if (otherKeys.push(isFirst ? key : credential) === MAX_KEYS) return 'two_keys'
     }
     if (isFirst) {
       credentialLine = line
       key = credential
     }
   }
-  if (identity === undefined || identity.routes.isEmpty) return 'unauthorized'
+  if (identity === undefined) return cause
+  if (identity.routes.isEmpty) return 'no_upstreams'
   return { identity, credentialLine, strays: findStrays(head, key, credentialLine!, otherKeys) }
+}
+
+/** Of several credentials that are no key, one that was nearly a token tells most. */
+function narrower(known: Cause, found: Cause): Cause {
+  if (known === 'no_key') return found
+  return known === 'unknown_key' && found !== 'no_key' ? found : known
 }
 
 /** Its own scheme in Authorization is none of ours. */

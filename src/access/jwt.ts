@@ -1,4 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import type { Cause } from '../cause.ts'
 import type { Identity, KeyRing } from '../config/snapshot.ts'
 import { memberNames, nestingDepth } from './json-members.ts'
 
@@ -25,9 +26,11 @@ interface Verified {
 const verified = new WeakMap<JwtKeys, Map<string, Verified>>()
 const MAX_REMEMBERED = 4_096
 
-/** The identity of a token's key, or undefined, for whatever reason. `nowSeconds` is wall-clock time since 1970. */
-export function verifyJwt(token: string, keys: JwtKeys, nowSeconds: number): Identity | undefined {
-  if (token.length > MAX_TOKEN_BYTES || !SHAPE.test(token)) return undefined
+/** The identity of a token's key, or why it is refused. `nowSeconds` is wall-clock time since 1970. */
+export function verifyJwt(token: string, keys: JwtKeys, nowSeconds: number): Identity | Cause {
+  // Somebody's static key, or anything else.
+  if (!SHAPE.test(token)) return 'unknown_key'
+  if (token.length > MAX_TOKEN_BYTES) return 'malformed'
   let remembered = verified.get(keys)
   if (remembered === undefined) {
     remembered = new Map()
@@ -36,34 +39,36 @@ export function verifyJwt(token: string, keys: JwtKeys, nowSeconds: number): Ide
   const digest = hash('sha256', token, 'base64')
   let found = remembered.get(digest)
   if (found === undefined) {
-    found = verify(token, keys)
-    if (found === undefined) return undefined
+    const result = verify(token, keys)
+    if (typeof result === 'string') return result
+    found = result
     if (remembered.size >= MAX_REMEMBERED) remembered.clear()
     remembered.set(digest, found)
   }
-  return nowSeconds < found.expires + LEEWAY_SECONDS && nowSeconds >= found.notBefore - LEEWAY_SECONDS
-    ? found.identity
-    : undefined
+  if (nowSeconds >= found.expires + LEEWAY_SECONDS) return 'expired'
+  return nowSeconds < found.notBefore - LEEWAY_SECONDS ? 'not_yet' : found.identity
 }
 
-function verify(token: string, keys: JwtKeys): Verified | undefined {
+function verify(token: string, keys: JwtKeys): Verified | Cause {
   const [headerPart, claimsPart, signaturePart] = token.split('.') as [string, string, string]
   const header = decodeObject(headerPart)
-  if (header === undefined || header.value['alg'] !== 'HS256') return undefined
-  if ('typ' in header.value && header.value['typ'] !== 'JWT') return undefined
+  if (header === undefined) return 'malformed'
+  if (header.value['alg'] !== 'HS256') return 'algorithm'
+  if ('typ' in header.value && header.value['typ'] !== 'JWT') return 'type'
   const kid = header.value['kid']
-  if ('crit' in header.value || 'zip' in header.value || typeof kid !== 'string') return undefined
-  const key = keys.get(kid)
-  if (key === undefined || !hasSignature(`${headerPart}.${claimsPart}`, signaturePart, key.secret)) return undefined
+  if ('crit' in header.value || 'zip' in header.value) return 'critical'
+  const key = typeof kid === 'string' ? keys.get(kid) : undefined
+  if (key === undefined) return 'kid'
+  if (!hasSignature(`${headerPart}.${claimsPart}`, signaturePart, key.secret)) return 'signature'
   // From here on the text is its signer's.
   const claims = decodeObject(claimsPart)
-  if (claims === undefined || repeatsAName(header.text) || repeatsAName(claims.text)) return undefined
+  if (claims === undefined || repeatsAName(header.text) || repeatsAName(claims.text)) return 'malformed'
   const expires = claims.value['exp'] === undefined ? Number.POSITIVE_INFINITY : claims.value['exp']
   const notBefore = claims.value['nbf'] === undefined ? Number.NEGATIVE_INFINITY : claims.value['nbf']
-  if (typeof expires !== 'number' || typeof notBefore !== 'number') return undefined
+  if (typeof expires !== 'number' || typeof notBefore !== 'number') return 'malformed'
   // A number too big for a double reads as Infinity: no NumericDate.
   if (('exp' in claims.value && !Number.isFinite(expires)) || ('nbf' in claims.value && !Number.isFinite(notBefore))) {
-    return undefined
+    return 'malformed'
   }
   return { identity: key.identity, expires, notBefore }
 }

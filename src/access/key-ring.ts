@@ -1,15 +1,16 @@
 import { hash } from 'node:crypto'
+import type { Cause } from '../cause.ts'
 import type { Identity, KeyRing } from '../config/snapshot.ts'
 import { verifyJwt } from './jwt.ts'
 
-/** Whose credential it is. Static keys by their digest: looking up a digest tells an attacker's clock nothing about any key. */
-export function identityOf(credential: string, { staticKeys, jwtKeys }: KeyRing): Identity | undefined {
-  if (credential === '') return undefined
+/** Whose credential it is, or why nobody's. Static keys by their digest: looking up a digest tells an attacker's clock nothing about any key. */
+export function identityOf(credential: string, { staticKeys, jwtKeys }: KeyRing): Identity | Cause {
+  if (credential === '') return 'no_key'
   if (staticKeys.size > 0) {
     const found = staticKeys.get(digest(credential))
     if (found !== undefined) return found
   }
-  return jwtKeys.size > 0 ? verifyJwt(credential, jwtKeys, Date.now() / 1000) : undefined
+  return jwtKeys.size > 0 ? verifyJwt(credential, jwtKeys, Date.now() / 1000) : 'unknown_key'
 }
 
 /** SHA-256 over the bytes as they came; configured keys are UTF-8. */

@@ -5,7 +5,10 @@ import type { Exchange } from './exchange.ts'
 /** Finds out who the client is, and where its key stands. */
 export function authenticate(exchange: Exchange): FailureCode | undefined {
   const access = identify(exchange.head!, exchange.snapshot)
-  if (access === 'unauthorized') return access
+  if (typeof access === 'string') {
+    exchange.cause = access
+    return 'unauthorized'
+  }
   exchange.identity = access.identity
   exchange.credentialLine = access.credentialLine
   if (access.strays === 'key_in_target') return access.strays

@@ -86,6 +86,10 @@ export class Exchange {
 
   // record
   failure: FailureCode | undefined = undefined
+  /** Why, where it is known: a word of `CAUSES` or a code of the system. For the log alone. */
+  cause: string | undefined = undefined
+  /** The address, with its port, that was used or tried last. */
+  upstreamAddress: string | undefined = undefined
   status: number | undefined = undefined
   /** Content that was relayed, without framing. */
   requestBytes = 0

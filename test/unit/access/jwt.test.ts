@@ -33,7 +33,8 @@ function sign(header: string | Uint8Array, claims: string | Uint8Array, secret: 
 }
 
 function verify(token: string, now = NOW): Identity | undefined {
-  return verifyJwt(token, keyRing(), now)
+  const found = verifyJwt(token, keyRing(), now)
+  return typeof found === 'string' ? undefined : found
 }
 
 const withClaims = (claims: string): string => sign(HEADER, claims)
@@ -222,15 +223,15 @@ describe('what was verified', () => {
   test('counts for its own ring of keys only', () => {
     assert.equal(verify(good), A)
     const rotated: KeyRing['jwtKeys'] = new Map([['team-a', { secret: OTHER, identity: A }]])
-    assert.equal(verifyJwt(good, rotated, NOW), undefined)
-    assert.equal(verifyJwt(good, new Map(), NOW), undefined)
+    assert.equal(verifyJwt(good, rotated, NOW), 'signature')
+    assert.equal(verifyJwt(good, new Map(), NOW), 'kid')
   })
 
   test('is found again by nothing but the whole token', () => {
     const keys = keyRing()
     assert.equal(verifyJwt(good, keys, NOW), A)
-    assert.equal(verifyJwt(good.slice(0, -1), keys, NOW), undefined)
-    assert.equal(verifyJwt(`${goodHeader}.${encode('{"sub":"v"}')}.${goodSignature}`, keys, NOW), undefined)
+    assert.equal(verifyJwt(good.slice(0, -1), keys, NOW), 'signature')
+    assert.equal(verifyJwt(`${goodHeader}.${encode('{"sub":"v"}')}.${goodSignature}`, keys, NOW), 'signature')
   })
 
   test('gives way when there is too much of it, and is then verified again', (t) => {
@@ -241,4 +242,26 @@ describe('what was verified', () => {
     assert.equal(verifyJwt(good, keys, NOW), A)
     assert.notEqual(parse.mock.callCount(), 0)
   })
+})
+
+test('a word says why one is refused', () => {
+  const why = (token: string, now = NOW): unknown => verifyJwt(token, keyRing(), now)
+  const refused = (what: string): unknown => why(REFUSED[what]!)
+  assert.equal(refused('two parts'), 'unknown_key')
+  for (const what of [
+    'a BOM before its header',
+    'claims that are a list',
+    'a harmless name twice',
+    'exp as text',
+    'over 16 KiB',
+  ])
+    assert.equal(refused(what), 'malformed', what)
+  assert.equal(refused('alg RS256'), 'algorithm')
+  assert.equal(refused('typ at+jwt'), 'type')
+  assert.equal(refused('zip'), 'critical')
+  assert.equal(refused('no kid'), 'kid')
+  assert.equal(refused('an unknown kid'), 'kid')
+  assert.equal(refused('a foreign signature'), 'signature')
+  assert.equal(why(withClaims(`{"exp":${NOW}}`), NOW + 5), 'expired')
+  assert.equal(why(withClaims(`{"nbf":${NOW}}`), NOW - 6), 'not_yet')
 })

@@ -62,6 +62,42 @@ describe('a client is', () => {
   }
 })
 
+describe('who is refused, the log is told why:', () => {
+  for (const [fields, expected] of [
+    [[], 'no_key'],
+    [['x-api-key:', 'Authorization: Basic eA=='], 'no_key'],
+    [[`x-api-key: ${K}x`], 'unknown_key'],
+    [['Authorization: Basic eA==', 'api-key: a.b.c'], 'unknown_key'],
+    [['Authorization: Basic a', 'Authorization: Basic b', `x-api-key: ${K}`], 'two_authorizations'],
+    [[`x-api-key: ${K}`, `api-key: ${OTHER_KEY}`], 'two_keys'],
+  ] as const) {
+    test(`${expected} with ${fields.join(' | ') || 'nothing'}`, () => {
+      const exchange = exchangeOf(['GET /up HTTP/1.1', 'Host: a', ...fields, '', ''].join('\r\n'), snapshot(false))
+      assert.equal(authenticate(exchange), 'unauthorized')
+      assert.equal(exchange.cause, expected)
+    })
+  }
+
+  test('the token rather than what else is no key', () => {
+    const settings = snapshot(false)
+    const secret = Buffer.alloc(32)
+    const jwtKeys = new Map([['k', { secret, identity: { name: 'k', routes: createRouteTable([]) } }]])
+    const header = Buffer.from('{"alg":"HS256","kid":"k"}').toString('base64url')
+    const wrong = `${header}.e30.AA`
+    const right = `${header}.e30.${createHmac('sha256', secret).update(`${header}.e30`).digest('base64url')}`
+    for (const [fields, cause] of [
+      [['x-api-key: own', `api-key: ${wrong}`], 'signature'],
+      [[`x-api-key: ${wrong}`, 'api-key: own'], 'signature'],
+      [[`x-api-key: ${right}`], 'no_upstreams'],
+    ] as const) {
+      const head = ['GET /up HTTP/1.1', 'Host: a', ...fields, '', ''].join('\r\n')
+      const exchange = exchangeOf(head, { ...settings, keys: { ...settings.keys, jwtKeys } })
+      assert.equal(authenticate(exchange), 'unauthorized')
+      assert.equal(exchange.cause, cause)
+    }
+  })
+})
+
 describe('two tokens of one signer', () => {
   const SECRET = Buffer.from('0123456789abcdef0123456789abcdef')
   const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -1,0 +1,27 @@
+/**
+ * Why an exchange failed, in a word, for the log: narrower than its failure code, and never told to the client. The words are
+ * fixed, so that no peer's bytes can be one. Beside them stand the codes of the system, of Node and of OpenSSL (`SYSTEM_CAUSE`).
+ */
+export const CAUSES = {
+  // The door: `unauthorized`.
+  no_key: 'No credential field has a credential in it; an `Authorization` of another scheme than `Bearer` has none.',
+  unknown_key: 'What the request shows is no key of the configuration.',
+  two_keys: 'The request shows keys of different identities, or more than four of one.',
+  two_authorizations: 'The request has two `Authorization` lines.',
+  no_upstreams: 'The key is right, and no upstream is open to it.',
+  malformed: 'The token is no well-formed JWT, or what it says of its times is no number.',
+  algorithm: "The token's `alg` is none that is taken.",
+  type: "The token's `typ` is not `JWT`.",
+  critical: 'The token has `crit` or `zip` in its header.',
+  kid: "The token's `kid` is missing, or names no key of the configuration.",
+  signature: "The token's signature is wrong.",
+  expired: "The token's `exp` is over.",
+  not_yet: "The token's `nbf` is still to come.",
+  audience: "The token's `aud` is not the one that is asked for.",
+  issuer: "The token's `iss` is not the one that is asked for.",
+} as const
+
+export type Cause = keyof typeof CAUSES
+
+/** What a system, Node or OpenSSL calls an error: `ECONNRESET`, `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`. */
+export const SYSTEM_CAUSE: RegExp = /^[A-Z][A-Z0-9_]{1,63}$/
