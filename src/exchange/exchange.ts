@@ -79,6 +79,8 @@ export class Exchange {
   isRestUnwanted = false
   isCompleting = false
   hasClientLeft = false
+  /** An answer of our own is on its way, and has its own time to be taken. */
+  isAnswered = false
   /** Bytes of the answer's tail that wait in memory: see tail. */
   tailBytes = 0
   /** Runs where neither side has a clock any more: after the client's leaving, and while last bytes wait to be taken. */

@@ -1,13 +1,14 @@
 import { STATUS_CODES } from 'node:http'
 import { errorType, FAILURES, type FailureCode } from '../failure.ts'
 import type { OwnAnswer } from '../http/downstream.ts'
-import { Deadline } from '../runtime/deadline.ts'
+import { answer } from './answer.ts'
+import { readableAnswer } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 
 /** Gives the client an answer of our own, if it can still get one, and ends the exchange. */
 export function refuse(exchange: Exchange, failure: FailureCode): void {
-  if (exchange.isOver || exchange.failure !== undefined) return
+  if (exchange.isOver || exchange.isAnswered || exchange.failure !== undefined) return
   const { downstream } = exchange
   const row = FAILURES[failure]
   exchange.failure = failure
@@ -22,21 +23,9 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
     finish(exchange, false)
     return
   }
-  const keep = !row.close && !downstream.isDraining && downstream.keepsAfterRefusal()
-  exchange.status = row.status
-  exchange.response.sendAnswer(answerOf(failure), !keep)
-  exchange.response.whenFlushed(() => finish(exchange, keep))
-  if (exchange.isOver) return
-  exchange.deadline?.close()
-  exchange.deadline = new Deadline(() => {
-    downstream.cut(false)
-    finish(exchange, false)
-  })
-  exchange.deadline.arm(UNREAD_ANSWER_MS)
+  const own = answerOf(failure)
+  answer(exchange, exchange.snapshot.server.cors === undefined ? own : readableAnswer(exchange, own), row.close)
 }
-
-/** How long an answer of ours may wait for a client that does not read. */
-const UNREAD_ANSWER_MS = 5_000
 
 /** Where trying again helps soon. Some SDKs obey any value, so none is long. */
 const RETRY_AFTER_SECONDS: Partial<Readonly<Record<FailureCode, number>>> = { max_connections: 1, not_configured: 5 }

@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 import { challengesConnection } from './login.ts'
 import { refuse } from './refuse.ts'
+import { headForClient } from './response-head.ts'
 import { addToReplay, dropReplay, mayRetry } from './retry.ts'
 import { takesTail } from './tail.ts'
 import { watch } from './watch.ts'
@@ -53,6 +54,7 @@ export function upstreamDrained(exchange: Exchange): void {
 
 export function requestEnd(exchange: Exchange): void {
   exchange.isRequestDone = true
+  if (exchange.isAnswered) return
   if (exchange.isResponseDone) complete(exchange)
   else watch(exchange)
 }
@@ -96,7 +98,14 @@ export function responseHead(
   exchange.keepsClient =
     !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !exchange.isRestUnwanted
   exchange.isHeadSent = true
-  const mayGoOn = exchange.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
+  const mayGoOn = exchange.response.sendHead(
+    headForClient(exchange, head),
+    !exchange.keepsClient,
+    before,
+    buffer,
+    start,
+    end,
+  )
   if (isComplete) responseDone(exchange)
   // Also after an answer that was whole at once: what is left of the request has the idle clock, as after any other.
   watch(exchange)
@@ -206,8 +215,7 @@ export function exchangeExpired(exchange: Exchange): void {
 export function clientLeft(exchange: Exchange): void {
   if (exchange.isOver || exchange.hasClientLeft) return
   exchange.hasClientLeft = true
-  // An answer of ours is on its way, and has its own time to be taken.
-  if (exchange.failure !== undefined) return
+  if (exchange.isAnswered || exchange.failure !== undefined) return
   if (!exchange.isRequestDone) {
     // The request can never be whole now.
     if (exchange.isResponseDone) completeWithoutRest(exchange)

@@ -48,6 +48,19 @@ export const server = v.pipe(
     shutdown_timeout_ms: v.optional(
       timeout('How long a stop waits for requests in flight before it cuts them. Without it, a stop waits for all.'),
     ),
+    cors: v.optional(
+      v.pipe(
+        v.strictObject({
+          allow_origins: v.pipe(
+            v.array(text('An origin, or `*` alone.'), 'must be a list of origins'),
+            v.description('Exact origins, such as `https://app.example`, or `*` alone for every page there is.'),
+          ),
+        }),
+        v.description(
+          'Let pages of other origins use the gateway: preflights from them are answered before a key is asked for, and they may read the answers.',
+        ),
+      ),
+    ),
     tls: v.optional(
       v.pipe(
         v.never('is not supported in this version; put a TLS proxy in front, or leave it out'),
@@ -92,12 +105,56 @@ export const upstream = v.pipe(
       ),
       credential: v.optional(
         v.pipe(
-          v.picklist(CREDENTIALS, `must be one of ${CREDENTIALS.join(', ')}`),
+          v.union(
+            [
+              v.picklist(CREDENTIALS),
+              v.strictObject({
+                field: v.string(),
+                scheme: v.optional(v.string()),
+              }),
+            ],
+            `must be one of ${CREDENTIALS.join(', ')}, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }`,
+          ),
           v.description(
-            "Where the provider's key goes: `swap` = the field that the client used, or a field by name, or `pass` = leave the client's own provider login alone.",
+            "Where the provider's key goes: `swap` = the field that the client used, or a field by name, or `pass` = leave the client's own provider login alone. Any other field: `{ field: xi-api-key }`, `{ field: Authorization, scheme: Token }`; an empty scheme is the key alone. Clients may send their gateway key there as well.",
           ),
         ),
         DEFAULTS.credential,
+      ),
+      remove_fields: v.optional(
+        v.pipe(
+          v.array(
+            text('The name of a field; a `*` at its end stands for any rest.'),
+            'must be a list of names of fields',
+          ),
+          v.description('Fields of requests that go no further: `cf-*`, `x-forwarded-*`, `origin`.'),
+        ),
+      ),
+      set_fields: v.optional(
+        v.pipe(
+          v.objectWithRest(
+            {},
+            secret('The value of the field that is named so.'),
+            'must be a mapping from names of fields to their values',
+          ),
+          v.description(
+            'Fields that each request gets: at the end of its head, or in the place of one with that name. A field that is removed and set is set.',
+          ),
+        ),
+      ),
+      keep_fields: v.optional(
+        v.pipe(
+          v.array(text('The name of a field that carries keys.'), 'must be a list of names of fields'),
+          v.description(
+            "Fields with a credential of the client's that go on beside the provider's key: `authorization`, `x-api-key`, `api-key`, `x-goog-api-key`. Without it none does.",
+          ),
+        ),
+      ),
+      rewrite_location: v.optional(
+        flag(
+          "Put the gateway's prefix into a `Location` or `Content-Location` that leads to the target itself, so that a redirect stays with the gateway.",
+        ),
+        false,
       ),
       tls: v.optional(tls),
       connect_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.connect_timeout_ms`.')),

@@ -65,14 +65,14 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
   return values
 }
 
-/** An upstream, or a misspelt key beside the upstreams. */
+/** An upstream, or a misspelt key beside the upstreams; a field that is set. */
 function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, report: Reading): unknown {
   const schema = shape.rest!
   if (name.trim() === '') {
     report.problem([...path, name], 'a name must be neither empty nor blank')
     return undefined
   }
-  if (tree.kind === 'mapping') return read(schema, tree, [...path, name], report)
+  if (tree.kind === 'mapping' || shapeOf(schema).kind === 'value') return read(schema, tree, [...path, name], report)
   const near = tree.kind === 'scalar' ? nearest(name, Object.keys(shape.entries)) : undefined
   const hint = near === undefined ? '' : `; did you mean ${near}?`
   report.problem([...path, name], `${expectationOf(schema)}${hint}`)

@@ -1,6 +1,8 @@
 /** Every rule of the configuration file: what breaks it, and the exact lines that a person gets to read. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { server, upstream } from '../../../../src/config/schema/schema.ts'
+import { shapeOf } from '../../../../src/config/schema/shape.ts'
 import { linesOf, load, type Surroundings } from '../configuration-folder.ts'
 
 const VERSION = 'version: 1\n'
@@ -22,6 +24,11 @@ const NO_SWITCH = 'is not supported in this version; leave it out or set it to f
 const NEEDED = "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass"
 const RELATIVE = "(relative paths start at the configuration's folder)"
 const DIGEST = 'must be the SHA-256 of a key: 64 hex digits, in quotes'
+
+const knownIn = (schema: Parameters<typeof shapeOf>[0]): string => {
+  const shape = shapeOf(schema)
+  return `known here are ${Object.keys(shape.kind === 'mapping' ? shape.entries : {}).join(', ')}`
+}
 
 /** SHA-256 of `abc`, in capitals. */
 const ABC = 'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD'
@@ -60,9 +67,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     yaml: `${VERSION}server:\n  max_conections: 1\n  foo: 1\n${UPSTREAM}    targetUrl: x\n    zzz: ~\napi_keys:\n  jwts: []\nserver_: {}\n`,
     warnings: [
       '3:3: server.max_conections: unknown, did you mean max_connections?',
-      '4:3: server.foo: unknown; known here are bind_address, max_connections, allow_anonymous, head_timeout_ms, body_timeout_ms, keep_alive_timeout_ms, shutdown_timeout_ms, tls',
+      `4:3: server.foo: unknown; ${knownIn(server)}`,
       '9:5: upstreams.openai.targetUrl: unknown, did you mean target_url?',
-      '10:5: upstreams.openai.zzz: unknown; known here are request_path, target_url, api_key, credential, tls, connect_timeout_ms, response_timeout_ms, idle_timeout_ms, request_timeout_ms, websocket, protocol, query_credential, rewrite_upload_url',
+      `10:5: upstreams.openai.zzz: unknown; ${knownIn(upstream)}`,
       '12:3: api_keys.jwts: unknown, did you mean jwt?',
       '13:1: server_: unknown, did you mean server?',
     ],
@@ -179,7 +186,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'credential is one of a list': {
     yaml: `${OPEN}    credential: authorization\n`,
     problems: [
-      '6:5: upstreams.openai.credential: must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass',
+      '6:5: upstreams.openai.credential: must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }',
     ],
   },
   'what later versions do is refused': {
