@@ -53,6 +53,23 @@ test('a field that is set and holds the gateway key is set all the same', async 
   assert.deepEqual(lines.slice(2), ['A: 1', 'X-Set: ours'])
 })
 
+test('the log names the fields, at the start and after a reload', async () => {
+  await using origin = await startOrigin()
+  const more = { remove_fields: ['CF-*', 'via'], set_fields: { 'X-A': 'value-of-a' }, rewrite_location: true }
+  await using gateway = await startGateway(upTo(origin, more), { format: 'text' })
+  const said = 'upstream=up removed=via, cf-* set=X-A rewritten=location, content-location'
+  await gateway.waitForLog('Fields are changed for upstream')
+  const line =
+    gateway
+      .log()
+      .split('\n')
+      .find((each) => each.includes('Fields are changed')) ?? ''
+  assert.ok(line.replaceAll('"', '').endsWith(said), line)
+  gateway.rewrite(upTo(origin, { keep_fields: ['api-key'] }))
+  await gateway.waitForLog('kept=api-key')
+  assert.ok(!gateway.log().includes('value-of-a'))
+})
+
 test('keep_fields: a credential of the client goes on beside the provider key, a gateway key never', async () => {
   const other = 'fgk_another_key_of_somebody_else'
   const keys = {
