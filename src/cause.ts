@@ -9,16 +9,18 @@ export const CAUSES = {
   two_keys: 'The request shows keys of different identities, or more than four of one.',
   two_authorizations: 'The request has two `Authorization` lines.',
   no_upstreams: 'The key is right, and no upstream is open to it.',
+  too_long: 'The token is longer than 16 KiB.',
   malformed: 'The token is no well-formed JWT, or what it says of its times is no number.',
   algorithm: "The token's `alg` is none that is taken.",
-  type: "The token's `typ` is not `JWT`.",
+  typ: "The token's `typ` is not `JWT`.",
   critical: 'The token has `crit` or `zip` in its header.',
   kid: "The token's `kid` is missing, or names no key of the configuration.",
   signature: "The token's signature is wrong.",
-  expired: "The token's `exp` is over.",
+  issuer: "The token's `iss` is none of `issuer`.",
+  audience: "The token's `aud` is none of `audience`, and has none of them in it.",
+  no_expiry: 'The token has no `exp`, and `require_exp` is set.',
   not_yet: "The token's `nbf` is still to come.",
-  audience: "The token's `aud` is not the one that is asked for.",
-  issuer: "The token's `iss` is not the one that is asked for.",
+  expired: "The token's `exp` is over.",
 } as const
 
 export type Cause = keyof typeof CAUSES

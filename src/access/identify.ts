@@ -20,6 +20,24 @@ const NONE: readonly FieldLine[] = []
 /** Tokens may differ and have one signer. Each is looked for in all of the head, and nobody sends as many. */
 const MAX_KEYS = 4
 
+/** Of several credentials that are no key, the one that came furthest tells most. The order is that of the checks in `jwt.ts`. */
+const NEARNESS: readonly Cause[] = [
+  'no_key',
+  'unknown_key',
+  'too_long',
+  'malformed',
+  'algorithm',
+  'typ',
+  'critical',
+  'kid',
+  'signature',
+  'issuer',
+  'audience',
+  'no_expiry',
+  'not_yet',
+  'expired',
+]
+
 /** From a head to an identity, or to why there is none: for the log, the client learns nothing of it. */
 export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause {
   if (snapshot.anonymous !== undefined) {
@@ -40,11 +58,10 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
     const credential = credentialOf(head.text, line)
     const found = identityOf(credential, snapshot.keys)
     if (typeof found === 'string') {
-      cause = narrower(cause, found)
+      if (NEARNESS.indexOf(found) > NEARNESS.indexOf(cause)) cause = found
       continue
     }
-    if (identity !== undefined && identity !== found) return 'two_keys'
-    identity = found
+    if (identity !== undefined && ownerOf(identity) !== ownerOf(found)) return 'two_keys'
     const isFirst = credentialLine === undefined || line.field < credentialLine.field
     if (credentialLine !== undefined && credential !== key) {
       otherKeys ??= []
@@ -53,6 +70,7 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
     if (isFirst) {
       credentialLine = line
       key = credential
+      identity = found
     }
   }
   if (identity === undefined) return cause
@@ -60,10 +78,9 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
   return { identity, credentialLine, strays: findStrays(head, key, credentialLine!, otherKeys) }
 }
 
-/** Of several credentials that are no key, one that was nearly a token tells most. */
-function narrower(known: Cause, found: Cause): Cause {
-  if (known === 'no_key') return found
-  return known === 'unknown_key' && found !== 'no_key' ? found : known
+/** Tokens of one signer are one owner's, whatever their subjects are. */
+function ownerOf(identity: Identity): Identity {
+  return identity.signer ?? identity
 }
 
 /** Its own scheme in Authorization is none of ours. */

@@ -4,6 +4,7 @@ import type { OwnAnswer } from '../http/downstream.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
+import { openPrefixes } from './route.ts'
 
 /** Gives the client an answer of our own, if it can still get one, and ends the exchange. */
 export function refuse(exchange: Exchange, failure: FailureCode): void {
@@ -24,7 +25,7 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
   }
   const keep = !row.close && !downstream.isDraining && downstream.keepsAfterRefusal()
   exchange.status = row.status
-  exchange.response.sendAnswer(answerOf(failure), !keep)
+  exchange.response.sendAnswer(failure === 'no_route' ? noRoute(exchange) : answerOf(failure), !keep)
   exchange.response.whenFlushed(() => finish(exchange, keep))
   if (exchange.isOver) return
   exchange.deadline?.close()
@@ -43,7 +44,12 @@ const RETRY_AFTER_SECONDS: Partial<Readonly<Record<FailureCode, number>>> = { ma
 
 const answers = new Map<FailureCode, OwnAnswer>()
 
-/** Answers are the same every time: a refusal tells nothing but its kind. */
+/** The one answer that depends on who asks, and so is never kept: whose key is right is told what it opens. */
+function noRoute(exchange: Exchange): OwnAnswer {
+  return makeAnswer('no_route', openPrefixes(exchange.identity!.routes))
+}
+
+/** All others are the same every time: a refusal tells nothing but its kind. */
 function answerOf(failure: FailureCode): OwnAnswer {
   let answer = answers.get(failure)
   if (answer === undefined) {
@@ -54,10 +60,10 @@ function answerOf(failure: FailureCode): OwnAnswer {
 }
 
 /** A body that the official clients of OpenAI, Anthropic, Google, Mistral and the AI SDK print well. */
-function makeAnswer(failure: FailureCode): OwnAnswer {
+function makeAnswer(failure: FailureCode, more = ''): OwnAnswer {
   const { status, message } = FAILURES[failure]
   const code = `fluxgate_${failure}`
-  const text = `fluxgate: ${message}`
+  const text = `fluxgate: ${message}${more}`
   const content = JSON.stringify({
     type: 'error',
     error: { type: errorType(status), message: text, code, param: null },

@@ -6,6 +6,7 @@ import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { route } from '../../../src/exchange/route.ts'
 import { FIELD } from '../../../src/http/fields.ts'
+import { identityOf, jwtKey } from '../../support/tokens.ts'
 import { exchangeOf, GATEWAY_KEY as K, MARKED_KEY, OTHER_KEY, sha256, snapshot, upstream } from './exchange-of.ts'
 
 /** The name of who is let in with these field lines, or the refusal. */
@@ -81,7 +82,7 @@ describe('who is refused, the log is told why:', () => {
   test('the token rather than what else is no key', () => {
     const settings = snapshot(false)
     const secret = Buffer.alloc(32)
-    const jwtKeys = new Map([['k', { secret, identity: { name: 'k', routes: createRouteTable([]) } }]])
+    const jwtKeys = new Map([['k', jwtKey(secret, identityOf('k'))]])
     const header = Buffer.from('{"alg":"HS256","kid":"k"}').toString('base64url')
     const wrong = `${header}.e30.AA`
     const right = `${header}.e30.${createHmac('sha256', secret).update(`${header}.e30`).digest('base64url')}`
@@ -107,7 +108,7 @@ describe('two tokens of one signer', () => {
   }
   const base = snapshot(false)
   const identity = base.keys.staticKeys.get(sha256(K))!
-  const now = { ...base, keys: { staticKeys: new Map(), jwtKeys: new Map([['k', { secret: SECRET, identity }]]) } }
+  const now = { ...base, keys: { staticKeys: new Map(), jwtKeys: new Map([['k', jwtKey(SECRET, identity)]]) } }
   const sent = (...lines: string[]): ReturnType<typeof exchangeOf> =>
     exchangeOf(['GET /up HTTP/1.1', 'Host: a', ...lines, '', ''].join('\r\n'), now)
 
