@@ -31,6 +31,7 @@ const NEARNESS: readonly Cause[] = [
   'critical',
   'kid',
   'signature',
+  'bad_claims',
   'issuer',
   'audience',
   'no_expiry',

@@ -90,14 +90,14 @@ export function readToken(token: string, keys: JwtKeys): Claims | Cause {
   if (!hasSignature(`${headerPart}.${claimsPart}`, signaturePart, key.secret)) return 'signature'
   // From here on the text is its signer's.
   const claims = decodeObject(claimsPart)
-  if (claims === undefined || repeatsAName(header.text) || repeatsAName(claims.text)) return 'malformed'
+  if (claims === undefined || repeatsAName(header.text) || repeatsAName(claims.text)) return 'bad_claims'
   const { iss: issuer, sub: subject, aud: audience, exp, nbf } = claims.value
   const expires = exp === undefined ? Number.POSITIVE_INFINITY : exp
   const notBefore = nbf === undefined ? Number.NEGATIVE_INFINITY : nbf
-  if (typeof expires !== 'number' || typeof notBefore !== 'number') return 'malformed'
+  if (typeof expires !== 'number' || typeof notBefore !== 'number') return 'bad_claims'
   // A number too big for a double reads as Infinity: no NumericDate.
   if (('exp' in claims.value && !Number.isFinite(expires)) || ('nbf' in claims.value && !Number.isFinite(notBefore))) {
-    return 'malformed'
+    return 'bad_claims'
   }
   return { key, issuer, subject, audience, expires, notBefore }
 }
