@@ -6,12 +6,13 @@ import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 import { openPrefixes } from './route.ts'
 
-/** Gives the client an answer of our own, if it can still get one, and ends the exchange. */
-export function refuse(exchange: Exchange, failure: FailureCode): void {
+/** Gives the client an answer of our own, if it can still get one, and ends the exchange. It never hears the cause. */
+export function refuse(exchange: Exchange, failure: FailureCode, cause?: string): void {
   if (exchange.isOver || exchange.failure !== undefined) return
   const { downstream } = exchange
   const row = FAILURES[failure]
   exchange.failure = failure
+  if (cause !== undefined) exchange.cause = cause
   exchange.cancelConnect?.()
   exchange.cancelConnect = undefined
   const connection = exchange.connection

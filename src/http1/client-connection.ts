@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { systemCause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
@@ -67,6 +68,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
+  #writeError: Error | undefined = undefined
   /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
   #lastWait: NodeJS.Timeout | undefined = undefined
   readonly #reads = new ReadBuffer()
@@ -91,8 +93,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       if (this.#exchange !== undefined) this.#home.events.upstreamDrained(this.#exchange)
     })
     socket.on('end', () => this.#ended())
-    onWriteFailed(socket, () => this.#writeFailed())
-    socket.on('error', () => this.#lost())
+    onWriteFailed(socket, (error) => this.#writeFailed(error))
+    socket.on('error', (error) => this.#lost(error))
     socket.on('close', () => this.#lost())
   }
 
@@ -148,13 +150,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       at = this.#heads.read(buffer, at, end)
       const { state, text } = this.#heads
       if (state === 'incomplete') {
-        if (!couldBecomeResponse(this.#heads.beginning)) this.#fail('upstream_protocol')
+        if (!couldBecomeResponse(this.#heads.beginning)) this.#fail('upstream_protocol', 'version')
         return
       }
-      const head = state === 'whole' ? parseResponseHead(text, this.#method) : undefined
+      // One that broke is read up to where it did.
+      const head = state === 'too-large' ? 'head_too_large' : parseResponseHead(text, this.#method)
       this.#heads.reset()
-      if (head === undefined || head.status === 101) {
-        this.#fail('upstream_protocol')
+      if (typeof head === 'string' || head.status === 101) {
+        this.#fail('upstream_protocol', typeof head === 'string' ? head : 'upgrade')
         return
       }
       if (head.status >= 200) {
@@ -162,7 +165,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         return
       }
       if (++this.#interims > MAX_INTERIM_RESPONSES) {
-        this.#fail('upstream_protocol')
+        this.#fail('upstream_protocol', 'interim')
         return
       }
       // Those of one read go on together.
@@ -188,7 +191,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     if (isDone && at < end) this.#hasSurplus = true
     // Two framings and bytes behind the one that counts: the upstream meant the other.
     if (this.#body.isFailed || (head.hasBothFramings && this.#hasSurplus)) {
-      this.#fail('upstream_protocol')
+      this.#fail('upstream_protocol', this.#body.cause ?? 'surplus')
       return
     }
     this.#phase = isDone ? 'done' : 'body'
@@ -202,7 +205,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     const at = this.#body.follow(buffer, start, end)
     const { isDone, isFailed, before, runEnd, content } = this.#body
     if (isFailed) {
-      this.#fail('upstream_protocol')
+      this.#fail('upstream_protocol', this.#body.cause)
       return
     }
     if (isDone) this.#phase = 'done'
@@ -235,15 +238,17 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
    * The upstream takes no more. It may have said why before it closed, and that answer may be in the kernel still: it is read
    * for a moment before the failure counts (RFC 9112 section 9.5).
    */
-  #writeFailed(): void {
+  #writeFailed(error: Error | undefined): void {
     this.isWriteBroken = true
+    this.#writeError = error
     if (this.#phase === 'head' || this.#phase === 'body') {
       this.#lastWait = setTimeout(() => this.#lost(), LAST_WORDS_MS)
     } else this.#lost()
   }
 
   /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
-  #lost(): void {
+  #lost(error: Error | undefined = this.#writeError): void {
+    const cause = systemCause(error) ?? 'closed'
     switch (this.#phase) {
       case 'closed':
         return
@@ -251,10 +256,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         this.#close()
         return
       case 'head':
-        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset')
+        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', cause)
         return
       default:
-        this.#fail('upstream_truncated')
+        this.#fail('upstream_truncated', cause)
     }
   }
 
@@ -262,11 +267,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     return this.#head !== undefined || this.#interims > 0 || this.#heads.hasBegun
   }
 
-  #fail(failure: FailureCode): void {
+  #fail(failure: FailureCode, cause?: string): void {
     const exchange = this.#exchange
     const anyByte = this.#hasAnyByte
     this.#close()
-    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte)
+    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte, cause)
   }
 
   // ---- UpstreamConnection: what the path of the request asks for

@@ -42,7 +42,9 @@ test('what a key wants of its tokens holds, says nothing to who is refused, and 
       answers.add(response.text)
       assert.deepEqual([record.api_key, record.subject], [undefined, undefined])
     }
-    return [response.status, record.api_key, record.subject].filter((each) => each !== undefined).join(' ')
+    return [response.status, record.api_key, record.subject, record.error === 'unauthorized' ? record.cause : undefined]
+      .filter((each) => each !== undefined)
+      .join(' ')
   }
   const by = (jwt: string): string => `Authorization: Bearer ${jwt}`
 
@@ -59,17 +61,23 @@ test('what a key wants of its tokens holds, says nothing to who is refused, and 
   assert.equal(await status('/two/x', by(good())), '404 portal alice')
   assert.equal(await status('/two/x', by(signToken('free', OTHER, {}))), '200 free')
 
-  for (const refused of [
-    good({ aud: 'x' }),
-    good({ aud: undefined }),
-    good({ iss: 'https://idp//' }),
-    good({ exp: undefined }),
-    good({ exp: now() - 40 }),
-    good({ nbf: now() + 40 }),
-    signToken('free', KEY, GOOD),
-    'wrong',
-  ]) {
-    assert.equal(await status('/one/x', by(refused)), '401', refused)
+  for (const [refused, cause] of [
+    [good({ aud: 'x' }), 'audience'],
+    [good({ aud: undefined }), 'audience'],
+    [good({ iss: 'https://idp//' }), 'issuer'],
+    [good({ exp: undefined }), 'no_expiry'],
+    [good({ exp: now() - 40 }), 'expired'],
+    [good({ nbf: now() + 40 }), 'not_yet'],
+    [good({ sub: 'x'.repeat(16_384) }), 'too_long'],
+    [signToken('free', KEY, GOOD), 'signature'],
+    ['wrong', 'unknown_key'],
+  ] as const) {
+    assert.equal(await status('/one/x', by(refused)), `401 ${cause}`, refused)
+    // Beside one that did not come so far, in whatever order.
+    const other = cause === 'unknown_key' ? '' : signToken('nobody', KEY, GOOD)
+    const word = cause === 'too_long' ? 'kid' : cause
+    assert.equal(await status('/one/x', by(refused), `x-api-key: ${other}`), `401 ${word}`, refused)
+    assert.equal(await status('/one/x', `x-api-key: ${refused}`, by(other)), `401 ${word}`, refused)
   }
   assert.equal(answers.size, 1, 'nobody is told why')
   assert.equal(origin.requests.length, 8)
@@ -79,16 +87,16 @@ test('what a key wants of its tokens holds, says nothing to who is refused, and 
     await status('/one/x', `x-api-key: ${good({ sub: 'second' })}`, by(good({ sub: 'first' }))),
     '200 portal first',
   )
-  assert.equal(await status('/one/x', by(good()), `x-api-key: ${signToken('free', OTHER, {})}`), '401')
+  assert.equal(await status('/one/x', by(good()), `x-api-key: ${signToken('free', OTHER, {})}`), '401 two_keys')
 
   gateway.rewrite(config({ ...PORTAL, audience: 'elsewhere' }, free))
   await gateway.waitForLog('reloaded automatically')
-  assert.equal(await status('/one/x', by(good())), '401')
+  assert.equal(await status('/one/x', by(good())), '401 audience')
   assert.equal(await status('/one/x', by(good({ aud: 'elsewhere' }))), '200 portal alice')
   gateway.rewrite(config({ id: 'portal', key: KEY }))
   await gateway.waitForLog('reloaded automatically', 2)
   assert.equal(await status('/two/x', by(token({ sub: 'alice' }))), '200 portal alice')
-  assert.equal(await status('/two/x', by(signToken('free', OTHER, {}))), '401')
+  assert.equal(await status('/two/x', by(signToken('free', OTHER, {}))), '401 kid')
 })
 
 test('a token whose time is still to come goes to no provider either', async () => {

@@ -53,6 +53,9 @@ export interface LoggedRecord {
   readonly ttfb_ms?: number
   readonly outcome: 'complete' | 'client_abort' | 'upstream_abort' | 'timeout' | 'refused'
   readonly error?: string
+  readonly upstream_address?: string
+  readonly request_id?: string
+  readonly cause?: string
 }
 
 export interface Exit {

@@ -6,7 +6,7 @@ import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { route } from '../../../src/exchange/route.ts'
 import { FIELD } from '../../../src/http/fields.ts'
-import { identityOf, jwtKey } from '../../support/tokens.ts'
+import { identityOf, jwtKey, signToken } from '../../support/tokens.ts'
 import { exchangeOf, GATEWAY_KEY as K, MARKED_KEY, OTHER_KEY, sha256, snapshot, upstream } from './exchange-of.ts'
 
 /** The name of who is let in with these field lines, or the refusal. */
@@ -119,6 +119,18 @@ describe('two tokens of one signer', () => {
     forward(exchange)
     assert.deepEqual(exchange.upstreamHead.split('\r\n').slice(2), ['x-api-key: sk-provider', 'C: 1', '', ''])
     assert.equal(authenticate(sent(`api-key: ${token(1)}`, `api-key: ${token(2)}`, `${token(2)}: x`)), undefined)
+  })
+
+  test('of two people: the one whose token stands in the first of the fields counts', () => {
+    const of = (sub: string): string => signToken('k', SECRET, { sub })
+    for (const lines of [
+      [`x-api-key: ${of('second')}`, `Authorization: Bearer ${of('first')}`],
+      [`Authorization: Bearer ${of('first')}`, `x-api-key: ${of('second')}`, `api-key: ${of('third')}`],
+    ]) {
+      const exchange = sent(...lines)
+      assert.equal(authenticate(exchange), undefined)
+      assert.equal(exchange.identity?.subject, 'first')
+    }
   })
 
   test('but a crowd of them does not', () => {
