@@ -1,4 +1,3 @@
-import type { Identity } from '../config/snapshot.ts'
 import { FIELD } from '../http/fields.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
 import type { Exchange } from './exchange.ts'
@@ -22,9 +21,4 @@ export function logsConnectionIn(exchange: Exchange): boolean {
 /** The upstream has begun to log the connection in. */
 export function challengesConnection(exchange: Exchange, head: ResponseHead): boolean {
   return exchange.upstream!.credential === 'pass' && names(head, FIELD.wwwAuthenticate)
-}
-
-/** Whose login it is: the key, and the person where the key's tokens tell them apart. */
-export function ownerOfLogin({ name, subject }: Identity): string {
-  return subject === undefined ? name : `${name}\n${subject}`
 }

@@ -2,7 +2,7 @@ import type { UpstreamConnection } from './upstream-connection.ts'
 
 /**
  * The upstream connection that one client has logged in, while it is idle: nobody else gets it, and it ends with its client. A
- * proxy in front may send several people's requests over one client connection, so the key counts as well, and who its token names.
+ * proxy in front may send several people's requests over one client connection, so the name of the key counts as well.
  */
 export class OwnedConnection<E> {
   #connection: UpstreamConnection<E> | undefined = undefined

@@ -4,7 +4,6 @@ import { ok, upTo } from '../support/bytes.ts'
 import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
-import { signToken } from '../support/tokens.ts'
 
 /** A request of a client whose `Authorization` is its own login at the provider. */
 function request(target: string, authorization?: string): string {
@@ -48,38 +47,29 @@ for (const [what, authorization, answer] of logins) {
   })
 }
 
-const OTHER_KEY = 'fgk_another_key_of_somebody_else'
-const JWT_KEY = 'a-secret-of-more-than-thirty-two-bytes'
-const tokenOf = (sub: string): string => signToken('portal', JWT_KEY, { sub })
-
-for (const [what, one, two] of [
-  ['key', CLIENT_KEY, OTHER_KEY],
-  ['person that has a token', tokenOf('alice'), tokenOf('bob')],
-] as const) {
-  test(`over one connection of a proxy, each ${what} has its own`, async () => {
-    await using origin = await startOrigin(ok('in'))
-    const keys = {
-      static: [
-        { id: 'one', key: CLIENT_KEY },
-        { id: 'two', key: OTHER_KEY },
-      ],
-      jwt: [{ id: 'portal', key: JWT_KEY }],
-    }
-    await using gateway = await startGateway({ ...upTo(origin, pass), api_keys: keys })
-    using proxy = await connect(gateway.port)
-    for (const [n, bytes] of [
-      request('/1', 'NTLM TlRMTVNTUAABAAAA').replace(CLIENT_KEY, one),
-      request('/2').replace(CLIENT_KEY, two),
-      request('/3').replace(CLIENT_KEY, one),
-    ].entries()) {
-      void proxy.write(bytes)
-      await proxy.response(n)
-    }
-    const [first, second, third] = origin.requests
-    assert.notEqual(second!.connection, first!.connection, "another's request went over it")
-    assert.equal(third!.connection, first!.connection)
-  })
-}
+test('over one connection of a proxy, each key has its own', async () => {
+  await using origin = await startOrigin(ok('in'))
+  const other = 'fgk_another_key_of_somebody_else'
+  const keys = {
+    static: [
+      { id: 'one', key: CLIENT_KEY },
+      { id: 'two', key: other },
+    ],
+  }
+  await using gateway = await startGateway({ ...upTo(origin, pass), api_keys: keys })
+  using proxy = await connect(gateway.port)
+  for (const [n, bytes] of [
+    request('/1', 'NTLM TlRMTVNTUAABAAAA'),
+    request('/2').replace(CLIENT_KEY, other),
+    request('/3'),
+  ].entries()) {
+    void proxy.write(bytes)
+    await proxy.response(n)
+  }
+  const [first, second, third] = origin.requests
+  assert.notEqual(second!.connection, first!.connection, "another key's request went over it")
+  assert.equal(third!.connection, first!.connection)
+})
 
 test('a connection without such a login is shared', async () => {
   await using origin = await startOrigin(unauthorized('Basic realm="negotiated"'))
