@@ -341,7 +341,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     problems: ['10:7: api_keys.jwt[1].id: repeats api_keys.jwt[0].id'],
   },
   'what a jwt key wants of claims is one text or several, a switch and a bound': {
-    yaml: `${KEYED}  jwt:\n  - { id: a, key: ${'k'.repeat(32)}, audience: gateway, issuer: [a, b], require_exp: true, leeway_ms: 0, upstreams: [openai] }\n  - { id: b, key: ${'k'.repeat(32)}, audience: [x], leeway_ms: 60000, upstreams: [] }\n`,
+    yaml: `${KEYED}  jwt:\n  - { id: a, key: ${'k'.repeat(32)}, audience: gateway, issuer: [a, b], require_exp: true, leeway_ms: 0, upstreams: [openai] }\n  - { id: b, key: ${'k'.repeat(32)}, audience: [x], leeway_ms: 60000 }\n`,
   },
   'and nothing else': {
     yaml: `${KEYED}  jwt:\n  - id: a\n    key: ${'k'.repeat(32)}\n    audience: []\n    issuer: 7\n    require_exp: 1\n    leeway_ms: 60001\n    upstreams: [opnai]\n  - id: b\n    key: ${'k'.repeat(32)}\n    audience: [a, " "]\n    issuer: { env: X }\n    leeway_ms: 0.5\n    upstreams: openai\n  - { id: c, key: ${'k'.repeat(32)}, audience: [x, 7], issuer: "", leeway_ms: -1 }\n`,
