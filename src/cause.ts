@@ -1,27 +1,76 @@
 /**
  * Why an exchange failed, in a word, for the log: narrower than its failure code, and never told to the client. The words are
- * fixed, so that no peer's bytes can be one. Beside them stand the codes of the system, of Node and of OpenSSL (`SYSTEM_CAUSE`).
+ * fixed, so that no peer's bytes can be one. Beside them stand the names that the system, Node and OpenSSL give to errors: see
+ * `systemCause`.
  */
 export const CAUSES = {
   // The door: `unauthorized`.
-  no_key: 'No credential field has a credential in it; an `Authorization` of another scheme than `Bearer` has none.',
+  no_key:
+    'No credential field has a credential in it; an `Authorization` of another scheme than `Bearer` has none (`unauthorized`).',
   unknown_key: 'What the request shows is no key of the configuration.',
   two_keys: 'The request shows keys of different identities, or more than four of one.',
   two_authorizations: 'The request has two `Authorization` lines.',
   no_upstreams: 'The key is right, and no upstream is open to it.',
-  malformed: 'The token is no well-formed JWT, or what it says of its times is no number.',
+  too_long: 'The token is longer than 16 KiB.',
+  malformed: 'The token is no well-formed JWT.',
   algorithm: "The token's `alg` is none that is taken.",
-  type: "The token's `typ` is not `JWT`.",
+  typ: "The token's `typ` is not `JWT`.",
   critical: 'The token has `crit` or `zip` in its header.',
   kid: "The token's `kid` is missing, or names no key of the configuration.",
   signature: "The token's signature is wrong.",
-  expired: "The token's `exp` is over.",
+  bad_claims:
+    'The token is signed, but its header or its claims are no JSON object, say something twice, nest too deep, or have a time that is no number.',
+  issuer: "The token's `iss` is none of `issuer`.",
+  audience: "The token's `aud` is none of `audience`, and has none of them in it.",
+  no_expiry: 'The token has no `exp`, and `require_exp` is set.',
   not_yet: "The token's `nbf` is still to come.",
-  audience: "The token's `aud` is not the one that is asked for.",
-  issuer: "The token's `iss` is not the one that is asked for.",
+  expired: "The token's `exp` is over.",
+
+  // A message, of either side: `bad_field`, `bad_framing`, `bad_host`, `bad_connection`, `bad_chunk`; `upstream_protocol`,
+  // `upstream_truncated`.
+  line_end: 'A line of the head does not end with CR LF, or has a bare CR in it.',
+  folding: 'A field line begins with a blank: it goes on with the line before it, which nobody may send any more.',
+  field_name: 'A field line has no colon, or what stands before it is no name: a blank, for instance.',
+  field_value: 'A control character stands in a field value.',
+  content_length: '`Content-Length` is no number, or is there twice.',
+  transfer_encoding: '`Transfer-Encoding` is not one single `chunked`, or stands where it may not.',
+  two_framings: '`Content-Length` and `Transfer-Encoding` are both there.',
+  underscore: '`Content_Length` or `Transfer_Encoding`, which some servers take for the field with the hyphen.',
+  chunk: 'The size of a chunk is malformed, or its data does not end where its size says.',
+  chunk_extension: 'A chunk extension is malformed or too long.',
+  trailer: 'The trailer section is malformed or over 16 KiB.',
+
+  // A request.
+  no_host: 'There is no `Host` field.',
+  two_hosts: 'There is more than one `Host` field.',
+  host: 'The value of `Host` is no host.',
+  authority: 'The target and `Host` name different hosts.',
+  nominates_host: '`Connection` nominates `Host`.',
+  nominates_framing: '`Connection` nominates `Content-Length` or `Transfer-Encoding`.',
+  nominates_credential: '`Connection` nominates a credential field.',
+
+  // What an upstream said: `upstream_protocol`.
+  version: 'It does not begin with `HTTP/1.0` or `HTTP/1.1`.',
+  status: 'The status is not three digits from 100 to 599.',
+  reason: 'A control character stands in the reason phrase.',
+  head_too_large: 'The head is over 64 KiB.',
+  interim: 'More than 32 interim responses came before the final one.',
+  upgrade: 'It switched protocols (101), which nobody had asked for.',
+  surplus: 'Bytes came behind the end of an answer that has both framings.',
+
+  // What did not go on: `upstream_reset`, `upstream_truncated`, `reused_conn_lost`; `idle_timeout`.
+  closed: 'The upstream closed the connection, properly as far as TCP goes.',
+  client: 'The client did not take what was sent to it.',
+  upstream: 'The upstream did not move: it took nothing of the request, or sent nothing more of its answer.',
 } as const
 
 export type Cause = keyof typeof CAUSES
 
-/** What a system, Node or OpenSSL calls an error: `ECONNRESET`, `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`. */
-export const SYSTEM_CAUSE: RegExp = /^[A-Z][A-Z0-9_]{1,63}$/
+/** `ECONNRESET`, `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`. */
+const SYSTEM_CAUSE = /^[A-Z][A-Z0-9_]{1,63}$/
+
+/** What a system, Node or OpenSSL calls an error; undefined where it has no such name. */
+export function systemCause(error: Error | undefined): string | undefined {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return typeof code === 'string' && SYSTEM_CAUSE.test(code) ? code : undefined
+}

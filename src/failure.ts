@@ -1,7 +1,12 @@
+import type { Cause } from './cause.ts'
+
 /**
  * What can go wrong with an exchange, as a value, and THE table that says what the client is told about it.
  * Nothing else in the project chooses a status for an answer of ours, or decides whether the connection closes with it.
  */
+
+/** Of a request record. */
+export type RecordLevel = 'trace' | 'warn'
 
 export type Side = 'client' | 'upstream' | 'gateway'
 
@@ -165,6 +170,17 @@ export const FAILURES = {
 } as const satisfies Record<string, Row>
 
 export type FailureCode = keyof typeof FAILURES
+
+/**
+ * The level of an exchange's record, and the one place that says so. WARN is what somebody has to look at: the upstream's side
+ * failed, or the gateway's own, whether that became an answer of ours or broke off the upstream's. TRACE is everything else, also
+ * what clients do wrong: with records off it leaves no line.
+ */
+export function recordLevel(failure: FailureCode | undefined, cause: string | undefined): RecordLevel {
+  if (failure === undefined || FAILURES[failure].side === 'client') return 'trace'
+  // The one clock that runs for both sides.
+  return failure === 'idle_timeout' && cause === ('client' satisfies Cause) ? 'trace' : 'warn'
+}
 
 /** `error.type` in the vocabulary of Anthropic's API, which OpenAI's clients print as well. */
 export function errorType(status: number): string {

@@ -1,10 +1,10 @@
 import type { Snapshot } from './config/snapshot.ts'
 import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
-import { FAILURES } from './failure.ts'
+import { FAILURES, type FailureCode } from './failure.ts'
 import { type BindResult, Listener } from './listener/listener.ts'
 import { type Moved, Place } from './listener/place.ts'
-import { announce, EVENTS } from './observe/events.ts'
+import { announce, EVENTS, type EventKind } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import type { RequestRecord } from './observe/record.ts'
 import { Pools } from './upstream/pools.ts'
@@ -30,22 +30,35 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
   const reportBug = (error: unknown): void => {
     announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
   }
+  const report = (kind: EventKind, exchange: Exchange, failure: FailureCode): void => {
+    announce(sinks.log, kind, {
+      client_ip: exchange.downstream.clientIp,
+      error: failure,
+      reason: FAILURES[failure].message,
+    })
+  }
+  const reportSuspicious = (exchange: Exchange, failure: FailureCode): void => {
+    report(EVENTS.suspicious, exchange, failure)
+  }
+  // Each exchange that it costs has its own record.
+  const reportDescriptors = onceAMinute((exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'))
   const pools = new Pools<Exchange>(upstreamEvents(reportBug))
   const path: Path = {
     snapshot,
     pools,
     writeRecord: sinks.writeRecord,
     reportRefusal: (exchange, failure) => {
-      const kind = failure === 'emfile' ? EVENTS.outOfDescriptors : EVENTS.suspicious
-      announce(sinks.log, kind, {
-        client_ip: exchange.downstream.clientIp,
-        error: failure,
-        reason: FAILURES[failure].message,
-      })
+      if (failure === 'emfile') reportDescriptors(exchange)
+      else reportSuspicious(exchange, failure)
     },
     reportBug,
   }
-  const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
+  const listener = new Listener(
+    snapshot.server,
+    downstreamEvents(path),
+    // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
+    onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
+  )
   const place = new Place(listener, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
     onFoundAgain: (address) => announce(sinks.log, EVENTS.listening, {}, address),
@@ -87,12 +100,12 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
   }
 }
 
-/** Said once a minute. (Out of descriptors, libuv hangs up on the client by itself and tells nobody.) */
-function reportAcceptFailures(log: Log): (error: Error) => void {
+/** What would be said again and again while it lasts. */
+function onceAMinute<What>(say: (what: What) => void): (what: What) => void {
   let silentUntil = 0
-  return (error) => {
+  return (what) => {
     if (performance.now() < silentUntil) return
     silentUntil = performance.now() + 60_000
-    announce(log, EVENTS.acceptFailed, { error: error.message })
+    say(what)
   }
 }

@@ -14,8 +14,8 @@ const SETTLED = ['config/settings', 'config/snapshot', 'config/key-table']
  */
 const EDGES: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
-  failure: [],
   cause: [],
+  failure: ['cause'],
   http: BASE,
   http1: [...BASE, 'http'],
   http2: [...BASE, 'http'],

@@ -31,6 +31,25 @@ interface Found {
   cause: Cause
 }
 
+/** Of several credentials that are no key, the one that came furthest tells most. The order is that of the checks in `jwt.ts`. */
+const NEARNESS: readonly Cause[] = [
+  'no_key',
+  'unknown_key',
+  'too_long',
+  'malformed',
+  'algorithm',
+  'typ',
+  'critical',
+  'kid',
+  'signature',
+  'bad_claims',
+  'issuer',
+  'audience',
+  'no_expiry',
+  'not_yet',
+  'expired',
+]
+
 /** From a head to an identity, or to why there is none: for the log, the client learns nothing of it. */
 export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause {
   if (snapshot.anonymous !== undefined) {
@@ -56,7 +75,7 @@ function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot
     }
     const credential = credentialOf(head.text, line)
     const identity = identityOf(credential, snapshot.keys)
-    if (typeof identity === 'string') found.cause = narrower(found.cause, identity)
+    if (typeof identity === 'string') note(found, identity)
     else if (!add(found, identity, line, credential)) return 'two_keys'
   }
   return undefined
@@ -73,34 +92,37 @@ function lookIntoOwnFields(found: Found, head: RequestHead, snapshot: Snapshot):
     for (const line of linesNamed(head, upstream.credential.name)) {
       const credential = credentialBehind(head.text, line, upstream.credential.scheme)
       const identity = identityOf(credential, snapshot.keys)
-      if (typeof identity === 'string') found.cause = narrower(found.cause, identity)
-      else if (identity.routes.find(path) !== upstream) found.cause = narrower(found.cause, 'unknown_key')
+      if (typeof identity === 'string') note(found, identity)
+      else if (identity.routes.find(path) !== upstream) note(found, 'unknown_key')
       else if (!add(found, identity, line, credential)) return false
     }
   }
   return true
 }
 
+function note(found: Found, cause: Cause): void {
+  if (NEARNESS.indexOf(cause) > NEARNESS.indexOf(found.cause)) found.cause = cause
+}
+
 /** False: it is one too many. */
 function add(found: Found, identity: Identity, line: FieldLine, key: string): boolean {
-  if (found.identity !== undefined && found.identity !== identity) return false
-  found.identity = identity
+  if (found.identity !== undefined && ownerOf(found.identity) !== ownerOf(identity)) return false
   const isFirst = found.line === undefined || line.field < found.line.field
   if (found.line !== undefined && key !== found.key) {
     found.otherKeys ??= []
     if (found.otherKeys.push(isFirst ? found.key : key) === MAX_KEYS) return false
   }
   if (isFirst) {
+    found.identity = identity
     found.line = line
     found.key = key
   }
   return true
 }
 
-/** Of several credentials that are no key, one that was nearly a token tells most. */
-function narrower(known: Cause, found: Cause): Cause {
-  if (known === 'no_key') return found
-  return known === 'unknown_key' && found !== 'no_key' ? found : known
+/** Tokens of one signer are one owner's, whatever their subjects are. */
+function ownerOf(identity: Identity): Identity {
+  return identity.signer ?? identity
 }
 
 /** Its own scheme in Authorization is none of ours. */

@@ -26,6 +26,14 @@ export interface JwtKeySettings {
   readonly id: string
   /** The bytes of the HS256 key in base64: as a `Buffer` they could bring the whole pool along that they are cut from. */
   readonly secret: string
+  /** One of them must be in `aud`; none: any. */
+  readonly audiences: readonly string[]
+  /** One of them must be `iss`; none: any. */
+  readonly issuers: readonly string[]
+  readonly requiresExpiry: boolean
+  readonly leewayMs: number
+  /** Indexes of the upstreams that it opens, in rising order, each once; empty: all. */
+  readonly upstreams: readonly number[]
 }
 
 /** Nobody is let in, but the address is bound: what the gateway runs on while its file is missing or wrong. */

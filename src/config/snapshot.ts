@@ -66,6 +66,10 @@ export interface RouteTable {
   readonly isEmpty: boolean
   /** The upstream for a path (no query), or undefined. Segments, not characters: `/a` matches `/a` and `/a/b`, never `/ab`. */
   find(path: string): Upstream | undefined
+  /** How many prefixes there are. */
+  readonly size: number
+  /** The first ones, as `request_path` has them but for a final slash, in the order of the configuration. */
+  prefixes(limit: number): readonly string[]
 }
 
 /** Who a client is, once its key has been checked. */
@@ -74,6 +78,22 @@ export interface Identity {
   readonly name: string
   /** The upstreams open to this key. */
   readonly routes: RouteTable
+  /** Who a token says that its bearer is: its `sub`, cut to what a record shows. Absent for static keys and where a token says nothing. */
+  readonly subject?: string
+  /** Of a token with a subject: the identity that all tokens of its key have in common. */
+  readonly signer?: Identity
+}
+
+/** What verifies the tokens of one `kid`, and what it wants of their claims. */
+export interface JwtKey {
+  readonly secret: Uint8Array
+  readonly identity: Identity
+  /** One of them must be in `aud`; none: any. */
+  readonly audiences: readonly string[]
+  /** One of them must be `iss`; none: any. */
+  readonly issuers: readonly string[]
+  readonly requiresExpiry: boolean
+  readonly leewaySeconds: number
 }
 
 /** Identities of the static keys by the lower-case hex SHA-256 of the key's UTF-8 bytes. */
@@ -87,7 +107,7 @@ export interface StaticKeys {
 export interface KeyRing {
   readonly staticKeys: StaticKeys
   /** HS256 keys by `kid`. */
-  readonly jwtKeys: ReadonlyMap<string, { readonly secret: Uint8Array; readonly identity: Identity }>
+  readonly jwtKeys: ReadonlyMap<string, JwtKey>
 }
 
 export interface BindAddress {

@@ -4,7 +4,10 @@ import type { Exchange } from './exchange.ts'
 /** What is refused before anybody asks for a key. */
 export function admit(exchange: Exchange): FailureCode | undefined {
   if (exchange.downstream.isOverLimit) return 'max_connections'
-  if (exchange.refusedHead !== undefined) return exchange.refusedHead.failure
+  if (exchange.refusedHead !== undefined) {
+    exchange.cause = exchange.refusedHead.cause
+    return exchange.refusedHead.failure
+  }
   if (exchange.snapshot.isDefault) return 'not_configured'
   if (exchange.head!.hasUnknownExpectation) return 'expectation_failed'
   return undefined

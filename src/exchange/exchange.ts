@@ -92,6 +92,8 @@ export class Exchange {
   cause: string | undefined = undefined
   /** The address, with its port, that was used or tried last. */
   upstreamAddress: string | undefined = undefined
+  /** What the upstream calls this exchange. */
+  requestId: string | undefined = undefined
   status: number | undefined = undefined
   /** Content that was relayed, without framing. */
   requestBytes = 0

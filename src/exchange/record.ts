@@ -1,4 +1,4 @@
-import { FAILURES } from '../failure.ts'
+import { FAILURES, recordLevel } from '../failure.ts'
 import { isRegistered } from '../http/method.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
@@ -13,11 +13,13 @@ export function record(exchange: Exchange): void {
   const target = upstream?.target
   exchange.path.writeRecord(
     {
+      level: recordLevel(failure, exchange.cause),
       clientIp: exchange.downstream.clientIp,
       method: shownMethod(exchange),
       requestUrl: shownTarget(exchange),
       requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,
       apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
+      subject: exchange.identity?.subject,
       targetUrl:
         target === undefined || exchange.upstreamTarget === ''
           ? undefined
@@ -31,6 +33,10 @@ export function record(exchange: Exchange): void {
       ttfbMs: exchange.isHeadSent ? exchange.headAtMs - exchange.startedAtMs : undefined,
       outcome: failure === undefined ? 'complete' : FAILURES[failure].outcome,
       error: failure,
+      upstreamAddress: exchange.upstreamAddress,
+      requestId: shownId(exchange),
+      // A retry may have made good what had a cause.
+      cause: failure === undefined ? undefined : exchange.cause,
     },
     exchange.snapshot,
   )
@@ -47,4 +53,10 @@ function shownTarget(exchange: Exchange): string {
 function shownMethod(exchange: Exchange): string {
   const method = exchange.head?.method ?? exchange.refusedHead!.method
   return exchange.failure === 'key_in_target' && !isRegistered(method) ? MASK : method
+}
+
+/** An upstream that echoes what it got must not bring the provider's key into the log. */
+function shownId({ requestId, upstream }: Exchange): string | undefined {
+  const key = upstream?.apiKey
+  return requestId !== undefined && key && requestId.includes(key) ? undefined : requestId
 }

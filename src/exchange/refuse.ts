@@ -5,13 +5,15 @@ import { answer } from './answer.ts'
 import { readableAnswer } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
+import { openPrefixes } from './route.ts'
 
-/** Gives the client an answer of our own, if it can still get one, and ends the exchange. */
-export function refuse(exchange: Exchange, failure: FailureCode): void {
+/** Gives the client an answer of our own, if it can still get one, and ends the exchange. It never hears the cause. */
+export function refuse(exchange: Exchange, failure: FailureCode, cause?: string): void {
   if (exchange.isOver || exchange.isAnswered || exchange.failure !== undefined) return
   const { downstream } = exchange
   const row = FAILURES[failure]
   exchange.failure = failure
+  if (cause !== undefined) exchange.cause = cause
   exchange.cancelConnect?.()
   exchange.cancelConnect = undefined
   const connection = exchange.connection
@@ -23,7 +25,7 @@ export function refuse(exchange: Exchange, failure: FailureCode): void {
     finish(exchange, false)
     return
   }
-  const own = answerOf(failure)
+  const own = failure === 'no_route' ? noRoute(exchange) : answerOf(failure)
   answer(exchange, exchange.snapshot.server.cors === undefined ? own : readableAnswer(exchange, own), row.close)
 }
 
@@ -32,7 +34,12 @@ const RETRY_AFTER_SECONDS: Partial<Readonly<Record<FailureCode, number>>> = { ma
 
 const answers = new Map<FailureCode, OwnAnswer>()
 
-/** Answers are the same every time: a refusal tells nothing but its kind. */
+/** The one answer that depends on who asks, and so is never kept: whose key is right is told what it opens. */
+function noRoute(exchange: Exchange): OwnAnswer {
+  return makeAnswer('no_route', openPrefixes(exchange.identity!.routes))
+}
+
+/** All others are the same every time: a refusal tells nothing but its kind. */
 function answerOf(failure: FailureCode): OwnAnswer {
   let answer = answers.get(failure)
   if (answer === undefined) {
@@ -43,10 +50,10 @@ function answerOf(failure: FailureCode): OwnAnswer {
 }
 
 /** A body that the official clients of OpenAI, Anthropic, Google, Mistral and the AI SDK print well. */
-function makeAnswer(failure: FailureCode): OwnAnswer {
+function makeAnswer(failure: FailureCode, more = ''): OwnAnswer {
   const { status, message } = FAILURES[failure]
   const code = `fluxgate_${failure}`
-  const text = `fluxgate: ${message}`
+  const text = `fluxgate: ${message}${more}`
   const content = JSON.stringify({
     type: 'error',
     error: { type: errorType(status), message: text, code, param: null },

@@ -1,3 +1,4 @@
+import type { Cause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import { monotonicMs } from '../runtime/clock.ts'
@@ -59,10 +60,10 @@ export function requestEnd(exchange: Exchange): void {
   else watch(exchange)
 }
 
-export function requestFailed(exchange: Exchange, failure: FailureCode): void {
+export function requestFailed(exchange: Exchange, failure: FailureCode, cause?: string): void {
   if (exchange.isResponseDone) completeWithoutRest(exchange)
-  else if (exchange.isHeadSent) breakOff(exchange, failure)
-  else refuse(exchange, failure)
+  else if (exchange.isHeadSent) breakOff(exchange, failure, cause)
+  else refuse(exchange, failure, cause)
 }
 
 // ---- the response's way
@@ -90,6 +91,7 @@ export function responseHead(
   exchange.headAtMs = monotonicMs()
   exchange.status = head.status
   exchange.responseBodyLength = head.contentLengthText
+  exchange.requestId = head.requestId
   exchange.responseBytes += content
   dropReplay(exchange)
   exchange.isLogin ||= challengesConnection(exchange, head)
@@ -184,7 +186,7 @@ function complete(exchange: Exchange): void {
   // Nothing is left that has a clock of its own, not even the grace of a client that has left: its answer is whole.
   exchange.deadline?.close()
   exchange.deadline = new Deadline(
-    () => breakOff(exchange, 'idle_timeout'),
+    () => breakOff(exchange, 'idle_timeout', 'client'),
     () => exchange.response.unsentBytes,
   )
   exchange.deadline.arm(exchange.upstream!.idleTimeoutMs)
@@ -192,19 +194,25 @@ function complete(exchange: Exchange): void {
 
 // ---- ends before the end
 
-export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte: boolean): void {
+export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte: boolean, cause?: string): void {
   exchange.connection = undefined
   if (exchange.isResponseDone) {
     completeWithoutRest(exchange)
-  } else if (exchange.isHeadSent) breakOff(exchange, failure)
+  } else if (exchange.isHeadSent) breakOff(exchange, failure, cause)
   else if (mayRetry(exchange, failure, anyByte)) sendAgain(exchange)
-  else refuse(exchange, failure)
+  else refuse(exchange, failure, cause)
 }
 
 export function upstreamExpired(exchange: Exchange): void {
   if (exchange.isResponseDone) completeWithoutRest(exchange)
-  else if (exchange.isHeadSent) breakOff(exchange, 'idle_timeout')
-  else refuse(exchange, exchange.isRequestDone || !exchange.isSendBlocked ? 'response_timeout' : 'idle_timeout')
+  else if (exchange.isHeadSent) breakOff(exchange, 'idle_timeout', unmoved(exchange))
+  else if (exchange.isRequestDone || !exchange.isSendBlocked) refuse(exchange, 'response_timeout')
+  else refuse(exchange, 'idle_timeout', 'upstream')
+}
+
+/** Who has let a response stand still: what it has sent of it either waits for the client or is gone. */
+function unmoved(exchange: Exchange): Cause {
+  return exchange.response.unsentBytes > 0 ? 'client' : 'upstream'
 }
 
 export function exchangeExpired(exchange: Exchange): void {
@@ -243,9 +251,10 @@ function abandon(exchange: Exchange): void {
 }
 
 /** The response head is out, so there is no answer left to give: the client must see that its message is not whole. */
-export function breakOff(exchange: Exchange, failure: FailureCode): void {
+export function breakOff(exchange: Exchange, failure: FailureCode, cause?: string): void {
   if (exchange.isOver) return
   exchange.failure = failure
+  if (cause !== undefined) exchange.cause = cause
   const connection = exchange.connection
   exchange.connection = undefined
   connection?.release(false)

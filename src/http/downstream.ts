@@ -1,3 +1,4 @@
+import type { Cause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import type { RequestHead, ResponseHead } from './message.ts'
@@ -64,7 +65,7 @@ export interface DownstreamEvents<E> {
   requestBytes(exchange: E, before: string, buffer: Buffer, start: number, end: number, content: number): boolean
   requestEnd(exchange: E): void
   /** The request broke off or broke the rules. */
-  requestFailed(exchange: E, failure: FailureCode): void
+  requestFailed(exchange: E, failure: FailureCode, cause?: string): void
   /** The connection is closed from our side, now; the exchange is over when this returns. */
   shutDown(exchange: E): void
   /** The client has said FIN, or has gone. It may come twice: first FIN, then gone. */
@@ -82,6 +83,8 @@ export interface RefusedHead {
   readonly hasRequestLine: boolean
   readonly method: string
   readonly target: string
+  /** Which rule it broke, where its failure leaves that open. */
+  readonly cause?: Cause | undefined
 }
 
 export function isRefused(head: object): head is RefusedHead {

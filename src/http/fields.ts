@@ -22,6 +22,11 @@ export const FIELD = {
   /** `Content_Length`, `Transfer_Encoding`: to a reader that takes `_` for `-` (CGI and its heirs) this is framing. */
   framingTwin: 18,
   wwwAuthenticate: 19,
+  // What a provider calls an exchange, in the order in which they count.
+  xRequestId: 40,
+  requestId: 41,
+  apimRequestId: 42,
+  xAmznRequestId: 43,
 } as const
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
@@ -59,7 +64,10 @@ export function fieldOf(text: string, start: number, end: number): Field {
       return named(text, start, 'x-api-key') ? FIELD.xApiKey : FIELD.other
     case 10:
       if (named(text, start, 'connection')) return FIELD.connection
-      return named(text, start, 'keep-alive') ? FIELD.keepAlive : FIELD.other
+      if (named(text, start, 'keep-alive')) return FIELD.keepAlive
+      return named(text, start, 'request-id') ? FIELD.requestId : FIELD.other
+    case 12:
+      return named(text, start, 'x-request-id') ? FIELD.xRequestId : FIELD.other
     case 13:
       return named(text, start, 'authorization') ? FIELD.authorization : FIELD.other
     case 14:
@@ -67,7 +75,10 @@ export function fieldOf(text: string, start: number, end: number): Field {
       if (named(text, start, 'x-goog-api-key')) return FIELD.xGoogApiKey
       if (named(text, start, 'x-fluxgate-key')) return FIELD.xFluxgateKey
       return isTwin(text, start, end, 'content_length') ? FIELD.framingTwin : FIELD.other
+    case 15:
+      return named(text, start, 'apim-request-id') ? FIELD.apimRequestId : FIELD.other
     case 16:
+      if (named(text, start, 'x-amzn-requestid')) return FIELD.xAmznRequestId
       if (named(text, start, 'proxy-connection')) return FIELD.proxyConnection
       return named(text, start, 'www-authenticate') ? FIELD.wwwAuthenticate : FIELD.other
     case 17:

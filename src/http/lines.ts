@@ -16,7 +16,7 @@ export function fieldLine(text: string, field: Field, start: number, from: numbe
   return { field, start, valueStart, valueEnd, next: lineEnd + 2 }
 }
 
-function isBlank(c: number): boolean {
+export function isBlank(c: number): boolean {
   return c === SP || c === TAB
 }
 

@@ -66,4 +66,6 @@ export interface ResponseHead {
   readonly hasBothFramings: boolean
   /** `Keep-Alive: timeout=…` in seconds, if announced. */
   readonly keepAliveSeconds: number | undefined
+  /** What the upstream calls this exchange: up to 128 characters of visible ASCII. */
+  readonly requestId: string | undefined
 }

@@ -59,8 +59,8 @@ export interface UpstreamEvents<E> {
   ): boolean
   /** An until-close body has ended with its connection. */
   responseEnd(exchange: E): void
-  /** The connection failed; `anyByte`: a byte of a response had come. */
-  upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean): void
+  /** The connection failed; `anyByte`: a byte of a response had come; `cause`: see `Exchange.cause`. */
+  upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean, cause?: string): void
   upstreamDrained(exchange: E): void
   upstreamExpired(exchange: E): void
   /** Bytes relayed so far, framing and all: an exchange in which they grow is not silent. */

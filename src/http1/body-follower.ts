@@ -1,3 +1,4 @@
+import type { Cause } from '../cause.ts'
 import { isForbiddenInTrailers } from '../http/fields.ts'
 import type { Framing } from '../http/message.ts'
 import {
@@ -53,6 +54,8 @@ export class BodyFollower {
   isDone = true
   /** The body broke its rules; where it stands is unknown. Its bytes up to `runEnd` may have been passed on. */
   isFailed = false
+  /** Which rule that was. */
+  cause: Cause | undefined = undefined
   /** After `follow`: bytes `start` to `runEnd` of the buffer go on, after `before`. */
   runEnd = 0
   /** Trailer text that was held back from earlier reads and goes on ahead of the run. Nearly always empty. */
@@ -74,6 +77,7 @@ export class BodyFollower {
     this.framing = framing
     this.isDone = framing === 'none'
     this.isFailed = false
+    this.cause = undefined
     this.before = ''
     this.#left = framing === 'length' ? contentLength : 0
     this.#state = STATE.size
@@ -150,9 +154,9 @@ export class BodyFollower {
     if (++this.#lineBytes > MAX_CHUNK_LINE_BYTES) return this.#fail()
     if (state === STATE.size) return this.#stepSize(octet)
     if (state === STATE.sizeLf) return this.#expect(octet, LF, this.#left === 0 ? STATE.trailer : STATE.data)
-    if (++this.#extensionBytes > MAX_CHUNK_EXTENSION_BYTES) return this.#fail()
+    if (++this.#extensionBytes > MAX_CHUNK_EXTENSION_BYTES) return this.#fail('chunk_extension')
     this.#state = nextExtensionState(state, octet)
-    if (this.#state === STATE.failed) return this.#fail()
+    if (this.#state === STATE.failed) return this.#fail('chunk_extension')
     // The CR that ends the line is the first octet after the size that goes on.
     return this.#state === STATE.sizeLf
   }
@@ -182,8 +186,9 @@ export class BodyFollower {
     return true
   }
 
-  #fail(): false {
+  #fail(cause: Cause = 'chunk'): false {
     this.isFailed = true
+    this.cause = cause
     this.#state = STATE.failed
     return false
   }
@@ -192,7 +197,7 @@ export class BodyFollower {
   #followTrailerLine(buffer: Uint8Array, at: number, stop: number, out: number): number {
     this.#trailerBytes += stop - at
     if (this.#trailerBytes > MAX_TRAILER_BYTES) {
-      this.#fail()
+      this.#fail('trailer')
       return out
     }
     const part = latin1(buffer, at, stop)
@@ -205,7 +210,7 @@ export class BodyFollower {
     this.#heldLine = ''
     const verdict = judgeTrailerLine(line)
     if (verdict === 'malformed') {
-      this.#fail()
+      this.#fail('trailer')
       return out
     }
     if (verdict === 'end') this.isDone = true

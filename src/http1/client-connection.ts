@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { systemCause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
@@ -69,6 +70,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
+  #writeError: Error | undefined = undefined
   /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
   #lastWait: NodeJS.Timeout | undefined = undefined
   readonly #reads = new ReadBuffer()
@@ -93,8 +95,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       if (this.#exchange !== undefined) this.#home.events.upstreamDrained(this.#exchange)
     })
     socket.on('end', () => this.#ended())
-    onWriteFailed(socket, () => this.#writeFailed())
-    socket.on('error', () => this.#lost())
+    onWriteFailed(socket, (error) => this.#writeFailed(error))
+    socket.on('error', (error) => this.#lost(error))
     socket.on('close', () => this.#lost())
   }
 
@@ -150,13 +152,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       at = this.#heads.read(buffer, at, end)
       const { state, text } = this.#heads
       if (state === 'incomplete') {
-        if (!couldBecomeResponse(this.#heads.beginning)) this.#fail('upstream_protocol')
+        if (!couldBecomeResponse(this.#heads.beginning)) this.#fail('upstream_protocol', 'version')
         return
       }
-      const head = state === 'whole' ? parseResponseHead(text, this.#method) : undefined
+      // One that broke is read up to where it did.
+      const head = state === 'too-large' ? 'head_too_large' : parseResponseHead(text, this.#method)
       this.#heads.reset()
-      if (head === undefined || head.status === 101) {
-        this.#fail('upstream_protocol')
+      if (typeof head === 'string' || head.status === 101) {
+        this.#fail('upstream_protocol', typeof head === 'string' ? head : 'upgrade')
         return
       }
       if (head.status >= 200) {
@@ -164,7 +167,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         return
       }
       if (++this.#interims > MAX_INTERIM_RESPONSES) {
-        this.#fail('upstream_protocol')
+        this.#fail('upstream_protocol', 'interim')
         return
       }
       // Those of one read go on together.
@@ -190,7 +193,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     if (isDone && at < end) this.#hasSurplus = true
     // Two framings and bytes behind the one that counts: the upstream meant the other.
     if (this.#body.isFailed || (head.hasBothFramings && this.#hasSurplus)) {
-      this.#fail('upstream_protocol')
+      this.#fail('upstream_protocol', this.#body.cause ?? 'surplus')
       return
     }
     this.#phase = isDone ? 'done' : 'body'
@@ -204,7 +207,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     const at = this.#body.follow(buffer, start, end)
     const { isDone, isFailed, before, runEnd, content } = this.#body
     if (isFailed) {
-      this.#fail('upstream_protocol')
+      this.#fail('upstream_protocol', this.#body.cause)
       return
     }
     if (isDone) this.#phase = 'done'
@@ -237,8 +240,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
    * The upstream takes no more. It may have said why before it closed, and that answer may be in the kernel still: it is read
    * for a moment before the failure counts (RFC 9112 section 9.5).
    */
-  #writeFailed(): void {
+  #writeFailed(error: Error | undefined): void {
     this.isWriteBroken = true
+    this.#writeError = error
     if (this.#phase === 'head' || this.#phase === 'body') this.#waitForLastWords()
     else this.#lost()
   }
@@ -258,7 +262,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   }
 
   /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
-  #lost(): void {
+  #lost(error: Error | undefined = this.#writeError): void {
+    const cause = systemCause(error) ?? 'closed'
     switch (this.#phase) {
       case 'closed':
         return
@@ -266,10 +271,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         this.#close()
         return
       case 'head':
-        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset')
+        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', cause)
         return
       default:
-        this.#fail('upstream_truncated')
+        this.#fail('upstream_truncated', cause)
     }
   }
 
@@ -277,11 +282,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     return this.#head !== undefined || this.#interims > 0 || this.#heads.hasBegun
   }
 
-  #fail(failure: FailureCode): void {
+  #fail(failure: FailureCode, cause?: string): void {
     const exchange = this.#exchange
     const anyByte = this.#hasAnyByte
     this.#close()
-    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte)
+    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte, cause)
   }
 
   // ---- UpstreamConnection: what the path of the request asks for

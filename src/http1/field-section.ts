@@ -1,5 +1,6 @@
+import type { Cause } from '../cause.ts'
 import { FIELD, fieldOf, isProtectedFromNomination } from '../http/fields.ts'
-import { fieldLine } from '../http/lines.ts'
+import { fieldLine, isBlank } from '../http/lines.ts'
 import type { FieldLine } from '../http/message.ts'
 import { COLON, CR, IS_TOKEN, isFieldValueOctet, LF } from '../http/octets.ts'
 
@@ -15,6 +16,8 @@ export interface FieldSection {
   count: number
   /** After the empty line; -1: malformed. */
   end: number
+  /** What is wrong with it. */
+  cause: Cause | undefined
 }
 
 export function parseFieldSection(text: string, start: number): FieldSection {
@@ -23,15 +26,31 @@ export function parseFieldSection(text: string, start: number): FieldSection {
   let at = start
   while (text.charCodeAt(at) !== CR) {
     const colon = skipToken(text, at)
-    if (colon === at || text.charCodeAt(colon) !== COLON) return { lines, count, end: -1 }
+    if (colon === at || text.charCodeAt(colon) !== COLON) {
+      return { lines, count, end: -1, cause: faultOfName(text.charCodeAt(at)) }
+    }
     const lineEnd = skipFieldValue(text, colon + 1)
-    if (text.charCodeAt(lineEnd) !== CR || text.charCodeAt(lineEnd + 1) !== LF) return { lines, count, end: -1 }
+    if (text.charCodeAt(lineEnd) !== CR || text.charCodeAt(lineEnd + 1) !== LF) {
+      return { lines, count, end: -1, cause: isLineEnd(text.charCodeAt(lineEnd)) ? 'line_end' : 'field_value' }
+    }
     count++
     const field = fieldOf(text, at, colon)
     if (field !== FIELD.other) lines.push(fieldLine(text, field, at, colon + 1, lineEnd))
     at = lineEnd + 2
   }
-  return { lines, count, end: text.charCodeAt(at + 1) === LF ? at + 2 : -1 }
+  return text.charCodeAt(at + 1) === LF
+    ? { lines, count, end: at + 2, cause: undefined }
+    : { lines, count, end: -1, cause: 'line_end' }
+}
+
+/** Of a line that does not begin with a name and a colon, by its first octet. */
+function faultOfName(first: number): Cause {
+  if (isBlank(first)) return 'folding'
+  return first === LF ? 'line_end' : 'field_name'
+}
+
+export function isLineEnd(octet: number): boolean {
+  return octet === CR || octet === LF
 }
 
 function skipToken(text: string, start: number): number {

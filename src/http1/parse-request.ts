@@ -1,3 +1,4 @@
+import type { Cause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { RefusedHead } from '../http/downstream.ts'
 import { FIELD } from '../http/fields.ts'
@@ -24,11 +25,10 @@ export function parseRequestHead(text: string, start: number): RequestHead | Ref
   if ('failure' in line) return line
   const { method, target, origin, fieldsStart } = line
   const section = parseFieldSection(text, fieldsStart)
-  if (section.end === -1) return { failure: 'bad_field', hasRequestLine: true, method, target }
-  if (section.count > MAX_REQUEST_FIELD_LINES)
-    return { failure: 'head_too_large', hasRequestLine: true, method, target }
+  if (section.end === -1) return refused(line, 'bad_field', section.cause)
+  if (section.count > MAX_REQUEST_FIELD_LINES) return refused(line, 'head_too_large')
   const found = readFields(text, section.lines, origin.authority)
-  if (found.failure !== undefined) return { failure: found.failure, hasRequestLine: true, method, target }
+  if (found.failure !== undefined) return refused(line, found.failure, found.cause)
   const nominated = found.connection.nominated
   return {
     text,
@@ -48,6 +48,10 @@ export function parseRequestHead(text: string, start: number): RequestHead | Ref
     expectsContinue: found.expectsContinue,
     hasUnknownExpectation: found.hasUnknownExpectation,
   }
+}
+
+function refused({ method, target }: RequestLine, failure: FailureCode, cause?: Cause): RefusedHead {
+  return { failure, hasRequestLine: true, method, target, cause }
 }
 
 export interface RequestLine {
@@ -94,6 +98,7 @@ function checkRequestLine(method: string, target: string, version: string): Fail
 
 interface RequestFields {
   failure: FailureCode | undefined
+  cause: Cause | undefined
   connection: ConnectionOptions
   framing: Framing
   contentLength: number
@@ -106,6 +111,7 @@ interface RequestFields {
 function readFields(text: string, lines: readonly FieldLine[], authority: string | undefined): RequestFields {
   const found: RequestFields = {
     failure: undefined,
+    cause: undefined,
     connection: { hasClose: false, hasUpgrade: false, nominatesProtected: false, nominated: undefined },
     framing: 'none',
     contentLength: 0,
@@ -133,7 +139,7 @@ function readFields(text: string, lines: readonly FieldLine[], authority: string
         framingLines++
         break
       case FIELD.framingTwin:
-        found.failure = 'bad_framing'
+        refuse(found, 'bad_framing', 'underscore')
         break
       case FIELD.connection:
         addConnectionOptions(found.connection, text.slice(line.valueStart, line.valueEnd))
@@ -148,27 +154,45 @@ function readFields(text: string, lines: readonly FieldLine[], authority: string
     }
   }
   if (found.failure !== undefined) return found
-  if (hostLines !== 1 || !isValidHost(host!)) found.failure = 'bad_host'
-  else if (authority !== undefined && authority.toLowerCase() !== host!.toLowerCase()) found.failure = 'bad_host'
-  else if (found.connection.nominatesProtected) found.failure = 'bad_connection'
-  else found.failure = frame(found, coding, framingLines)
+  if (hostLines !== 1) refuse(found, 'bad_host', hostLines === 0 ? 'no_host' : 'two_hosts')
+  else if (!isValidHost(host!)) refuse(found, 'bad_host', 'host')
+  else if (authority !== undefined && authority.toLowerCase() !== host!.toLowerCase())
+    refuse(found, 'bad_host', 'authority')
+  else if (found.connection.nominatesProtected) refuse(found, 'bad_connection', nominatedBy(text, lines))
+  else frame(found, coding, framingLines)
   return found
 }
 
+function refuse(found: RequestFields, failure: FailureCode, cause?: Cause): void {
+  found.failure = failure
+  found.cause = cause
+}
+
+/** What the Connection lines nominate of that which they must not. */
+function nominatedBy(text: string, lines: readonly FieldLine[]): Cause {
+  const names = lines
+    .filter((line) => line.field === FIELD.connection)
+    .flatMap((line) => listMembers(text.slice(line.valueStart, line.valueEnd)))
+  if (names.includes('content-length') || names.includes('transfer-encoding')) return 'nominates_framing'
+  return names.includes('host') ? 'nominates_host' : 'nominates_credential'
+}
+
 /** RFC 9112 section 6.3, without any of its leniencies: one length, or one `chunked`, or no body. */
-function frame(found: RequestFields, coding: string | undefined, framingLines: number): FailureCode | undefined {
-  if (framingLines === 0) return undefined
+function frame(found: RequestFields, coding: string | undefined, framingLines: number): void {
+  if (framingLines === 0) return
   if (coding !== undefined) {
-    if (found.contentLengthText !== undefined) return 'bad_framing'
-    if (coding.toLowerCase() !== 'chunked') return 'bad_transfer_coding'
-    found.framing = 'chunked'
-    return undefined
+    if (found.contentLengthText !== undefined) refuse(found, 'bad_framing', 'two_framings')
+    else if (coding.toLowerCase() !== 'chunked') refuse(found, 'bad_transfer_coding')
+    else found.framing = 'chunked'
+    return
   }
   const length = framingLines === 1 ? parseContentLength(found.contentLengthText!) : undefined
-  if (length === undefined) return 'bad_framing'
+  if (length === undefined) {
+    refuse(found, 'bad_framing', 'content_length')
+    return
+  }
   found.contentLength = length
   found.framing = length === 0 ? 'none' : 'length'
-  return undefined
 }
 
 /** The request line of a head that is not whole or not valid, for the record of its refusal. */

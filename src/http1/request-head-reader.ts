@@ -1,6 +1,7 @@
 import type { FailureCode } from '../failure.ts'
 import { isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
+import { parseFieldSection } from './field-section.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseRequestHead, parseRequestLine, readRequestLine } from './parse-request.ts'
 
@@ -45,7 +46,11 @@ export class RequestHeadReader {
     const { state, text } = this.#reader
     if (state === 'whole') return parseRequestHead(text, 0)
     const line = readRequestLine(text)
-    if (state === 'broken') return { failure: failureAt(text, this.#reader.brokenAt), ...line }
+    if (state === 'broken') {
+      const failure = failureAt(text, this.#reader.brokenAt)
+      if (failure !== 'bad_field') return { failure, ...line }
+      return { failure, ...line, cause: parseFieldSection(text, text.indexOf('\n') + 1).cause }
+    }
     return { failure: line.hasRequestLine ? 'head_too_large' : 'target_too_long', ...line }
   }
 

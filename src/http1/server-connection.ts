@@ -196,7 +196,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
       at = this.#body.follow(buffer, start, end)
       content = this.#body.content
       if (this.#body.isFailed) {
-        this.#refuse({ failure: 'bad_chunk', hasRequestLine: true, method: head.method, target: head.target })
+        const { cause } = this.#body
+        this.#refuse({ failure: 'bad_chunk', cause, hasRequestLine: true, method: head.method, target: head.target })
         return end
       }
       runEnd = this.#body.runEnd
@@ -227,7 +228,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     if (this.#body.isFailed) {
       this.#phase = 'wait'
       this.wantsClose = true
-      this.#host.events.requestFailed(exchange, 'bad_chunk')
+      this.#host.events.requestFailed(exchange, 'bad_chunk', this.#body.cause)
       return end
     }
     const isDone = this.#body.isDone

@@ -15,6 +15,8 @@ export const ACCESS_FIELDS = {
     'Request target as received, credentials in its query masked. Of a request for which no upstream was found static keys in its path are masked too, and it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
   request_body_length: '`Content-Length` of the request.',
   api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
+  subject:
+    'The `sub` of the token that opened the door; cut after 256 characters, which `…` shows. Absent for static keys.',
   target_url: 'Where the request was sent, credentials in its query masked.',
   upstream: 'Name of the upstream in the configuration.',
   duration_ms: 'How long the exchange took, to its last byte.',
@@ -26,6 +28,10 @@ export const ACCESS_FIELDS = {
   outcome:
     '`complete`, `client_abort`, `upstream_abort` (the upstream could not be reached, spoke nonsense or broke off), `timeout` (one of the gateway ran out) or `refused` (any other answer that the gateway made).',
   error: 'Code of the failure that ended the exchange; absent when there was none.',
+  upstream_address: 'Address and port of the upstream that was used, or tried last.',
+  request_id:
+    'What the upstream calls the exchange: the first of `x-request-id`, `request-id`, `apim-request-id` and `x-amzn-requestid` of its response that is visible ASCII, up to 128 characters.',
+  cause: 'Why it failed, in a word: see [causes](#causes). The client never hears it.',
 } as const
 
 type FieldName = keyof typeof ACCESS_FIELDS
@@ -89,6 +95,21 @@ function recurring(before: string, format: (value: string) => string): (value: s
   }
 }
 
+/** Google Cloud's HttpRequest: it shows these members beside the message. Its sizes count heads as well, which nobody has counted here. */
+function httpRequest(r: RequestRecord, keys: Snapshot['keys'], url: string): string {
+  const method = quote(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES))
+  let member = `,"httpRequest":{"requestMethod":${method},"requestUrl":${url}`
+  if (r.status !== undefined) member += `,"status":${r.status}`
+  if (r.clientIp !== undefined) member += `,"remoteIp":${quote(r.clientIp)}`
+  if (r.upstreamAddress !== undefined) member += `,"serverIp":${quote(r.upstreamAddress)}`
+  return `${member},"latency":"${seconds(r.durationMs)}s"}`
+}
+
+/** A Duration of protobuf: no digit of its fraction may be left out. */
+function seconds(ms: number): string {
+  return (ms > 0 ? ms / 1000 : 0).toFixed(6)
+}
+
 /** The line of a record, its line end included. */
 export type RecordFormatter = (record: RequestRecord, snapshot: Snapshot) => string
 
@@ -97,10 +118,12 @@ export type RecordFormatter = (record: RequestRecord, snapshot: Snapshot) => str
  * where a loop over the list needs 1.1 µs (its property loads and concatenations see every type).
  */
 export function createRecordFormatter(settings: LogSettings): RecordFormatter {
-  const json = settings.format === 'json'
+  const json = settings.format !== 'text'
   const start = json ? '{"time":"' : ''
   const head = lineHead(settings, 'trace', RECORD_MESSAGE)
+  const warnHead = lineHead(settings, 'warn', RECORD_MESSAGE)
   const end = json ? '}\n' : '\n'
+  const isGcp = settings.format === 'gcp'
   const text = json ? quote : textValue
   const lengthText = json ? jsonLength : textValue
   const length = (value: string): string => lengthText(cutToFit(value, MAX_LENGTH_BYTES))
@@ -110,14 +133,17 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const apiKey = recurring(label.api_key, text)
   const upstream = recurring(label.upstream, text)
   const outcome = recurring(label.outcome, text)
+  const upstreamAddress = recurring(label.upstream_address, text)
 
   return (r, snapshot) => {
     const { keys } = snapshot
-    let line = start + timestamp() + head
+    let line = start + timestamp() + (r.level === 'warn' ? warnHead : head)
     if (r.clientIp !== undefined) line += clientIp(r.clientIp)
-    line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + text(shownUrl(r, keys))
+    const url = text(shownUrl(r, keys))
+    line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + url
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
     if (r.apiKey !== undefined) line += apiKey(r.apiKey)
+    if (r.subject !== undefined) line += label.subject + text(r.subject)
     if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))
     if (r.upstream !== undefined) line += upstream(r.upstream)
     line += label.duration_ms + millis(r.durationMs)
@@ -127,16 +153,25 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     if (r.ttfbMs !== undefined) line += label.ttfb_ms + millis(r.ttfbMs)
     line += outcome(r.outcome)
     if (r.error !== undefined) line += label.error + text(r.error)
+    if (r.upstreamAddress !== undefined) line += upstreamAddress(r.upstreamAddress)
+    if (r.requestId !== undefined) line += label.request_id + text(r.requestId)
+    if (r.cause !== undefined) line += label.cause + text(r.cause)
+    if (isGcp) line += httpRequest(r, keys, url)
     return line + end
   }
 }
 
-/** Writes the record of an exchange; does nothing when the level is not enabled. */
+/** Writes the record of an exchange whose level is enabled, and does nothing for any other. */
 export function createRecordWriter(
   settings: LogSettings,
   write: (line: string) => void,
 ): (record: RequestRecord, snapshot: Snapshot) => void {
-  if (!isLevelEnabled(settings, 'trace')) return () => {}
+  if (!isLevelEnabled(settings, 'warn')) return () => {}
   const format = createRecordFormatter(settings)
+  if (!isLevelEnabled(settings, 'trace')) {
+    return (record, snapshot) => {
+      if (record.level === 'warn') write(format(record, snapshot))
+    }
+  }
   return (record, snapshot) => write(format(record, snapshot))
 }

@@ -36,7 +36,7 @@ export const EVENTS = {
   outOfDescriptors: warn(
     'Out of file descriptors',
     'client_ip error reason',
-    'An upstream could not be connected to because the process may open no more files. Raise its limit (`ulimit -n`).',
+    'An upstream could not be connected to because the process may open no more files. Raise its limit (`ulimit -n`). Said once a minute while it lasts; each request that it costs has its record.',
   ),
   bug: error(
     'A request has failed because of a bug',

@@ -4,7 +4,8 @@ import { quote, textMessage, textValue } from './escape.ts'
 /** Events of the gateway itself, as lines of text or JSON. Requests have their own lines: see access-log.ts. */
 
 export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error'
-export type LogFormat = 'text' | 'json'
+/** `gcp`: JSON as Google Cloud reads it. */
+export type LogFormat = 'text' | 'json' | 'gcp'
 export type FieldValue = string | number | boolean | undefined
 /** snake_case names and what they hold; undefined values are left out. */
 export type Fields = Readonly<Record<string, FieldValue>>
@@ -31,6 +32,26 @@ export const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'erro
 
 const COLOURS: Readonly<Record<Level, number>> = { trace: 35, debug: 34, info: 32, warn: 33, error: 31 }
 
+/** Google Cloud's LogSeverity has nothing below DEBUG. */
+const SEVERITIES: Readonly<Record<Level, string>> = {
+  trace: 'DEBUG',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARNING',
+  error: 'ERROR',
+}
+
+/**
+ * Names that are others in JSON. Log systems take a member `status` for the severity of a line, and in records it is a number: one
+ * name has one meaning there.
+ */
+const JSON_NAMES: Readonly<Record<string, string>> = { status: 'result' }
+
+/** What an event's field is called in JSON. */
+export function jsonName(name: string): string {
+  return Object.hasOwn(JSON_NAMES, name) ? JSON_NAMES[name]! : name
+}
+
 export function isLevelEnabled(settings: LogSettings, level: Level): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(settings.level)
 }
@@ -39,18 +60,19 @@ export function isLevelEnabled(settings: LogSettings, level: Level): boolean {
 export function lineHead(settings: LogSettings, level: Level, message: string): string {
   const name = level.toUpperCase()
   if (settings.format === 'json') return `","level":"${name}","message":${quote(message)}`
+  if (settings.format === 'gcp') return `","severity":"${SEVERITIES[level]}","message":${quote(message)}`
   const shown = settings.colour ? `\u001b[${COLOURS[level]}m${name}\u001b[0m` : name
   return ` ${shown} ${textMessage(message)}`
 }
 
 /** One event as one line, its line end included. */
 export function formatEvent(settings: LogSettings, level: Level, message: string, fields: Fields = {}): string {
-  const json = settings.format === 'json'
+  const json = settings.format !== 'text'
   let line = (json ? '{"time":"' : '') + timestamp() + lineHead(settings, level, message)
   for (const name in fields) {
     const value = fields[name]
     if (value === undefined) continue
-    line += json ? `,${quote(name)}:${jsonValue(value)}` : ` ${textValue(name)}=${textValue(String(value))}`
+    line += json ? `,${quote(jsonName(name))}:${jsonValue(value)}` : ` ${textValue(name)}=${textValue(String(value))}`
   }
   return line + (json ? '}\n' : '\n')
 }

@@ -1,7 +1,7 @@
 import type { Snapshot } from '../config/snapshot.ts'
 import { createRecordWriter } from './access-log.ts'
 import { announce, EVENTS } from './events.ts'
-import { createLog, formatEvent, isLevelEnabled, LEVELS, type Log, type LogSettings } from './log.ts'
+import { createLog, formatEvent, isLevelEnabled, LEVELS, type Log, type LogFormat, type LogSettings } from './log.ts'
 import type { RequestRecord } from './record.ts'
 import { createSink } from './sink.ts'
 import { openStdout } from './stdout.ts'
@@ -20,15 +20,16 @@ export const LOG_LEVEL: Variable<(typeof LEVELS)[number]> = {
   values: LEVELS,
   meaning: 'The least level that is written.',
 }
-export const LOG_FORMAT: Variable<'text' | 'json'> = {
+export const LOG_FORMAT: Variable<LogFormat> = {
   name: 'FLUXGATE_LOG_FORMAT',
-  values: ['text', 'json'],
-  meaning: 'Lines of text, or one JSON object per line.',
+  values: ['text', 'json', 'gcp'],
+  meaning: 'Lines of text, one JSON object per line, or such objects as Google Cloud reads them.',
 }
 export const LOG_STYLE: Variable<'auto' | 'always' | 'never'> = {
   name: 'FLUXGATE_LOG_STYLE',
   values: ['auto', 'always', 'never'],
-  meaning: 'Colour of the level in lines of text; `auto`: on a terminal.',
+  meaning:
+    'Colour of the level in lines of text; `auto`: on a terminal, unless `NO_COLOR` is set and not empty, or `TERM` is `dumb`.',
 }
 
 export interface LogEnvironment {
@@ -47,7 +48,9 @@ export function readLogEnvironment(env: NodeJS.ProcessEnv, isTerminal: boolean):
     return known ?? values[0]!
   }
   const style = read(LOG_STYLE)
-  const colour = style === 'always' || (style === 'auto' && isTerminal)
+  // no-color.org: what is set for this program alone goes before it.
+  const wantsNone = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
+  const colour = style === 'always' || (style === 'auto' && isTerminal && !wantsNone)
   return { settings: { level: read(LOG_LEVEL), format: read(LOG_FORMAT), colour }, unknown }
 }
 

@@ -1,7 +1,8 @@
-import type { Outcome } from '../failure.ts'
+import type { Outcome, RecordLevel } from '../failure.ts'
 
 /** What is known of an exchange when it has ended; one of these becomes one line of the log. Absent values are undefined. */
 export interface RequestRecord {
+  readonly level: RecordLevel
   readonly clientIp: string | undefined
   readonly method: string
   /** The request target as received; the log redacts the credentials in its query. */
@@ -10,6 +11,8 @@ export interface RequestRecord {
   readonly requestBodyLength: string | undefined
   /** The key's id, or its place in the configuration. */
   readonly apiKey: string | undefined
+  /** Who the token of the request says that its bearer is. */
+  readonly subject: string | undefined
   /** scheme://authority/target as sent upstream. */
   readonly targetUrl: string | undefined
   readonly upstream: string | undefined
@@ -24,4 +27,10 @@ export interface RequestRecord {
   readonly ttfbMs: number | undefined
   readonly outcome: Outcome
   readonly error: string | undefined
+  /** Of the upstream, with its port, that was used or tried last. */
+  readonly upstreamAddress: string | undefined
+  /** What the upstream calls this exchange. */
+  readonly requestId: string | undefined
+  /** Why it failed: see `CAUSES`. */
+  readonly cause: string | undefined
 }

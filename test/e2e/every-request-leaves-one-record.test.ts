@@ -17,7 +17,17 @@ const ORDER = [
     'duration_ms',
     'status',
   ],
-  ...['response_body_length', 'request_bytes', 'response_bytes', 'ttfb_ms', 'outcome', 'error'],
+  ...[
+    'response_body_length',
+    'request_bytes',
+    'response_bytes',
+    'ttfb_ms',
+    'outcome',
+    'error',
+    'upstream_address',
+    'request_id',
+    'cause',
+  ],
 ]
 
 const lineOf = (gateway: RunningGateway): string | undefined =>
@@ -27,13 +37,13 @@ const lineOf = (gateway: RunningGateway): string | undefined =>
     .find((line) => line.includes('Request processed'))
 
 test('as a JSON line with its fields in their order', async () => {
-  await using origin = await startOrigin(ok('hello', 'X-A: 1'))
+  await using origin = await startOrigin(ok('hello', 'X-Request-Id: req_1'))
   await using gateway = await startGateway(upTo(origin))
   await exchange(gateway.port, post('/up/v1/x?a=b', '{}'))
   await gateway.waitForRecord()
   const record = JSON.parse(lineOf(gateway) ?? '')
-  assert.deepEqual(Object.keys(record), ['time', 'level', 'message', ...ORDER.filter((name) => name !== 'error')])
-  const { time, duration_ms, ttfb_ms, ...rest } = record
+  assert.deepEqual(Object.keys(record), ['time', 'level', 'message', ...ORDER.filter((name) => name in record)])
+  const { time, duration_ms, ttfb_ms, upstream_address: _, ...rest } = record
   assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
   assert.ok(Math.abs(Date.parse(time) - Date.now()) < 5000)
   assert.ok(ttfb_ms > 0 && duration_ms >= ttfb_ms && duration_ms < 5000)
@@ -52,6 +62,7 @@ test('as a JSON line with its fields in their order', async () => {
     request_bytes: 2,
     response_bytes: 5,
     outcome: 'complete',
+    request_id: 'req_1',
   })
 })
 
@@ -64,7 +75,7 @@ test('as a line of text with its fields in their order', async () => {
   const target = `${origin.url}/v1/x`.replaceAll('.', '\\.')
   const fields =
     `client_ip=127\\.0\\.0\\.1 method=POST request_url=/up/v1/x request_body_length=2 api_key=test target_url=${target} upstream=up ` +
-    'duration_ms=[\\d.]+ status=200 response_body_length=5 request_bytes=2 response_bytes=5 ttfb_ms=[\\d.]+ outcome=complete'
+    'duration_ms=[\\d.]+ status=200 response_body_length=5 request_bytes=2 response_bytes=5 ttfb_ms=[\\d.]+ outcome=complete( upstream_address=[\\d.:]+)?'
   assert.match(lineOf(gateway) ?? '', new RegExp(`^${time} +TRACE Request processed ${fields}$`))
 })
 
@@ -84,6 +95,7 @@ test('where absent values are absent, and a refusal says why', async () => {
     response_bytes: 0,
     outcome: 'refused',
     error: 'unauthorized',
+    cause: 'no_key',
   })
 })
 

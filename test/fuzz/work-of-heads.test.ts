@@ -33,7 +33,7 @@ function parseRequest(text: string): string {
 
 function parseResponse(text: string): string {
   const head = parseResponseHead(text, 'GET')
-  if (head === undefined) return 'refused'
+  if (typeof head === 'string') return 'refused'
   encodeResponseHead(head, true)
   return head.end === text.length ? 'whole' : 'cut short'
 }

@@ -42,6 +42,7 @@ export interface LoggedRecord {
   readonly request_url: string
   readonly request_body_length?: number
   readonly api_key?: string
+  readonly subject?: string
   readonly target_url?: string
   readonly upstream?: string
   readonly duration_ms: number
@@ -52,6 +53,9 @@ export interface LoggedRecord {
   readonly ttfb_ms?: number
   readonly outcome: 'complete' | 'client_abort' | 'upstream_abort' | 'timeout' | 'refused'
   readonly error?: string
+  readonly upstream_address?: string
+  readonly request_id?: string
+  readonly cause?: string
 }
 
 export interface Exit {

@@ -1,3 +1,4 @@
+import type { Cause } from '../../src/cause.ts'
 import { FAILURES, type FailureCode } from '../../src/failure.ts'
 import { isRefused, type RefusedHead } from '../../src/http/downstream.ts'
 import type { RequestHead, ResponseHead } from '../../src/http/message.ts'
@@ -93,7 +94,9 @@ export class Passage {
     const { state, text } = this.#heads
     if (state === 'incomplete') return at
     this.#heads.reset()
-    return this.#openResponse(state === 'whole' ? parseResponseHead(text, this.#answers) : undefined, at, end)
+    // One that broke must be refused by what is there of it.
+    const head = state === 'too-large' ? 'head_too_large' : parseResponseHead(text, this.#answers)
+    return this.#openResponse(head, at, end)
   }
 
   #refuse(code: FailureCode, end: number): number {
@@ -110,8 +113,8 @@ export class Passage {
     return at
   }
 
-  #openResponse(head: ResponseHead | undefined, at: number, end: number): number {
-    if (head === undefined || head.status === 101) return this.#refuse('upstream_protocol', end)
+  #openResponse(head: ResponseHead | Cause, at: number, end: number): number {
+    if (typeof head === 'string' || head.status === 101) return this.#refuse('upstream_protocol', end)
     const text = encodeResponseHead(head, false)
     if (head.status < 200) this.#add(`interim ${head.status}`, text, '')
     else {

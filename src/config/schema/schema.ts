@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
-import { flag, notYet, patterned, secret, text, timeout } from './values.ts'
+import { flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
 export const server = v.pipe(
   v.strictObject({
@@ -227,15 +227,45 @@ export const staticKey = v.pipe(
   v.description('A key that is compared as it is.'),
 )
 
+const MAX_LEEWAY_MS = 60_000
+const LEEWAY = `must be an integer of milliseconds from 0 to ${MAX_LEEWAY_MS}`
+
 export const jwtKey = v.pipe(
   v.strictObject(
     {
       id: text('What the `kid` of a token must be, and the name that the log shows; unique.'),
       key: secret('The shared key of HS256, at least 32 bytes.'),
+      audience: v.optional(
+        oneOrMore(
+          'What the `aud` of a token must be, or have in it: a text, or a list of which one is enough. Default: any.',
+        ),
+      ),
+      issuer: v.optional(
+        oneOrMore('What the `iss` of a token must be: a text, or a list of which it must be one. Default: any.'),
+      ),
+      require_exp: v.optional(flag('Refuse a token without `exp`, which would never end.'), DEFAULTS.require_exp),
+      leeway_ms: v.optional(
+        v.pipe(
+          v.number(LEEWAY),
+          v.integer(LEEWAY),
+          v.minValue(0, LEEWAY),
+          v.maxValue(MAX_LEEWAY_MS, LEEWAY),
+          v.description(
+            `How far clocks may differ: for so long a token is taken before its \`nbf\` and after its \`exp\`. From 0 to ${MAX_LEEWAY_MS}.`,
+          ),
+        ),
+        DEFAULTS.leeway_ms,
+      ),
+      upstreams: v.optional(
+        v.pipe(
+          v.array(text('The name of an upstream.'), 'must be a list of names of upstreams'),
+          v.description('Names of the upstreams that a token of this key opens. Absent or empty: all.'),
+        ),
+      ),
     },
     'must be a mapping with id and key',
   ),
-  v.description('A key that verifies JSON Web Tokens (HS256). Such a token opens all upstreams.'),
+  v.description('A key that verifies JSON Web Tokens (HS256).'),
 )
 
 const apiKeys = v.pipe(

@@ -141,10 +141,10 @@ function readValue(schema: Schema, tree: Tree, path: Path, report: Reading): unk
   return undefined
 }
 
-/** As far as a value's schema looks: a scalar, or a mapping of scalars (`{ env: NAME }`). */
+/** As far as a value's schema looks: a scalar, a list of scalars, or a mapping of scalars (`{ env: NAME }`). */
 function plain(tree: Tree): unknown {
   if (tree.kind === 'scalar') return tree.value
-  if (tree.kind === 'list') return []
+  if (tree.kind === 'list') return tree.items.map((item) => (item.kind === 'scalar' ? item.value : []))
   const values: Record<string, unknown> = Object.create(null)
   for (const [name, { value }] of tree.entries) {
     if (!isNull(value)) values[name] = value.kind === 'scalar' ? value.value : []

@@ -4,6 +4,7 @@ import type { Outcome } from '../../../src/failure.ts'
 import { createRecordFormatter, RECORD_MESSAGE } from '../../../src/observe/access-log.ts'
 import { cutToFit, quote, textValue } from '../../../src/observe/escape.ts'
 import { formatEvent, type LogSettings } from '../../../src/observe/log.ts'
+import type { RequestRecord } from '../../../src/observe/record.ts'
 import { anyText } from '../../unit/observe/any-text.ts'
 import { assertOneLine, parseJson, parseText } from '../../unit/observe/parse-line.ts'
 import type { TextTarget } from '../target.ts'
@@ -19,12 +20,14 @@ function checkRecord(text: string): void {
   const target = text.replaceAll(/[?#;@]/g, '')
   // JSON has the digits of a length as they are; JSON.parse, which is to read it here, has no room for more than 2^53.
   const length = /^\d{16}$/.test(text) ? text.slice(1) : text
-  const record = {
+  const record: RequestRecord = {
+    level: 'warn',
     clientIp: text,
     method: text,
     requestUrl: target,
     requestBodyLength: length,
     apiKey: text,
+    subject: text,
     targetUrl: target,
     upstream: text,
     durationMs: 1,
@@ -35,6 +38,9 @@ function checkRecord(text: string): void {
     ttfbMs: undefined,
     outcome: text as Outcome,
     error: text,
+    upstreamAddress: text,
+    requestId: text,
+    cause: text,
   }
   const lines = [recordText(record, SNAPSHOT), recordJson(record, SNAPSHOT)] as const
   for (const line of lines) assertOneLine(line)
@@ -44,6 +50,7 @@ function checkRecord(text: string): void {
     ['request_url', target],
     ['request_body_length', cutToFit(length, 64)],
     ['api_key', text],
+    ['subject', text],
     ['target_url', target],
     ['upstream', text],
     ['duration_ms', '1.000'],
@@ -53,6 +60,9 @@ function checkRecord(text: string): void {
     ['response_bytes', '0'],
     ['outcome', text],
     ['error', text],
+    ['upstream_address', text],
+    ['request_id', text],
+    ['cause', text],
   ]
   const [asText, asJson] = [parseText(lines[0], RECORD_MESSAGE), parseJson(lines[1])]
   assert.deepEqual(asText.fields, expected)

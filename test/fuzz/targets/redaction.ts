@@ -3,13 +3,12 @@ import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import type { KeyRing } from '../../../src/config/snapshot.ts'
 import { redactTarget } from '../../../src/observe/redact.ts'
+import { identityOf } from '../../support/tokens.ts'
 import type { TextTarget } from '../target.ts'
 
 const KEYS = ['fgk_team', 'a/b+c=', 'semi;colon', 'ein schl\u00fcssel']
 const RING: KeyRing = {
-  staticKeys: new Map(
-    KEYS.map((key) => [hash('sha256', key), { name: 'k', routes: { isEmpty: true, find: () => undefined } }]),
-  ),
+  staticKeys: new Map(KEYS.map((key) => [hash('sha256', key), identityOf('k')])),
   jwtKeys: new Map(),
 }
 const BYTES = KEYS.map((key) => Buffer.from(key).toString('latin1'))

@@ -131,6 +131,6 @@ describe('a running gateway', () => {
       record,
       /^TRACE Request processed client_ip=127\.0\.0\.1 method=GET request_url=\/a\/x\?key=\*\*\*&y=1 /,
     )
-    assert.match(record, / status=401 .* outcome=refused error=unauthorized$/)
+    assert.match(record, / status=401 .* outcome=refused error=unauthorized cause=no_key$/)
   })
 })

@@ -51,6 +51,13 @@ api_keys:
   jwt:
     - id: kid
       key: 0123456789abcdef0123456789abcdef
+    - id: strict
+      key: abcdef0123456789abcdef0123456789
+      audience: gateway
+      issuer: [https://a, https://b]
+      require_exp: true
+      leeway_ms: 1500
+      upstreams: [other]
 `
 
 test('everything that a file can say arrives', (t) => {
@@ -116,6 +123,16 @@ test('keys open what they list, or everything', (t) => {
   assert.equal(jwt?.identity.name, 'kid')
   assert.equal(jwt.identity.routes.find('/openai')?.name, 'openai')
   assert.equal(Buffer.from(jwt.secret).toString(), '0123456789abcdef0123456789abcdef')
+  const { secret: _, identity: __, ...open } = jwt
+  assert.deepEqual(open, { audiences: [], issuers: [], requiresExpiry: false, leewaySeconds: 5 })
+  const { secret: ___, identity, ...rules } = jwtKeys.get('strict')!
+  assert.deepEqual(rules, {
+    audiences: ['gateway'],
+    issuers: ['https://a', 'https://b'],
+    requiresExpiry: true,
+    leewaySeconds: 1.5,
+  })
+  assert.equal(identity.routes.find('/openai/v1')?.name, 'other')
 })
 
 test('what a file does not say has its default', (t) => {

@@ -6,6 +6,7 @@ import { finish } from '../../../src/exchange/finish.ts'
 import { responseHead } from '../../../src/exchange/relay.ts'
 import { addToReplay, copyPiece, keepForReplay, mayRetry } from '../../../src/exchange/retry.ts'
 import type { FailureCode } from '../../../src/failure.ts'
+import type { ResponseHead } from '../../../src/http/message.ts'
 import { parseResponseHead } from '../../../src/http1/parse-response.ts'
 import { NO_BYTES } from '../../../src/runtime/outlet.ts'
 import { exchangeOf, snapshot } from './exchange-of.ts'
@@ -13,7 +14,7 @@ import { exchangeOf, snapshot } from './exchange-of.ts'
 /** How much of a body is kept. */
 const REPLAY_BYTES = 65_536
 
-const OK_HEAD = parseResponseHead('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n', 'PUT')!
+const OK_HEAD = parseResponseHead('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n', 'PUT') as ResponseHead
 
 function kept(method: string, ...bodyBytes: number[]): Exchange {
   const exchange = exchangeOf(`${method} /up HTTP/1.1\r\nHost: a\r\n\r\n`, snapshot(true))

@@ -27,7 +27,8 @@ describe('a field section', () => {
     assert.equal(text.slice(section.end), 'rest')
   })
 
-  test('may be empty', () => assert.deepEqual(parseFieldSection('\r\n', 0), { lines: [], count: 0, end: 2 }))
+  test('may be empty', () =>
+    assert.deepEqual(parseFieldSection('\r\n', 0), { lines: [], count: 0, end: 2, cause: undefined }))
 
   for (const wrong of [
     '',

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { isRefused } from '../../../src/http/downstream.ts'
 import type { RequestHead } from '../../../src/http/message.ts'
 import { parseRequestHead, readRequestLine } from '../../../src/http1/parse-request.ts'
+import { RequestHeadReader } from '../../../src/http1/request-head-reader.ts'
 
 // What is refused, and with what, stands in test/wire.
 
@@ -83,5 +84,39 @@ describe('the request line of a head that is not whole', () => {
     ['\r\n', true, '', ''],
   ] as const) {
     test(JSON.stringify(text), () => assert.deepEqual(readRequestLine(text), { hasRequestLine, method, target }))
+  }
+})
+
+describe('a refused head says which rule it broke, wherever it is split:', () => {
+  for (const [fields, cause] of [
+    ['Host: h\nA: 1\r\n', 'line_end'],
+    ['Host: h\r\nA: 1\r\r\n', 'line_end'],
+    ['Host: h\r\n A: 1\r\n', 'folding'],
+    ['Host : h\r\n', 'field_name'],
+    ['Host: h\r\nA: \x1f\r\n', 'field_value'],
+    ['', 'no_host'],
+    ['Host: h\r\nHost: h\r\n', 'two_hosts'],
+    ['Host:\r\n', 'host'],
+    ['Host: h\r\nConnection: a, Host, content-length\r\n', 'nominates_framing'],
+    ['Host: h\r\nConnection: HOST\r\n', 'nominates_host'],
+    ['Host: h\r\nConnection: Authorization\r\n', 'nominates_credential'],
+    ['Host: h\r\nTransfer_Encoding: x\r\n', 'underscore'],
+    ['Host: h\r\nContent-Length: -1\r\n', 'content_length'],
+    ['Host: h\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n', 'two_framings'],
+  ] as const) {
+    test(JSON.stringify(fields), () => {
+      const bytes = Buffer.from(`GET / HTTP/1.1\r\n${fields}\r\n`, 'latin1')
+      for (let at = 0; at <= bytes.length; at++) {
+        const reader = new RequestHeadReader()
+        reader.read(bytes, 0, at)
+        let head = reader.take()
+        if (head === undefined) {
+          reader.read(bytes, at, bytes.length)
+          head = reader.take()
+        }
+        assert.ok(head !== undefined && isRefused(head))
+        assert.equal(head.cause, cause, `split at ${at}`)
+      }
+    })
   }
 })

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ResponseHead } from '../../../src/http/message.ts'
+import { HeadReader } from '../../../src/http1/head-reader.ts'
 import { parseResponseHead } from '../../../src/http1/parse-response.ts'
 
 // What is refused stands in test/wire.
 
 function parse(head: string, method = 'GET'): ResponseHead | undefined {
-  return parseResponseHead(`${head}\r\n\r\n`, method)
+  const parsed = parseResponseHead(`${head}\r\n\r\n`, method)
+  return typeof parsed === 'string' ? undefined : parsed
 }
 
 const BODY = ['none', 'length', 'chunked', 'until-close'] as const
@@ -32,6 +34,39 @@ describe('the framing of a response', () => {
         framings,
         expected.map((index) => (index === undefined ? undefined : BODY[index])),
       )
+    })
+  }
+})
+
+describe('a head that is none says which rule it broke, wherever it is split:', () => {
+  for (const [text, cause] of [
+    ['HTTP/1.1 200 OK\nA: 1\n\n', 'line_end'],
+    ['HTTP/1.1 200\nA: 1\r\n\r\n', 'line_end'],
+    ['HTTP/1.1 200 OK\r\nA: 1\nB: 2\r\n\r\n', 'line_end'],
+    ['HTTP/1.1 200 OK\r\nA: 1\r\n\nB: 2\r\n\r\n', 'line_end'],
+    ['HTTP/1.1 200 OK\r\nA: 1\r\n\rB: 2\r\n\r\n', 'line_end'],
+    ['HTTP/1.1 200 O\x7fK\r\nA: 1\r\n\r\n', 'reason'],
+    ['HTTP/1.1 200 OK\r\n A: 1\r\n\r\n', 'folding'],
+    ['HTTP/1.1 200 OK\r\nA: 1\r\n\tb\r\n\r\n', 'folding'],
+    ['HTTP/1.1 200 OK\r\n: 1\r\n\r\n', 'field_name'],
+    ['HTTP/1.1 200 OK\r\nA \r\n\r\n', 'field_name'],
+    ['HTTP/1.1 200 OK\r\nA: \x00\r\n\r\n', 'field_value'],
+    ['HTTP/1.1 099 OK\r\n\r\n', 'status'],
+    ['HTTP/1.1 2000 OK\r\n\r\n', 'status'],
+    ['HTTP/1.1  200 OK\r\n\r\n', 'status'],
+    ['HTTP/1.2 200 OK\r\n\r\n', 'version'],
+    ['HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'transfer_encoding'],
+    ['HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n', 'content_length'],
+  ] as const) {
+    test(JSON.stringify(text), () => {
+      const bytes = Buffer.from(text, 'latin1')
+      for (let at = 0; at <= bytes.length; at++) {
+        const reader = new HeadReader()
+        reader.read(bytes, 0, at)
+        if (reader.state === 'incomplete' && at < bytes.length) reader.read(bytes, at, bytes.length)
+        assert.notEqual(reader.state, 'incomplete')
+        assert.equal(parseResponseHead(reader.text, 'GET'), cause, `split at ${at}`)
+      }
     })
   }
 })

@@ -19,11 +19,13 @@ const formatText = createRecordFormatter({ level: 'trace', format: 'text', colou
 const formatJson = createRecordFormatter({ level: 'trace', format: 'json', colour: false })
 
 const FULL: RequestRecord = {
+  level: 'trace',
   clientIp: '10.0.0.7',
   method: 'POST',
   requestUrl: '/openai/v1/chat/completions?key=secret',
   requestBodyLength: '230',
   apiKey: 'team-a',
+  subject: 'alice@example.com',
   targetUrl: 'https://api.openai.com/v1/chat/completions?key=secret',
   upstream: 'openai',
   durationMs: 12.3456,
@@ -34,14 +36,19 @@ const FULL: RequestRecord = {
   ttfbMs: 11,
   outcome: 'upstream_abort',
   error: 'upstream_truncated',
+  upstreamAddress: '192.0.2.7:443',
+  requestId: 'req_011CSHoEeqs5C35K2UUqR7Fy',
+  cause: 'ECONNRESET',
 }
 
 const BARE: RequestRecord = {
+  level: 'trace',
   clientIp: undefined,
   method: 'GET',
   requestUrl: '/',
   requestBodyLength: undefined,
   apiKey: undefined,
+  subject: undefined,
   targetUrl: undefined,
   upstream: undefined,
   durationMs: 0,
@@ -52,6 +59,9 @@ const BARE: RequestRecord = {
   ttfbMs: undefined,
   outcome: 'client_abort',
   error: undefined,
+  upstreamAddress: undefined,
+  requestId: undefined,
+  cause: undefined,
 }
 
 describe('the line of a request', () => {
@@ -59,9 +69,10 @@ describe('the line of a request', () => {
     assert.equal(
       formatText(FULL, SNAPSHOT).slice('2026-01-02T03:04:05.678901Z'.length),
       ' TRACE Request processed client_ip=10.0.0.7 method=POST request_url=/openai/v1/chat/completions?key=*** ' +
-        'request_body_length=230 api_key=team-a target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
+        'request_body_length=230 api_key=team-a subject=alice@example.com target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
         'upstream=openai duration_ms=12.346 status=200 response_body_length=300 request_bytes=230 response_bytes=300 ' +
-        'ttfb_ms=11.000 outcome=upstream_abort error=upstream_truncated\n',
+        'ttfb_ms=11.000 outcome=upstream_abort error=upstream_truncated upstream_address=192.0.2.7:443 ' +
+        'request_id=req_011CSHoEeqs5C35K2UUqR7Fy cause=ECONNRESET\n',
     )
     const names = parseText(formatText(FULL, SNAPSHOT), RECORD_MESSAGE).fields.map(([name]) => name)
     assert.deepEqual(names, Object.keys(ACCESS_FIELDS))
@@ -91,6 +102,7 @@ describe('the line of a request', () => {
       ['request_url', '/openai/v1/chat/completions?key=***'],
       ['request_body_length', 230],
       ['api_key', 'team-a'],
+      ['subject', 'alice@example.com'],
       ['target_url', 'https://api.openai.com/v1/chat/completions?key=***'],
       ['upstream', 'openai'],
       ['duration_ms', 12.346],
@@ -101,6 +113,9 @@ describe('the line of a request', () => {
       ['ttfb_ms', 11],
       ['outcome', 'upstream_abort'],
       ['error', 'upstream_truncated'],
+      ['upstream_address', '192.0.2.7:443'],
+      ['request_id', 'req_011CSHoEeqs5C35K2UUqR7Fy'],
+      ['cause', 'ECONNRESET'],
     ])
     assert.match(time, /Z$/)
   })
@@ -136,14 +151,43 @@ describe('the line of a request', () => {
   })
 })
 
+describe('for Google Cloud', () => {
+  const gcp = (record: RequestRecord): Record<string, unknown> =>
+    JSON.parse(createRecordFormatter({ level: 'trace', format: 'gcp', colour: false })(record, SNAPSHOT))
+
+  test('a record has a severity and a httpRequest, and else what it has in JSON', () => {
+    const { severity, httpRequest, time, ...rest } = gcp({ ...FULL, level: 'warn' })
+    assert.equal(severity, 'WARNING')
+    assert.deepEqual(httpRequest, {
+      requestMethod: 'POST',
+      requestUrl: '/openai/v1/chat/completions?key=***',
+      status: 200,
+      remoteIp: '10.0.0.7',
+      serverIp: '192.0.2.7:443',
+      latency: '0.012346s',
+    })
+    const { level, time: _, ...json } = JSON.parse(formatJson(FULL, SNAPSHOT))
+    assert.deepEqual(rest, json)
+    assert.match(String(time), /Z$/)
+  })
+
+  test('what is absent is absent, and TRACE is DEBUG', () => {
+    const { severity, httpRequest } = gcp(BARE)
+    assert.equal(severity, 'DEBUG')
+    assert.deepEqual(httpRequest, { requestMethod: 'GET', requestUrl: '/', latency: '0.000000s' })
+  })
+})
+
 const nasty = anyText()
 const records: fc.Arbitrary<RequestRecord> = fc.record({
+  level: fc.constantFrom('trace' as const, 'warn' as const),
   clientIp: fc.option(nasty, { nil: undefined }),
   method: nasty,
   // no credential in a query: this is about the rest of the line
   requestUrl: nasty.map((target) => target.replaceAll(/[?#;@]/g, '')),
   requestBodyLength: fc.option(nasty, { nil: undefined }),
   apiKey: fc.option(nasty, { nil: undefined }),
+  subject: fc.option(nasty, { nil: undefined }),
   targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll(/[?#;@]/g, '')),
   upstream: fc.option(nasty, { nil: undefined }),
   durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
@@ -154,14 +198,20 @@ const records: fc.Arbitrary<RequestRecord> = fc.record({
   ttfbMs: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true }), { nil: undefined }),
   outcome: nasty as fc.Arbitrary<Outcome>,
   error: fc.option(nasty, { nil: undefined }),
+  upstreamAddress: fc.option(nasty, { nil: undefined }),
+  requestId: fc.option(nasty, { nil: undefined }),
+  cause: fc.option(nasty, { nil: undefined }),
 })
 
 describe('whatever a record holds', () => {
-  test('it is one line that no terminal obeys, in both formats', () => {
+  test('it is one line that no terminal obeys, in every format', () => {
     fc.assert(
       fc.property(records, (record) => {
         assertOneLine(formatText(record, SNAPSHOT))
         assertOneLine(formatJson(record, SNAPSHOT))
+        const gcp = createRecordFormatter({ level: 'trace', format: 'gcp', colour: false })(record, SNAPSHOT)
+        assertOneLine(gcp)
+        assert.equal(JSON.parse(gcp).httpRequest.requestMethod, JSON.parse(gcp).method)
       }),
     )
   })
@@ -179,6 +229,7 @@ describe('whatever a record holds', () => {
         assert.equal(fields.get('client_ip'), record.clientIp)
         assert.equal(fields.get('request_url'), record.requestUrl)
         assert.equal(fields.get('error'), record.error)
+        assert.equal(fields.get('subject'), record.subject)
       }),
     )
   })
@@ -192,9 +243,22 @@ describe('the writer', () => {
     assert.match(lines[0]!, /^.{27} TRACE Request processed .*\n$/)
   })
 
-  test('is silent above TRACE', () => {
-    const lines: string[] = []
-    createRecordWriter({ level: 'debug', format: 'text', colour: false }, (line) => lines.push(line))(FULL, SNAPSHOT)
-    assert.deepEqual(lines, [])
-  })
+  for (const [level, written] of [
+    ['trace', ['TRACE', 'WARN']],
+    ['debug', ['WARN']],
+    ['info', ['WARN']],
+    ['warn', ['WARN']],
+    ['error', []],
+  ] as const) {
+    test(`at ${level} writes ${written.join(' and ') || 'nothing'}`, () => {
+      const lines: string[] = []
+      const write = createRecordWriter({ level, format: 'text', colour: false }, (line) => lines.push(line))
+      write(FULL, SNAPSHOT)
+      write({ ...FULL, level: 'warn' }, SNAPSHOT)
+      assert.deepEqual(
+        lines.map((line) => parseText(line, RECORD_MESSAGE).level),
+        written,
+      )
+    })
+  }
 })

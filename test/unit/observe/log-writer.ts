@@ -16,11 +16,13 @@ export interface Written {
 
 const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unknown as Snapshot
 const RECORD: RequestRecord = {
+  level: 'trace',
   clientIp: '127.0.0.1',
   method: 'POST',
   requestUrl: `/openai/v1/${'x'.repeat(700)}`,
   requestBodyLength: '230',
   apiKey: 'team',
+  subject: undefined,
   targetUrl: 'https://api.openai.com/v1/x',
   upstream: 'openai',
   durationMs: 1,
@@ -31,6 +33,9 @@ const RECORD: RequestRecord = {
   ttfbMs: 1,
   outcome: 'complete',
   error: undefined,
+  upstreamAddress: undefined,
+  requestId: undefined,
+  cause: undefined,
 }
 
 const { log, writeRecord, flush } = openLogging()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { announce, EVENTS } from '../../../src/observe/events.ts'
-import { createLog, formatEvent, LEVELS, type LogSettings } from '../../../src/observe/log.ts'
+import { createLog, formatEvent, jsonName, LEVELS, type LogSettings } from '../../../src/observe/log.ts'
 import { readLogEnvironment } from '../../../src/observe/logging.ts'
 import { anyText } from './any-text.ts'
 import { assertOneLine, parseJson, parseText } from './parse-line.ts'
@@ -38,6 +38,23 @@ describe('an event', () => {
       /Z \u001b\[31mERROR\u001b\[0m m a=1\n$/,
     )
     assert.doesNotMatch(formatEvent({ ...JSON_LINES, colour: true }, 'error', 'm', {}), /\u001b/)
+  })
+
+  test('has a severity for Google Cloud', () => {
+    const line = formatEvent({ ...JSON_LINES, format: 'gcp' }, 'warn', 'Log records dropped', { count: 7 })
+    assert.match(line, /^\{"time":"[^"]{27}","severity":"WARNING","message":"Log records dropped","count":7\}\n$/)
+    const severities = LEVELS.map(
+      (level) => JSON.parse(formatEvent({ ...JSON_LINES, format: 'gcp' }, level, 'm')).severity,
+    )
+    assert.deepEqual(severities, ['DEBUG', 'DEBUG', 'INFO', 'WARNING', 'ERROR'])
+  })
+
+  test('calls a status so in text, and in JSON what no log system takes for a severity', () => {
+    const fields = { path: 'a', status: 'applied' }
+    assert.match(formatEvent(TEXT, 'info', 'm', fields), / path=a status=applied\n$/)
+    for (const format of ['json', 'gcp'] as const) {
+      assert.match(formatEvent({ ...TEXT, format }, 'info', 'm', fields), /,"path":"a","result":"applied"\}\n$/)
+    }
   })
 
   test('is one line that no terminal obeys, whatever it says', () => {
@@ -106,15 +123,27 @@ const ENVIRONMENTS: readonly (readonly [
   [{ FLUXGATE_LOG: 'warn', FLUXGATE_LOG_FORMAT: 'json', FLUXGATE_LOG_STYLE: 'always' }, false, 'warn json colour', ''],
   [{ FLUXGATE_LOG: 'INFO', FLUXGATE_LOG_FORMAT: 'Text', FLUXGATE_LOG_STYLE: 'NEVER' }, true, 'info text plain', ''],
   [{ FLUXGATE_LOG_STYLE: 'auto' }, true, 'trace text colour', ''],
+  [{ FLUXGATE_LOG_FORMAT: 'GCP' }, false, 'trace gcp plain', ''],
+  [{ NO_COLOR: '1' }, true, 'trace text plain', ''],
+  [{ NO_COLOR: '', TERM: 'xterm' }, true, 'trace text colour', ''],
+  [{ TERM: 'dumb', FLUXGATE_LOG_STYLE: 'auto' }, true, 'trace text plain', ''],
+  [{ NO_COLOR: '1', TERM: 'dumb', FLUXGATE_LOG_STYLE: 'always' }, true, 'trace text colour', ''],
   [{ FLUXGATE_LOG: '', FLUXGATE_LOG_FORMAT: '' }, false, 'trace text plain', ''],
   [{ FLUXGATE_LOG: 'verbose' }, false, 'trace text plain', 'FLUXGATE_LOG=verbose (trace|debug|info|warn|error)'],
   [
     { FLUXGATE_LOG_FORMAT: 'xml', FLUXGATE_LOG_STYLE: 'pink' },
     false,
     'trace text plain',
-    'FLUXGATE_LOG_STYLE=pink (auto|always|never), FLUXGATE_LOG_FORMAT=xml (text|json)',
+    'FLUXGATE_LOG_STYLE=pink (auto|always|never), FLUXGATE_LOG_FORMAT=xml (text|json|gcp)',
   ],
 ]
+
+test('in JSON nothing but the level looks like one, of no event', () => {
+  const taken = /^(?:.*status|.*severity|.*level|lvl|.*priority|time|timestamp|date|message|msg)$/i
+  for (const { message, fields } of Object.values(EVENTS)) {
+    for (const name of fields) assert.doesNotMatch(jsonName(name), taken, message)
+  }
+})
 
 describe('the environment', () => {
   for (const [env, isTerminal, expected, expectedUnknown] of ENVIRONMENTS) {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
+import type { KeyRing } from '../../../src/config/snapshot.ts'
 import { redactMethod, redactTarget, redactUnchecked } from '../../../src/observe/redact.ts'
+import { identityOf } from '../../support/tokens.ts'
 
-const IDENTITY: Identity = { name: 'k', routes: { isEmpty: true, find: () => undefined } }
+const IDENTITY = identityOf('k')
 
 function keyRing(...keys: string[]): KeyRing {
   return { staticKeys: new Map(keys.map((key) => [hash('sha256', key), IDENTITY])), jwtKeys: new Map() }

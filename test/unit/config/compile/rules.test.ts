@@ -23,6 +23,8 @@ const ADDRESS =
 const NO_SWITCH = 'is not supported in this version; leave it out or set it to false'
 const NEEDED = "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass"
 const RELATIVE = "(relative paths start at the configuration's folder)"
+const ONE_OR_MORE = 'must be text (in quotes if it looks like a number), or a list of texts with one in it at least'
+const LEEWAY = 'must be an integer of milliseconds from 0 to 60000'
 const DIGEST = 'must be the SHA-256 of a key: 64 hex digits, in quotes'
 
 const knownIn = (schema: Parameters<typeof shapeOf>[0]): string => {
@@ -85,7 +87,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       '9:19: api_keys.static[0].upstream: unknown, did you mean upstreams?',
       '10:19: api_keys.static[1].expires: unknown; known here are key, key_sha256, id, upstreams',
       '11:7: api_keys.static[2]: holds an unknown key; known here are key, key_sha256, id, upstreams',
-      '12:57: api_keys.jwt[0].aud: unknown; known here are id, key',
+      '12:57: api_keys.jwt[0].aud: unknown; known here are id, key, audience, issuer, require_exp, leeway_ms, upstreams',
     ],
   },
 
@@ -344,6 +346,26 @@ const RULES: Readonly<Record<string, Rule>> = {
   'a jwt id is unique, a jwt key need not be': {
     yaml: `${KEYED}  jwt:\n  - { id: a, key: &k "0123456789abcdef0123456789abcdef" }\n  - { id: a, key: *k }\n  - { id: b, key: *k }\n`,
     problems: ['10:7: api_keys.jwt[1].id: repeats api_keys.jwt[0].id'],
+  },
+  'what a jwt key wants of claims is one text or several, a switch and a bound': {
+    yaml: `${KEYED}  jwt:\n  - { id: a, key: ${'k'.repeat(32)}, audience: gateway, issuer: [a, b], require_exp: true, leeway_ms: 0, upstreams: [openai] }\n  - { id: b, key: ${'k'.repeat(32)}, audience: [x], leeway_ms: 60000 }\n`,
+  },
+  'and nothing else': {
+    yaml: `${KEYED}  jwt:\n  - id: a\n    key: ${'k'.repeat(32)}\n    audience: []\n    issuer: 7\n    require_exp: 1\n    leeway_ms: 60001\n    upstreams: [opnai]\n  - id: b\n    key: ${'k'.repeat(32)}\n    audience: [a, " "]\n    issuer: { env: X }\n    leeway_ms: 0.5\n    upstreams: openai\n  - { id: c, key: ${'k'.repeat(32)}, audience: [x, 7], issuer: "", leeway_ms: -1 }\n`,
+    problems: [
+      `11:5: api_keys.jwt[0].audience: ${ONE_OR_MORE}`,
+      `12:5: api_keys.jwt[0].issuer: ${ONE_OR_MORE}`,
+      '13:5: api_keys.jwt[0].require_exp: must be true or false',
+      `14:5: api_keys.jwt[0].leeway_ms: ${LEEWAY}`,
+      '15:17: api_keys.jwt[0].upstreams[0]: is not the name of a configured upstream; did you mean "openai"?',
+      `18:5: api_keys.jwt[1].audience: ${ONE_OR_MORE}`,
+      `19:5: api_keys.jwt[1].issuer: ${ONE_OR_MORE}`,
+      `20:5: api_keys.jwt[1].leeway_ms: ${LEEWAY}`,
+      '21:5: api_keys.jwt[1].upstreams: must be a list of names of upstreams',
+      `22:53: api_keys.jwt[2].audience: ${ONE_OR_MORE}`,
+      `22:71: api_keys.jwt[2].issuer: ${ONE_OR_MORE}`,
+      `22:83: api_keys.jwt[2].leeway_ms: ${LEEWAY}`,
+    ],
   },
   'a jwt key of 31 bytes is too short': {
     yaml: `${KEYED}  jwt: [{ id: a, key: 0123456789abcdef0123456789abcde }]\n`,
