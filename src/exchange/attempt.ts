@@ -2,7 +2,7 @@ import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
-import { logsConnectionIn } from './login.ts'
+import { loginOwner, logsConnectionIn } from './login.ts'
 import { refuse } from './refuse.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
 import { watch } from './watch.ts'
@@ -23,7 +23,8 @@ export function attempt(
   forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
-  const owned = exchange.downstream.owned.take(upstream.endpoint, exchange.identity!.name)
+  const { owned: kept } = exchange.downstream
+  const owned = kept.isEmpty ? undefined : kept.take(upstream.endpoint, loginOwner(exchange))
   exchange.pool = exchange.path.pools.of(upstream)
   const taken = owned === undefined ? exchange.pool.take() : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {

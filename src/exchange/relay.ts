@@ -5,7 +5,7 @@ import { Deadline } from '../runtime/deadline.ts'
 import { sendAgain } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
-import { challengesConnection } from './login.ts'
+import { challengesConnection, loginOwner } from './login.ts'
 import { refuse } from './refuse.ts'
 import { addToReplay, dropReplay, mayRetry } from './retry.ts'
 import { takesTail } from './tail.ts'
@@ -162,7 +162,7 @@ function complete(exchange: Exchange): void {
   exchange.isCompleting = true
   const { downstream, connection } = exchange
   exchange.connection = undefined
-  if (exchange.isLogin) connection?.belongTo(downstream.owned, exchange.identity!.name)
+  if (exchange.isLogin) connection?.belongTo(downstream.owned, loginOwner(exchange))
   if (exchange.isEarly && exchange.isRequestDone) connection?.letGo()
   else connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.

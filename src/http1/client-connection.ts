@@ -65,7 +65,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
   #owner: OwnedConnection<E> | undefined = undefined
-  #ownerName = ''
+  #ownerKey = ''
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
@@ -306,9 +306,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#socket.resume()
   }
 
-  belongTo(owner: OwnedConnection<E>, name: string): void {
+  belongTo(owner: OwnedConnection<E>, key: string): void {
     this.#owner = owner
-    this.#ownerName = name
+    this.#ownerKey = key
   }
 
   release(reusable: boolean): void {
@@ -340,7 +340,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   }
 
   #keepForOwner(owner: OwnedConnection<E>): void {
-    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerName)
+    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerKey)
     else this.#close()
   }
 
