@@ -69,6 +69,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
+  /** Bytes have come since the wait for its last words began. */
+  #hasSpoken = false
   /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
   #lastWait: NodeJS.Timeout | undefined = undefined
   readonly #reads = new ReadBuffer()
@@ -82,7 +84,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       () => {
         if (this.#exchange !== undefined) home.events.upstreamExpired(this.#exchange)
       },
-      () => this.#relayedBytes,
+      () => (this.#exchange === undefined ? 0 : home.events.bytesRelayed(this.#exchange)),
     )
   }
 
@@ -114,6 +116,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
 
   onBytes(buffer: Buffer, length: number): boolean {
     this.#reads.reset()
+    this.#hasSpoken = true
     try {
       this.#take(buffer, length)
     } catch (error) {
@@ -244,17 +247,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   }
 
   #waitForLastWords(): void {
-    const relayed = this.#relayedBytes
+    this.#hasSpoken = false
     clearTimeout(this.#lastWait)
     this.#lastWait = setTimeout(() => {
-      // A client that reads slowly has its own clock.
-      if (this.#isHeld || this.#relayedBytes !== relayed) this.#waitForLastWords()
+      // A client that reads slowly has its own clock. That it goes on sending says nothing of the upstream.
+      if (this.#isHeld || this.#hasSpoken) this.#waitForLastWords()
       else this.#lost()
     }, LAST_WORDS_MS)
-  }
-
-  get #relayedBytes(): number {
-    return this.#exchange === undefined ? 0 : this.#home.events.bytesRelayed(this.#exchange)
   }
 
   /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */

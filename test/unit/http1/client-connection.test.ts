@@ -291,6 +291,19 @@ describe('a write that fails', () => {
     assert.equal(told.body, 'hello')
   })
 
+  test('and not longer either because its client goes on sending', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    writeFails(upstream)
+    for (let i = 0; i < 4; i++) {
+      // What the client sends counts as relayed, for the idle clock.
+      told.body += 'x'
+      time.pass(300)
+    }
+    assert.deepEqual(told.log, ['upstream_reset'])
+  })
+
   test('in the middle of an answer that stands still is the end a second later', (t) => {
     const time = new FakeTime(t)
     const upstream = new Upstream()
