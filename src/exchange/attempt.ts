@@ -73,8 +73,9 @@ export function sendAgain(exchange: Exchange): void {
   exchange.held = exchange.replay!.take()
   exchange.replay = undefined
   // All of it goes out again, and then what is still to come.
-  exchange.heldContent = exchange.requestBytes
+  exchange.heldContent = exchange.requestBytes + exchange.untakenContent
   exchange.requestBytes = 0
+  exchange.untakenContent = 0
   // It is held back by us now: its silence is none of the client's.
   exchange.downstream.bodyDeadline.disarm()
   exchange.clock = 'none'

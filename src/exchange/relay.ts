@@ -36,7 +36,8 @@ export function requestBytes(
   // Nobody takes it any more: the answer is out, the upstream gone.
   if (connection === undefined) return true
   // An upstream that takes no more has not got these.
-  if (!connection.isWriteBroken) exchange.requestBytes += content
+  if (connection.isWriteBroken) exchange.untakenContent += content
+  else exchange.requestBytes += content
   exchange.relayedBytes += before.length + end - start
   addToReplay(exchange, before, buffer, start, end)
   const mayGoOn = connection.sendBytes(before, buffer, start, end)
