@@ -81,7 +81,7 @@ const MAX_COMPARISONS = 128
 /** A key may have the marks in itself that part a path: base64 has slashes. So neighbours are looked at together, unless that is short. */
 const MAX_TOGETHER = 4
 const LEAST_TOGETHER_BYTES = 16
-const MARK = /[/;]/g
+const MARK = /[/;&]/g
 
 /**
  * For a request that was refused before its key was looked at: a target as `redactTarget` leaves it, with `***` also for what in its
@@ -144,8 +144,8 @@ export function redactTarget(target: string, keys: KeyRing): string {
   return shown.slice(0, start) + last.redacted
 }
 
-/** What stands in a fragment or in the parameters of a path is no query, and may hold what was meant for one. */
-const QUERY_START = /[?#;]/
+/** What stands in a fragment, in the parameters of a path or behind an ampersand in it is no query, and may hold what was meant for one. */
+const QUERY_START = /[?#;&]/
 
 function queryStart(target: string): number {
   return target.search(QUERY_START)
