@@ -177,6 +177,19 @@ describe('an idle connection', () => {
   })
 })
 
+test('a connection of which only an empty line waits for its turn is closed in a stop', async () => {
+  await new Promise(setImmediate)
+  const client = new ServedClient()
+  client.onServe = ({ downstream }) => downstream.finish(true)
+  // So many use up a turn.
+  client.sends(`${GET.repeat(63)}\r\n`)
+  assert.deepEqual([client.exchanges.length, client.log.at(-1)], [63, 'busy'])
+  client.host.isDraining = true
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  assert.equal(client.log.at(-1), 'closed')
+})
+
 describe('a head that does not come to its end', () => {
   for (const [bytes, line] of [
     ['GET /1 HTTP/1.1\r\nHos', 'GET /1'],
