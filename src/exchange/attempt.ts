@@ -23,8 +23,7 @@ export function attempt(
   forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
-  const { owned: kept } = exchange.downstream
-  const owned = kept.isEmpty ? undefined : kept.take(upstream.endpoint, loginOwner(exchange))
+  const owned = takeOwned(exchange)
   exchange.pool = exchange.path.pools.of(upstream)
   const taken = owned === undefined ? exchange.pool.take() : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
@@ -37,6 +36,13 @@ export function attempt(
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   if (taken === undefined) connect(exchange)
   else lookBeforeUse(exchange, taken.connection)
+}
+
+/** The connection that this client has logged in; not for a request with our key, which is one credential already. */
+function takeOwned(exchange: Exchange): UpstreamConnection<Exchange> | undefined {
+  const { owned } = exchange.downstream
+  const { endpoint, credential } = exchange.upstream!
+  return owned.isEmpty || credential !== 'pass' ? undefined : owned.take(endpoint, loginOwner(exchange))
 }
 
 /** One turn of the event loop, so that a FIN that has come already is seen before a request goes its way. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { ok, upTo } from '../support/bytes.ts'
-import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
+import { CLIENT_KEY, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
 
@@ -138,4 +138,23 @@ test('where the gateway puts its own key, no login of a client goes over it', as
   }
   assert.equal(origin.connections.length, 1)
   assert.ok(origin.requests.every(({ head }) => !head.includes('NTLM')))
+})
+
+test('nor does a request with the key of the gateway go over a connection that its client has logged in', async () => {
+  await using origin = await startOrigin(ok('in'))
+  const { upstreams } = upTo(origin, pass) as { upstreams: object }
+  const own = { request_path: '/own', target_url: origin.url, api_key: PROVIDER_KEY }
+  await using gateway = await startGateway({ upstreams: { ...upstreams, own } })
+  using client = await connect(gateway.port)
+  for (const [n, bytes] of [
+    request('/1', 'NTLM TlRMTVNTUAABAAAA'),
+    request('/2').replace('/up', '/own'),
+    request('/3'),
+  ].entries()) {
+    void client.write(bytes)
+    await client.response(n)
+  }
+  const [first, second, third] = origin.requests
+  assert.notEqual(second!.connection, first!.connection, 'two credentials on one connection')
+  assert.equal(third!.connection, first!.connection)
 })
