@@ -68,6 +68,7 @@ export const redaction: TextTarget = {
     '/v1;key=s;x=fgk_team',
     '/v1&key=s',
     '/v1;x=1/fgk_team/y?z',
+    '/v1;fgk_team/x',
     '/fgk%5fteam&a/b+c=',
     `/v1?${'p=v&'.repeat(63)}key=s&x=fgk_team`,
   ],
