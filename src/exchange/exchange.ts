@@ -59,6 +59,8 @@ export class Exchange {
   /** The body so far, as long as the request may have to be sent once more. */
   replay: ByteStore | undefined = undefined
   hasRetried = false
+  /** Content that came when the upstream took no more: it is with what is kept, if the request goes out again. */
+  untakenContent = 0
 
   // relay
   isRequestDone = false

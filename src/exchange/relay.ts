@@ -6,7 +6,7 @@ import { Deadline } from '../runtime/deadline.ts'
 import { sendAgain } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
-import { challengesConnection } from './login.ts'
+import { challengesConnection, loginOwner } from './login.ts'
 import { refuse } from './refuse.ts'
 import { headForClient } from './response-head.ts'
 import { addToReplay, dropReplay, mayRetry } from './retry.ts'
@@ -38,7 +38,8 @@ export function requestBytes(
   // Nobody takes it any more: the answer is out, the upstream gone.
   if (connection === undefined) return true
   // An upstream that takes no more has not got these.
-  if (!connection.isWriteBroken) exchange.requestBytes += content
+  if (connection.isWriteBroken) exchange.untakenContent += content
+  else exchange.requestBytes += content
   exchange.relayedBytes += before.length + end - start
   addToReplay(exchange, before, buffer, start, end)
   const mayGoOn = connection.sendBytes(before, buffer, start, end)
@@ -173,7 +174,7 @@ function complete(exchange: Exchange): void {
   exchange.isCompleting = true
   const { downstream, connection } = exchange
   exchange.connection = undefined
-  if (exchange.isLogin) connection?.belongTo(downstream.owned, exchange.identity!.name)
+  if (exchange.isLogin) connection?.belongTo(downstream.owned, loginOwner(exchange))
   if (exchange.isEarly && exchange.isRequestDone) connection?.letGo()
   else connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.

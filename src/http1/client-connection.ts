@@ -66,11 +66,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
   #owner: OwnedConnection<E> | undefined = undefined
-  #ownerName = ''
+  #ownerKey = ''
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
   #writeError: Error | undefined = undefined
+  /** Bytes have come since the wait for its last words began. */
+  #hasSpoken = false
   /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
   #lastWait: NodeJS.Timeout | undefined = undefined
   readonly #reads = new ReadBuffer()
@@ -84,7 +86,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       () => {
         if (this.#exchange !== undefined) home.events.upstreamExpired(this.#exchange)
       },
-      () => this.#relayedBytes,
+      () => (this.#exchange === undefined ? 0 : home.events.bytesRelayed(this.#exchange)),
     )
   }
 
@@ -116,6 +118,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
 
   onBytes(buffer: Buffer, length: number): boolean {
     this.#reads.reset()
+    this.#hasSpoken = true
     try {
       this.#take(buffer, length)
     } catch (error) {
@@ -248,17 +251,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   }
 
   #waitForLastWords(): void {
-    const relayed = this.#relayedBytes
+    this.#hasSpoken = false
     clearTimeout(this.#lastWait)
     this.#lastWait = setTimeout(() => {
-      // A client that reads slowly has its own clock.
-      if (this.#isHeld || this.#relayedBytes !== relayed) this.#waitForLastWords()
+      // A client that reads slowly has its own clock. That it goes on sending says nothing of the upstream.
+      if (this.#isHeld || this.#hasSpoken) this.#waitForLastWords()
       else this.#lost()
     }, LAST_WORDS_MS)
-  }
-
-  get #relayedBytes(): number {
-    return this.#exchange === undefined ? 0 : this.#home.events.bytesRelayed(this.#exchange)
   }
 
   /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
@@ -311,9 +310,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#socket.resume()
   }
 
-  belongTo(owner: OwnedConnection<E>, name: string): void {
+  belongTo(owner: OwnedConnection<E>, key: string): void {
     this.#owner = owner
-    this.#ownerName = name
+    this.#ownerKey = key
   }
 
   release(reusable: boolean): void {
@@ -345,7 +344,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   }
 
   #keepForOwner(owner: OwnedConnection<E>): void {
-    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerName)
+    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerKey)
     else this.#close()
   }
 

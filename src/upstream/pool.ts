@@ -40,6 +40,10 @@ export class Pool<E> implements ConnectionHome<E> {
     return this.#idle.length
   }
 
+  get ownedCount(): number {
+    return this.#owned.size
+  }
+
   /**
    * The most recently used idle connection. If `isStale`, give the event loop one turn before using it: a FIN that the
    * kernel has received already is then seen first (checked again by `isUsable`).

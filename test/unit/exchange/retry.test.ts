@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { sendAgain } from '../../../src/exchange/attempt.ts'
 import type { Exchange } from '../../../src/exchange/exchange.ts'
 import { finish } from '../../../src/exchange/finish.ts'
-import { responseHead } from '../../../src/exchange/relay.ts'
+import { requestBytes, responseHead } from '../../../src/exchange/relay.ts'
 import { addToReplay, copyPiece, keepForReplay, mayRetry } from '../../../src/exchange/retry.ts'
 import type { FailureCode } from '../../../src/failure.ts'
 import type { ResponseHead } from '../../../src/http/message.ts'
@@ -77,6 +77,26 @@ test('a request that goes out again is held back by us: its client has no clock 
   assert.equal(exchange.clock, 'none')
   assert.deepEqual([exchange.held?.toString(), exchange.heldContent, exchange.requestBytes], ['content', 7, 0])
   assert.equal(exchange.replay, undefined)
+})
+
+test('what an upstream that took no more has not got counts when it goes out again', () => {
+  const exchange = exchangeOf('PUT /up HTTP/1.1\r\nHost: a\r\n\r\n', snapshot(true), {
+    isRequestComplete: false,
+    bodyDeadline: { disarm() {}, arm() {}, touch() {} } as never,
+    pauseRequest() {},
+  })
+  exchange.upstream = exchange.snapshot.upstreams[0]
+  exchange.pool = { connect: () => () => {} } as never
+  const connection = { isWriteBroken: false, sendBytes: () => true, deadline: { disarm() {}, touch() {} } }
+  exchange.connection = connection as never
+  keepForReplay(exchange)
+  const content = Buffer.from('content')
+  requestBytes(exchange, '7\r\n', content, 0, 7, 7)
+  connection.isWriteBroken = true
+  requestBytes(exchange, '\r\n7\r\n', content, 0, 7, 7)
+  assert.equal(exchange.requestBytes, 7)
+  sendAgain(exchange)
+  assert.deepEqual([exchange.held?.toString(), exchange.heldContent], ['7\r\ncontent\r\n7\r\ncontent', 14])
 })
 
 test('what is kept is given back as soon as an answer begins, and with the exchange', () => {

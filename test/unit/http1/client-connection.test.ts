@@ -183,6 +183,46 @@ describe('a connection', () => {
     })
   }
 
+  test('that still waits for its owner when its response is whole is not kept: nobody would read its FIN', () => {
+    const upstream = new Upstream()
+    const told = ask(upstream.connection)
+    told.holds = true
+    assert.equal(upstream.says(CONTINUE), false)
+    told.holds = false
+    upstream.says(OK)
+    upstream.connection.release(true)
+    assert.equal(upstream.home.kept, 0)
+    assert.equal(upstream.socket.destroyed, true)
+  })
+
+  test('whose answered request is still on its way is let go of with it, up to a number', async () => {
+    const leaving = Array.from({ length: 65 }, () => {
+      const upstream = new Upstream()
+      ask(upstream.connection)
+      upstream.socket.isChoked = true
+      upstream.connection.sendBytes('', Buffer.alloc(100), 0, 100)
+      upstream.says(OK)
+      upstream.connection.release(true)
+      return upstream
+    })
+    const open = (): number => leaving.filter(({ socket }) => !socket.destroyed).length
+    assert.equal(open(), 64)
+    for (const { socket } of leaving) socket.drain()
+    assert.equal(open(), 0)
+    assert.deepEqual(
+      leaving.slice(0, 64).map(({ socket }) => socket.written.length),
+      Array.from({ length: 64 }, () => leaving[0]!.socket.written.length),
+    )
+    const next = new Upstream()
+    ask(next.connection)
+    next.socket.isChoked = true
+    next.connection.sendBytes('', Buffer.alloc(100), 0, 100)
+    next.connection.letGo()
+    assert.equal(next.socket.destroyed, false, 'there is room again')
+    next.socket.drain()
+    assert.equal(next.socket.destroyed, true)
+  })
+
   test('survives a bug in what it tells, as a closed one', () => {
     const bugs: unknown[] = []
     const socket = new FakeSocket()
@@ -215,9 +255,15 @@ describe('a connection', () => {
     time.pass(1_000)
     assert.deepEqual(told.log, ['expired'])
     upstream.connection.deadline.arm(1_000)
+    upstream.says(OK)
+    upstream.connection.release(true)
+    const next = ask(upstream.connection)
+    time.pass(10_000)
+    assert.deepEqual([told.log, next.log], [['expired', 'head 200', 'whole'], []])
+    upstream.connection.deadline.arm(1_000)
     upstream.connection.release(false)
     time.pass(10_000)
-    assert.deepEqual(told.log, ['expired'])
+    assert.deepEqual(next.log, [])
   })
 })
 
@@ -289,6 +335,19 @@ describe('a write that fails', () => {
     time.pass(900)
     upstream.says('o')
     assert.equal(told.body, 'hello')
+  })
+
+  test('and not longer either because its client goes on sending', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    writeFails(upstream)
+    for (let i = 0; i < 4; i++) {
+      // What the client sends counts as relayed, for the idle clock.
+      told.body += 'x'
+      time.pass(300)
+    }
+    assert.deepEqual(told.log, ['upstream_reset'])
   })
 
   test('in the middle of an answer that stands still is the end a second later', (t) => {
