@@ -82,7 +82,9 @@ function typeTextOf(schema: Schema): string {
     case 'picklist':
       return (options ?? []).map((option) => `\`${option}\``).join(', ')
     case 'union':
-      return 'secret'
+      return (options ?? []).some((option) => (option as SchemaParts).type === 'array')
+        ? 'text or list of text'
+        : 'secret'
     case 'number':
       return 'integer'
     case 'boolean':

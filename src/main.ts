@@ -18,6 +18,8 @@ async function execute(command: Command): Promise<number> {
       return (await import('./cli/demo.ts')).demo(command.bindAddress)
     case 'diff':
       return (await import('./cli/diff.ts')).diff(command.given)
+    case 'token':
+      return (await import('./cli/token.ts')).token(command.given, process.stdin)
     case 'hash-key':
       return (await import('./cli/hash-key.ts')).hashKey(process.stdin)
     case 'help':

@@ -19,6 +19,22 @@ function isBearer(text: string, start: number): boolean {
   return text.charCodeAt(start + blank) === 0x20
 }
 
+/** The same in a field of the operator's choice: behind its scheme, in any case, and blanks; without a scheme all of the value. */
+export function startBehind(text: string, line: FieldLine, scheme: string): number {
+  if (scheme === '') return line.valueStart
+  let start = line.valueStart + scheme.length
+  if (text.slice(line.valueStart, start).toLowerCase() !== scheme.toLowerCase()) return -1
+  if (start >= line.valueEnd || text.charCodeAt(start) !== 0x20) return -1
+  while (text.charCodeAt(start) === 0x20) start++
+  return start
+}
+
+/** Empty where there is none. */
+export function credentialBehind(text: string, line: FieldLine, scheme: string): string {
+  const start = startBehind(text, line, scheme)
+  return start === -1 ? '' : text.slice(start, line.valueEnd)
+}
+
 /** Empty where there is none. */
 export function credentialOf(text: string, line: FieldLine): string {
   const start = credentialStart(text, line)

@@ -2,7 +2,7 @@ import type { KeyRing } from '../config/snapshot.ts'
 import { isCredentialField } from '../http/fields.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
 import { base64Decode, percentDecode } from './encodings.ts'
-import { identityOf } from './key-ring.ts'
+import { isGatewayKey } from './key-ring.ts'
 
 /** So many words are looked at, per request, since each costs a digest; a line with more of them counts as one that has a key. */
 const MAX_WORDS = 256
@@ -41,7 +41,7 @@ export function linesWithGatewayKeys(head: RequestHead, keys: KeyRing): readonly
       return true
     }
     left -= Math.max(pieces, words.size)
-    for (const word of words) if (typeof identityOf(word, keys) !== 'string') return true
+    for (const word of words) if (isGatewayKey(word, keys)) return true
     return false
   })
 }

@@ -1,8 +1,9 @@
 import type { Cause } from '../cause.ts'
 import type { Identity, Snapshot } from '../config/snapshot.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
+import { linesNamed } from '../http/lines.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
-import { credentialOf, credentialStart } from './credential.ts'
+import { credentialBehind, credentialOf, credentialStart } from './credential.ts'
 import { identityOf } from './key-ring.ts'
 import { findStrays } from './strays.ts'
 
@@ -20,17 +21,52 @@ const NONE: readonly FieldLine[] = []
 /** Tokens may differ and have one signer. Each is looked for in all of the head, and nobody sends as many. */
 const MAX_KEYS = 4
 
+/** What has been found so far. */
+interface Found {
+  identity: Identity | undefined
+  line: FieldLine | undefined
+  key: string
+  otherKeys: string[] | undefined
+  /** Why there is none. */
+  cause: Cause
+}
+
+/** Of several credentials that are no key, the one that came furthest tells most. The order is that of the checks in `jwt.ts`. */
+const NEARNESS: readonly Cause[] = [
+  'no_key',
+  'unknown_key',
+  'too_long',
+  'malformed',
+  'algorithm',
+  'typ',
+  'critical',
+  'kid',
+  'signature',
+  'bad_claims',
+  'issuer',
+  'audience',
+  'no_expiry',
+  'not_yet',
+  'expired',
+]
+
 /** From a head to an identity, or to why there is none: for the log, the client learns nothing of it. */
 export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause {
   if (snapshot.anonymous !== undefined) {
     return { identity: snapshot.anonymous, credentialLine: anonymousLine(head), strays: NONE }
   }
-  let identity: Identity | undefined
-  let credentialLine: FieldLine | undefined
-  let key = ''
-  let otherKeys: string[] | undefined
+  const found: Found = { identity: undefined, line: undefined, key: '', otherKeys: undefined, cause: 'no_key' }
+  const wrong = lookIntoKnownFields(found, head, snapshot)
+  if (wrong !== undefined) return wrong
+  if (snapshot.withOwnField.length > 0 && !lookIntoOwnFields(found, head, snapshot)) return 'two_keys'
+  const { identity, line, key, otherKeys } = found
+  if (identity === undefined) return found.cause
+  if (identity.routes.isEmpty) return 'no_upstreams'
+  return { identity, credentialLine: line, strays: findStrays(head, key, line!, otherKeys) }
+}
+
+function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot): Cause | undefined {
   let hasAuthorization = false
-  let cause: Cause = 'no_key'
   for (const line of head.lines) {
     if (!isCredentialField(line.field)) continue
     if (line.field === FIELD.authorization) {
@@ -38,32 +74,55 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
       hasAuthorization = true
     }
     const credential = credentialOf(head.text, line)
-    const found = identityOf(credential, snapshot.keys)
-    if (typeof found === 'string') {
-      cause = narrower(cause, found)
-      continue
-    }
-    if (identity !== undefined && identity !== found) return 'two_keys'
-    identity = found
-    const isFirst = credentialLine === undefined || line.field < credentialLine.field
-    if (credentialLine !== undefined && credential !== key) {
-      otherKeys ??= []
-      if (otherKeys.push(isFirst ? key : credential) === MAX_KEYS) return 'two_keys'
-    }
-    if (isFirst) {
-      credentialLine = line
-      key = credential
-    }
+    const identity = identityOf(credential, snapshot.keys)
+    if (typeof identity === 'string') note(found, identity)
+    else if (!add(found, identity, line, credential)) return 'two_keys'
   }
-  if (identity === undefined) return cause
-  if (identity.routes.isEmpty) return 'no_upstreams'
-  return { identity, credentialLine, strays: findStrays(head, key, credentialLine!, otherKeys) }
+  return undefined
 }
 
-/** Of several credentials that are no key, one that was nearly a token tells most. */
-function narrower(known: Cause, found: Cause): Cause {
-  if (known === 'no_key') return found
-  return known === 'unknown_key' && found !== 'no_key' ? found : known
+/**
+ * The fields that upstreams have named, each for requests to that upstream alone: what stands there for another one is none of
+ * ours. False: keys of two identities.
+ */
+function lookIntoOwnFields(found: Found, head: RequestHead, snapshot: Snapshot): boolean {
+  const path = head.pathAndQuery.slice(0, head.pathLength)
+  for (const upstream of snapshot.withOwnField) {
+    if (!path.startsWith(upstream.prefix)) continue
+    for (const line of linesNamed(head, upstream.credential.name)) {
+      const credential = credentialBehind(head.text, line, upstream.credential.scheme)
+      const identity = identityOf(credential, snapshot.keys)
+      if (typeof identity === 'string') note(found, identity)
+      else if (identity.routes.find(path) !== upstream) note(found, 'unknown_key')
+      else if (!add(found, identity, line, credential)) return false
+    }
+  }
+  return true
+}
+
+function note(found: Found, cause: Cause): void {
+  if (NEARNESS.indexOf(cause) > NEARNESS.indexOf(found.cause)) found.cause = cause
+}
+
+/** False: it is one too many. */
+function add(found: Found, identity: Identity, line: FieldLine, key: string): boolean {
+  if (found.identity !== undefined && ownerOf(found.identity) !== ownerOf(identity)) return false
+  const isFirst = found.line === undefined || line.field < found.line.field
+  if (found.line !== undefined && key !== found.key) {
+    found.otherKeys ??= []
+    if (found.otherKeys.push(isFirst ? found.key : key) === MAX_KEYS) return false
+  }
+  if (isFirst) {
+    found.identity = identity
+    found.line = line
+    found.key = key
+  }
+  return true
+}
+
+/** Tokens of one signer are one owner's, whatever their subjects are. */
+function ownerOf(identity: Identity): Identity {
+  return identity.signer ?? identity
 }
 
 /** Its own scheme in Authorization is none of ours. */

@@ -13,6 +13,12 @@ export function identityOf(credential: string, { staticKeys, jwtKeys }: KeyRing)
   return jwtKeys.size > 0 ? verifyJwt(credential, jwtKeys, Date.now() / 1000) : 'unknown_key'
 }
 
+/** Whether it opens the door, or will: a token whose time is still to come is a key as well. */
+export function isGatewayKey(credential: string, keys: KeyRing): boolean {
+  const found = identityOf(credential, keys)
+  return typeof found !== 'string' || found === 'not_yet'
+}
+
 /** SHA-256 over the bytes as they came; configured keys are UTF-8. */
 function digest(credential: string): string {
   for (let i = 0; i < credential.length; i++) {

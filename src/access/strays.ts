@@ -104,9 +104,3 @@ function containsAny(text: string, keys: readonly string[]): boolean {
 function isNeeded(field: Field): boolean {
   return field === FIELD.contentLength || field === FIELD.transferEncoding || field === FIELD.expect
 }
-
-/** Lines of interest, in order, those among them that were none before. */
-export function mergeLines(lines: readonly FieldLine[], strays: readonly FieldLine[]): readonly FieldLine[] {
-  if (strays.length === 0) return lines
-  return [...new Set([...lines, ...strays])].sort((a, b) => a.start - b.start)
-}

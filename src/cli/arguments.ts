@@ -18,6 +18,7 @@ export type Command =
   | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string }
   | { readonly name: 'diff'; readonly given: GivenOptions }
+  | { readonly name: 'token'; readonly given: GivenOptions }
   | { readonly name: 'hash-key' }
   | { readonly name: 'help'; readonly about: CommandName }
   | { readonly name: 'version' }
@@ -110,6 +111,7 @@ function complete(command: CommandName, given: GivenOptions): Command {
     case 'demo':
       return { name: command, bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS }
     case 'diff':
+    case 'token':
       return { name: command, given }
     case 'hash-key':
       return { name: command }

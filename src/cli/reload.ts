@@ -4,6 +4,7 @@ import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
+import { announceChangedFields } from './changed-fields.ts'
 import { describeError } from './process-events.ts'
 
 type Changed = Extract<WatchEvent, { type: 'changed' }>
@@ -46,6 +47,7 @@ export function createReloader({ gateway, log, path, ...start }: ReloaderOptions
     const result = await gateway.publish(snapshot)
     logWarnings(log, warnings)
     announce(log, EVENTS.reloaded, { path, status: 'applied' })
+    announceChangedFields(log, snapshot)
     if (result.rebound === 'yes') {
       announce(log, EVENTS.addressChanged, { old_address: address, new_address: result.address })
       announce(log, EVENTS.listening, {}, result.address)

@@ -6,6 +6,7 @@ import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Logging } from '../observe/logging.ts'
+import { announceChangedFields } from './changed-fields.ts'
 import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
@@ -45,6 +46,7 @@ async function live(
   await watching.isUp()
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
+    announceChangedFields(log, loaded.configuration)
     announce(log, EVENTS.initialized, { path })
   }
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)

@@ -3,7 +3,7 @@
 export const DEFAULT_CONFIG_PATH = 'fluxgate.yaml'
 export const DEFAULT_DEMO_ADDRESS = '127.0.0.1:8080'
 
-export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key'
+export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key' | 'token'
 
 /** What an option takes; undefined: nothing. */
 export const OPTION_VALUES = {
@@ -19,6 +19,13 @@ export const OPTION_VALUES = {
   '--header': '<LINE>',
   '--body': '<FILE>',
   '--strict': undefined,
+  '--id': '<ID>',
+  '--subject': '<TEXT>',
+  '--audience': '<TEXT>',
+  '--issuer': '<TEXT>',
+  '--expires': '<TIME>',
+  '--not-before': '<TIME>',
+  '--check': '<TOKEN>',
 } as const
 
 export type OptionName = keyof typeof OPTION_VALUES
@@ -27,7 +34,7 @@ export type OptionName = keyof typeof OPTION_VALUES
 export type GivenOptions = ReadonlyMap<OptionName, readonly string[]>
 
 /** These may be given several times. */
-export const REPEATABLE: ReadonlySet<OptionName> = new Set(['--header'])
+export const REPEATABLE: ReadonlySet<OptionName> = new Set(['--header', '--audience'])
 
 interface Usage {
   readonly lines: readonly string[]
@@ -75,6 +82,12 @@ the configuration. The provider gets the request twice (GET, HEAD, OPTIONS: thre
     about: 'Prints the SHA-256 digest of a key read from stdin, for api_keys.static[].key_sha256',
     options: [],
   },
+  token: {
+    lines: ['Usage: fluxgate token [OPTIONS]', '       fluxgate token --check <TOKEN> [--config <CONFIG>]'],
+    about: `Prints a JSON Web Token, signed by a key under api_keys.jwt; or checks one and says what it lacks: exits with 0 if
+the gateway takes it, with 1 if not, with 2 for a mistake in the command line or the configuration`,
+    options: ['--config', '--id', '--subject', '--audience', '--issuer', '--expires', '--not-before', '--check'],
+  },
 }
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
@@ -92,6 +105,14 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
 {env:NAME} in it stand for the credential, the host and a variable of the environment`,
   '--body': 'File with the body of the request, - for stdin',
   '--strict': 'Content counts also where the provider does not repeat itself, as a model does not',
+  '--id': 'Which key signs: its id [default: the only one]',
+  '--subject': 'Who the token is for (sub); the log shows it',
+  '--audience': 'What the token is for (aud); may be given several times [default: what the key wants]',
+  '--issuer': 'Who issues it (iss) [default: what the key wants]',
+  '--expires': `When it ends: 30m, 8h, 7d from now, a time such as 2030-01-31T12:00:00Z, or never
+[default: 1h after it begins]`,
+  '--not-before': 'When it begins, likewise [default: at once, without nbf]',
+  '--check': 'A token to check instead, - for stdin, so that no history and no list of processes has it',
 }
 
 const COMMANDS = `
@@ -100,6 +121,7 @@ Commands:
   demo      Run against a built-in stand-in provider
   diff      Compare, byte for byte, the gateway with a provider without it
   hash-key  Print the digest of a key read from stdin
+  token     Print a JSON Web Token, or say what one lacks
   (none)    Run the gateway
 `
 

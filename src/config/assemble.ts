@@ -2,28 +2,64 @@
  * Settings → configuration: the same facts, laid out for look-ups, and frozen. It runs on the threads that serve, while their
  * traffic waits: nothing here may take time for each key.
  */
+import { createFieldRules } from '../http/field-rules.ts'
 import { createKeyTable } from './key-table.ts'
 import { createRouteTable } from './route-table.ts'
-import type { Settings } from './settings.ts'
-import type { Identity, Snapshot } from './snapshot.ts'
+import type { JwtKeySettings, Settings, UpstreamSettings } from './settings.ts'
+import type { JwtKey, OwnField, RouteTable, Snapshot, Upstream } from './snapshot.ts'
 
 export type Configuration = Omit<Snapshot, 'generation'>
 
 export function assemble(settings: Settings): Configuration {
-  const upstreams = settings.upstreams.map((upstream) => deepFreeze({ ...upstream, apiKey: wireText(upstream.apiKey) }))
+  const upstreams = settings.upstreams.map(assembleUpstream)
   const all = createRouteTable(upstreams)
-  const jwtKeys = new Map<string, { readonly secret: Uint8Array; readonly identity: Identity }>()
-  for (const { id, secret } of settings.jwtKeys) {
-    const identity = Object.freeze({ name: id, routes: all })
-    jwtKeys.set(id, Object.freeze({ secret: new Uint8Array(Buffer.from(secret, 'base64')), identity }))
-  }
   return Object.freeze({
     isDefault: settings.isDefault,
     server: deepFreeze({ ...settings.server }),
     anonymous: settings.allowAnonymous ? Object.freeze({ name: '', routes: all }) : undefined,
-    keys: Object.freeze({ staticKeys: createKeyTable(settings.staticKeys, upstreams, all), jwtKeys }),
+    keys: Object.freeze({
+      staticKeys: createKeyTable(settings.staticKeys, upstreams, all),
+      jwtKeys: createJwtKeys(settings.jwtKeys, upstreams, all),
+    }),
     upstreams: Object.freeze(upstreams),
+    withOwnField: Object.freeze(upstreams.filter(hasOwnField).sort((a, b) => b.prefix.length - a.prefix.length)),
   })
+}
+
+function assembleUpstream(settings: UpstreamSettings): Upstream {
+  const fields = settings.fields && createFieldRules(settings.fields)
+  return Object.freeze({ ...deepFreeze({ ...settings, apiKey: wireText(settings.apiKey) }), fields })
+}
+
+function hasOwnField(upstream: Upstream): upstream is Upstream & { readonly credential: OwnField } {
+  return typeof upstream.credential === 'object'
+}
+
+/** Keys that open the same upstreams share a table. */
+function createJwtKeys(
+  keys: readonly JwtKeySettings[],
+  upstreams: readonly Upstream[],
+  all: RouteTable,
+): ReadonlyMap<string, JwtKey> {
+  const tables = new Map<string, RouteTable>([['', all]])
+  const jwtKeys = new Map<string, JwtKey>()
+  for (const { id, secret, upstreams: open, leewayMs, ...claims } of keys) {
+    const set = open.join()
+    const routes = tables.get(set) ?? createRouteTable(open.map((index) => upstreams[index]!))
+    tables.set(set, routes)
+    jwtKeys.set(
+      id,
+      Object.freeze({
+        secret: new Uint8Array(Buffer.from(secret, 'base64')),
+        identity: Object.freeze({ name: id, routes }),
+        audiences: Object.freeze([...claims.audiences]),
+        issuers: Object.freeze([...claims.issuers]),
+        requiresExpiry: claims.requiresExpiry,
+        leewaySeconds: leewayMs / 1000,
+      }),
+    )
+  }
+  return jwtKeys
 }
 
 /** The key's UTF-8 bytes as a head carries them: one character a byte. */

@@ -18,5 +18,10 @@ export function createRouteTable(upstreams: readonly Upstream[]): RouteTable {
     return undefined
   }
 
-  return Object.freeze({ isEmpty: upstreams.length === 0, find })
+  return Object.freeze({
+    isEmpty: upstreams.length === 0,
+    find,
+    size: upstreams.length,
+    prefixes: (limit: number) => upstreams.slice(0, limit).map(({ prefix }) => (prefix === '' ? '/' : prefix)),
+  })
 }

@@ -4,6 +4,7 @@
  * while its traffic waits. So the keys, of which there may be thousands, are a few large pieces.
  */
 
+import type { FieldChanges } from '../http/field-rules.ts'
 import { type PackedKeys, packKeys } from './key-table.ts'
 import { DEFAULTS } from './schema/defaults.ts'
 import type { ServerSettings, Upstream } from './snapshot.ts'
@@ -13,15 +14,26 @@ export interface Settings {
   readonly isDefault: boolean
   readonly server: ServerSettings
   readonly allowAnonymous: boolean
-  readonly upstreams: readonly Upstream[]
+  readonly upstreams: readonly UpstreamSettings[]
   readonly staticKeys: PackedKeys
   readonly jwtKeys: readonly JwtKeySettings[]
 }
+
+/** With the rules about its fields as they are written, and the provider's key as text. */
+export type UpstreamSettings = Omit<Upstream, 'fields'> & { readonly fields: FieldChanges | undefined }
 
 export interface JwtKeySettings {
   readonly id: string
   /** The bytes of the HS256 key in base64: as a `Buffer` they could bring the whole pool along that they are cut from. */
   readonly secret: string
+  /** One of them must be in `aud`; none: any. */
+  readonly audiences: readonly string[]
+  /** One of them must be `iss`; none: any. */
+  readonly issuers: readonly string[]
+  readonly requiresExpiry: boolean
+  readonly leewayMs: number
+  /** Indexes of the upstreams that it opens, in rising order, each once; empty: all. */
+  readonly upstreams: readonly number[]
 }
 
 /** Nobody is let in, but the address is bound: what the gateway runs on while its file is missing or wrong. */
@@ -29,6 +41,7 @@ export const DEFAULT_SETTINGS: Settings = {
   isDefault: true,
   server: {
     bindAddress: { host: '0.0.0.0', port: 8080, text: DEFAULTS.bind_address },
+    cors: undefined,
     maxConnections: DEFAULTS.max_connections,
     headTimeoutMs: DEFAULTS.head_timeout_ms,
     bodyTimeoutMs: DEFAULTS.body_timeout_ms,

@@ -3,8 +3,19 @@
  * An exchange takes the current snapshot when its head has arrived and keeps it to its end.
  */
 
-/** Where the provider's key goes: the client's own field, a fixed field, or nowhere (`pass`). */
-export type CredentialPlace = 'swap' | 'bearer' | 'x-api-key' | 'api-key' | 'x-goog-api-key' | 'pass'
+import type { FieldRules } from '../http/field-rules.ts'
+
+/** A field of the operator's choice that carries keys, and what stands before the key in it. */
+export interface OwnField {
+  /** As configured, and in lower case. */
+  readonly field: string
+  readonly name: string
+  /** Without the blank behind it; empty: the key stands alone. */
+  readonly scheme: string
+}
+
+/** Where the provider's key goes: the client's own field, a fixed field, nowhere (`pass`), or a field of the operator's choice. */
+export type CredentialPlace = 'swap' | 'bearer' | 'x-api-key' | 'api-key' | 'x-goog-api-key' | 'pass' | OwnField
 
 /** The parts of `target_url`, kept apart so that no byte of a request can ever move from one into another. */
 export interface Target {
@@ -35,6 +46,10 @@ export interface Upstream {
   /** The provider's credential, one character for each byte that goes out; undefined or empty: none is sent. */
   readonly apiKey: string | undefined
   readonly credential: CredentialPlace
+  /** What is done to the fields of its requests, undefined: nothing. */
+  readonly fields: FieldRules | undefined
+  /** A `Location` in its answers that leads to itself gets the gateway's prefix. */
+  readonly rewritesLocation: boolean
   readonly tls: UpstreamTls | undefined
   /** Two upstreams with the same endpoint (scheme, host, port and TLS material) share their connections. */
   readonly endpoint: string
@@ -51,6 +66,10 @@ export interface RouteTable {
   readonly isEmpty: boolean
   /** The upstream for a path (no query), or undefined. Segments, not characters: `/a` matches `/a` and `/a/b`, never `/ab`. */
   find(path: string): Upstream | undefined
+  /** How many prefixes there are. */
+  readonly size: number
+  /** The first ones, as `request_path` has them but for a final slash, in the order of the configuration. */
+  prefixes(limit: number): readonly string[]
 }
 
 /** Who a client is, once its key has been checked. */
@@ -59,6 +78,22 @@ export interface Identity {
   readonly name: string
   /** The upstreams open to this key. */
   readonly routes: RouteTable
+  /** Who a token says that its bearer is: its `sub`, cut to what a record shows. Absent for static keys and where a token says nothing. */
+  readonly subject?: string
+  /** Of a token with a subject: the identity that all tokens of its key have in common. */
+  readonly signer?: Identity
+}
+
+/** What verifies the tokens of one `kid`, and what it wants of their claims. */
+export interface JwtKey {
+  readonly secret: Uint8Array
+  readonly identity: Identity
+  /** One of them must be in `aud`; none: any. */
+  readonly audiences: readonly string[]
+  /** One of them must be `iss`; none: any. */
+  readonly issuers: readonly string[]
+  readonly requiresExpiry: boolean
+  readonly leewaySeconds: number
 }
 
 /** Identities of the static keys by the lower-case hex SHA-256 of the key's UTF-8 bytes. */
@@ -72,7 +107,7 @@ export interface StaticKeys {
 export interface KeyRing {
   readonly staticKeys: StaticKeys
   /** HS256 keys by `kid`. */
-  readonly jwtKeys: ReadonlyMap<string, { readonly secret: Uint8Array; readonly identity: Identity }>
+  readonly jwtKeys: ReadonlyMap<string, JwtKey>
 }
 
 export interface BindAddress {
@@ -83,8 +118,14 @@ export interface BindAddress {
   readonly text: string
 }
 
+/** Pages of other origins that may use the gateway: exact origins, or `*` alone. */
+export interface CorsSettings {
+  readonly allowOrigins: readonly string[]
+}
+
 export interface ServerSettings {
   readonly bindAddress: BindAddress
+  readonly cors: CorsSettings | undefined
   readonly maxConnections: number
   readonly headTimeoutMs: number
   readonly bodyTimeoutMs: number
@@ -102,4 +143,6 @@ export interface Snapshot {
   readonly anonymous: Identity | undefined
   readonly keys: KeyRing
   readonly upstreams: readonly Upstream[]
+  /** Those that take keys in a field of their own, the longest prefix first. */
+  readonly withOwnField: readonly (Upstream & { readonly credential: OwnField })[]
 }

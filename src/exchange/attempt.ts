@@ -2,7 +2,7 @@ import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
-import { logsConnectionIn } from './login.ts'
+import { loginOwner, logsConnectionIn } from './login.ts'
 import { refuse } from './refuse.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
 import { watch } from './watch.ts'
@@ -23,7 +23,7 @@ export function attempt(
   forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
-  const owned = exchange.downstream.owned.take(upstream.endpoint, exchange.identity!.name)
+  const owned = takeOwned(exchange)
   exchange.pool = exchange.path.pools.of(upstream)
   const taken = owned === undefined ? exchange.pool.take() : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
@@ -36,6 +36,13 @@ export function attempt(
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   if (taken === undefined) connect(exchange)
   else lookBeforeUse(exchange, taken.connection)
+}
+
+/** The connection that this client has logged in; not for a request with our key, which is one credential already. */
+function takeOwned(exchange: Exchange): UpstreamConnection<Exchange> | undefined {
+  const { owned } = exchange.downstream
+  const { endpoint, credential } = exchange.upstream!
+  return owned.isEmpty || credential !== 'pass' ? undefined : owned.take(endpoint, loginOwner(exchange))
 }
 
 /** One turn of the event loop, so that a FIN that has come already is seen before a request goes its way. */
@@ -72,8 +79,9 @@ export function sendAgain(exchange: Exchange): void {
   exchange.held = exchange.replay!.take()
   exchange.replay = undefined
   // All of it goes out again, and then what is still to come.
-  exchange.heldContent = exchange.requestBytes
+  exchange.heldContent = exchange.requestBytes + exchange.untakenContent
   exchange.requestBytes = 0
+  exchange.untakenContent = 0
   // It is held back by us now: its silence is none of the client's.
   exchange.downstream.bodyDeadline.disarm()
   exchange.clock = 'none'

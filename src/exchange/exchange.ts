@@ -59,6 +59,8 @@ export class Exchange {
   /** The body so far, as long as the request may have to be sent once more. */
   replay: ByteStore | undefined = undefined
   hasRetried = false
+  /** Content that came when the upstream took no more: it is with what is kept, if the request goes out again. */
+  untakenContent = 0
 
   // relay
   isRequestDone = false
@@ -79,6 +81,8 @@ export class Exchange {
   isRestUnwanted = false
   isCompleting = false
   hasClientLeft = false
+  /** An answer of our own is on its way, and has its own time to be taken. */
+  isAnswered = false
   /** Bytes of the answer's tail that wait in memory: see tail. */
   tailBytes = 0
   /** Runs where neither side has a clock any more: after the client's leaving, and while last bytes wait to be taken. */

@@ -13,7 +13,11 @@ export function finish(exchange: Exchange, keep: boolean): void {
   dropReplay(exchange)
   const connection = exchange.connection
   exchange.connection = undefined
-  connection?.release(false)
-  record(exchange)
-  exchange.downstream.finish(keep)
+  try {
+    connection?.release(false)
+    record(exchange)
+  } finally {
+    // Nobody comes by here again: without this a bug of ours would leave the client's connection to itself, for good.
+    exchange.downstream.finish(keep)
+  }
 }

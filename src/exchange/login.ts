@@ -1,3 +1,4 @@
+import { credentialOf } from '../access/credential.ts'
 import { FIELD } from '../http/fields.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
 import type { Exchange } from './exchange.ts'
@@ -21,4 +22,13 @@ export function logsConnectionIn(exchange: Exchange): boolean {
 /** The upstream has begun to log the connection in. */
 export function challengesConnection(exchange: Exchange, head: ResponseHead): boolean {
   return exchange.upstream!.credential === 'pass' && names(head, FIELD.wwwAuthenticate)
+}
+
+/**
+ * Whose a login is: what opened the door, as it was sent. A signer's tokens are many people's, and the place of a key in the
+ * configuration may be another key's after a reload.
+ */
+export function loginOwner(exchange: Exchange): string {
+  const line = exchange.credentialLine
+  return line === undefined ? '' : credentialOf(exchange.head!.text, line)
 }

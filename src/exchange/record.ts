@@ -20,6 +20,7 @@ export function record(exchange: Exchange): void {
       requestUrl: shownTarget(exchange),
       requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,
       apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
+      subject: exchange.identity?.subject,
       targetUrl:
         target === undefined || exchange.upstreamTarget === ''
           ? undefined

@@ -1,13 +1,15 @@
 import { STATUS_CODES } from 'node:http'
 import { errorType, FAILURES, type FailureCode } from '../failure.ts'
 import type { OwnAnswer } from '../http/downstream.ts'
-import { Deadline } from '../runtime/deadline.ts'
+import { answer } from './answer.ts'
+import { readableAnswer } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
+import { openPrefixes } from './route.ts'
 
 /** Gives the client an answer of our own, if it can still get one, and ends the exchange. It never hears the cause. */
 export function refuse(exchange: Exchange, failure: FailureCode, cause?: string): void {
-  if (exchange.isOver || exchange.failure !== undefined) return
+  if (exchange.isOver || exchange.isAnswered || exchange.failure !== undefined) return
   const { downstream } = exchange
   const row = FAILURES[failure]
   exchange.failure = failure
@@ -23,28 +25,21 @@ export function refuse(exchange: Exchange, failure: FailureCode, cause?: string)
     finish(exchange, false)
     return
   }
-  const keep = !row.close && !downstream.isDraining && downstream.keepsAfterRefusal()
-  exchange.status = row.status
-  exchange.response.sendAnswer(answerOf(failure), !keep)
-  exchange.response.whenFlushed(() => finish(exchange, keep))
-  if (exchange.isOver) return
-  exchange.deadline?.close()
-  exchange.deadline = new Deadline(() => {
-    downstream.cut(false)
-    finish(exchange, false)
-  })
-  exchange.deadline.arm(UNREAD_ANSWER_MS)
+  const own = failure === 'no_route' ? noRoute(exchange) : answerOf(failure)
+  answer(exchange, exchange.snapshot.server.cors === undefined ? own : readableAnswer(exchange, own), row.close)
 }
-
-/** How long an answer of ours may wait for a client that does not read. */
-const UNREAD_ANSWER_MS = 5_000
 
 /** Where trying again helps soon. Some SDKs obey any value, so none is long. */
 const RETRY_AFTER_SECONDS: Partial<Readonly<Record<FailureCode, number>>> = { max_connections: 1, not_configured: 5 }
 
 const answers = new Map<FailureCode, OwnAnswer>()
 
-/** Answers are the same every time: a refusal tells nothing but its kind. */
+/** The one answer that depends on who asks, and so is never kept: whose key is right is told what it opens. */
+function noRoute(exchange: Exchange): OwnAnswer {
+  return makeAnswer('no_route', openPrefixes(exchange.identity!.routes))
+}
+
+/** All others are the same every time: a refusal tells nothing but its kind. */
 function answerOf(failure: FailureCode): OwnAnswer {
   let answer = answers.get(failure)
   if (answer === undefined) {
@@ -55,10 +50,10 @@ function answerOf(failure: FailureCode): OwnAnswer {
 }
 
 /** A body that the official clients of OpenAI, Anthropic, Google, Mistral and the AI SDK print well. */
-function makeAnswer(failure: FailureCode): OwnAnswer {
+function makeAnswer(failure: FailureCode, more = ''): OwnAnswer {
   const { status, message } = FAILURES[failure]
   const code = `fluxgate_${failure}`
-  const text = `fluxgate: ${message}`
+  const text = `fluxgate: ${message}${more}`
   const content = JSON.stringify({
     type: 'error',
     error: { type: errorType(status), message: text, code, param: null },

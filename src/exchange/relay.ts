@@ -6,8 +6,9 @@ import { Deadline } from '../runtime/deadline.ts'
 import { sendAgain } from './attempt.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
-import { challengesConnection } from './login.ts'
+import { challengesConnection, loginOwner } from './login.ts'
 import { refuse } from './refuse.ts'
+import { headForClient } from './response-head.ts'
 import { addToReplay, dropReplay, mayRetry } from './retry.ts'
 import { takesTail } from './tail.ts'
 import { watch } from './watch.ts'
@@ -36,7 +37,9 @@ export function requestBytes(
   const connection = exchange.connection
   // Nobody takes it any more: the answer is out, the upstream gone.
   if (connection === undefined) return true
-  exchange.requestBytes += content
+  // An upstream that takes no more has not got these.
+  if (connection.isWriteBroken) exchange.untakenContent += content
+  else exchange.requestBytes += content
   exchange.relayedBytes += before.length + end - start
   addToReplay(exchange, before, buffer, start, end)
   const mayGoOn = connection.sendBytes(before, buffer, start, end)
@@ -53,6 +56,7 @@ export function upstreamDrained(exchange: Exchange): void {
 
 export function requestEnd(exchange: Exchange): void {
   exchange.isRequestDone = true
+  if (exchange.isAnswered) return
   if (exchange.isResponseDone) complete(exchange)
   else watch(exchange)
 }
@@ -97,9 +101,17 @@ export function responseHead(
   exchange.keepsClient =
     !downstream.wantsClose && !downstream.isDraining && !exchange.isUntilClose && !exchange.isRestUnwanted
   exchange.isHeadSent = true
-  const mayGoOn = exchange.response.sendHead(head, !exchange.keepsClient, before, buffer, start, end)
+  const mayGoOn = exchange.response.sendHead(
+    headForClient(exchange, head),
+    !exchange.keepsClient,
+    before,
+    buffer,
+    start,
+    end,
+  )
   if (isComplete) responseDone(exchange)
-  else watch(exchange)
+  // Also after an answer that was whole at once: what is left of the request has the idle clock, as after any other.
+  watch(exchange)
   return mayGoOn
 }
 
@@ -162,7 +174,7 @@ function complete(exchange: Exchange): void {
   exchange.isCompleting = true
   const { downstream, connection } = exchange
   exchange.connection = undefined
-  if (exchange.isLogin) connection?.belongTo(downstream.owned, exchange.identity!.name)
+  if (exchange.isLogin) connection?.belongTo(downstream.owned, loginOwner(exchange))
   if (exchange.isEarly && exchange.isRequestDone) connection?.letGo()
   else connection?.release(exchange.isRequestDone)
   // A client that went after the terminal event and before our last byte had all that it wanted.
@@ -218,8 +230,7 @@ export function exchangeExpired(exchange: Exchange): void {
 export function clientLeft(exchange: Exchange): void {
   if (exchange.isOver || exchange.hasClientLeft) return
   exchange.hasClientLeft = true
-  // An answer of ours is on its way, and has its own time to be taken.
-  if (exchange.failure !== undefined) return
+  if (exchange.isAnswered || exchange.failure !== undefined) return
   if (!exchange.isRequestDone) {
     // The request can never be whole now.
     if (exchange.isResponseDone) completeWithoutRest(exchange)

@@ -3,8 +3,10 @@ import type { Downstream, DownstreamEvents, RefusedHead } from '../http/downstre
 import type { RequestHead } from '../http/message.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
 import { admit, admitUpgrade } from './admit.ts'
+import { answer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { authenticate } from './authenticate.ts'
+import { preflightAnswer } from './cors.ts'
 import { Exchange, type Path } from './exchange.ts'
 import { refuse } from './refuse.ts'
 import * as relay from './relay.ts'
@@ -14,12 +16,18 @@ import { route } from './route.ts'
  * The path of a request, in order:
  *
  *     admit ▸ authenticate ▸ route ▸ attempt ▸ relay        what goes well
- *        └────────┴───────────┴────────┴──▸ refuse          an answer of ours
- *                                               └─▸ finish  the one exit, with the one record
+ *       │└────────┴───────────┴────────┴──▸ refuse          an answer of ours
+ *       └─▸ preflightAnswer ▸ answer           └─▸ finish   the one exit, with the one record
  */
 function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number, content: number): void {
+  const refusal = admit(exchange)
+  const preflight = refusal === undefined ? preflightAnswer(exchange) : undefined
+  if (preflight !== undefined) {
+    answer(exchange, preflight, false)
+    return
+  }
   const failure: FailureCode | undefined =
-    admit(exchange) ?? authenticate(exchange) ?? admitUpgrade(exchange) ?? route(exchange)
+    refusal ?? authenticate(exchange) ?? admitUpgrade(exchange) ?? route(exchange)
   if (failure === undefined) attempt(exchange, before, buffer, start, end, content)
   else refuse(exchange, failure)
 }

@@ -93,6 +93,15 @@ export function fieldOf(text: string, start: number, end: number): Field {
   }
 }
 
+/** Beside those that the gateway looks at: fields that belong to one connection or to the framing. */
+const ONE_CONNECTION = new Set(['trailer', 'http2-settings'])
+
+/** Fields that the gateway answers for itself: framing, `Host`, what belongs to one connection, and its own key. */
+export function isOwnBusiness(field: Field, lowerCaseName: string): boolean {
+  if (field === FIELD.other || field === FIELD.wwwAuthenticate) return ONE_CONNECTION.has(lowerCaseName)
+  return !isCredentialField(field) || field === FIELD.xFluxgateKey
+}
+
 /** Fields that Connection must never be able to remove: framing, routing, credentials. */
 const PROTECTED = new Set([
   'host',

@@ -29,7 +29,7 @@ export interface UpstreamConnection<E> {
   /** The exchange is over, but who knows what the upstream has read of its request: what is left of it still goes out, and no other. */
   letGo(): void
   /** From its next release on it belongs to this owner and this name alone, and never sees the pool again. */
-  belongTo(owner: OwnedConnection<E>, name: string): void
+  belongTo(owner: OwnedConnection<E>, key: string): void
   close(): void
 }
 

@@ -16,6 +16,10 @@ export interface ConnectionHome<E> {
   readonly events: UpstreamEvents<E>
   /** `maxIdleSeconds`: what the upstream has announced. */
   keep(connection: ClientConnection<E>, maxIdleSeconds: number | undefined): void
+  /** It was taken and not needed: it has the time left that it had. */
+  putBack(connection: ClientConnection<E>): void
+  /** Whether it may wait for its owner; the home goes on watching it. */
+  keepsForOwner(connection: ClientConnection<E>): boolean
   closed(connection: ClientConnection<E>): void
 }
 
@@ -27,7 +31,7 @@ const LEAVING_MS = 30_000
 const MAX_LEAVING = 64
 let leaving = 0
 
-/** How long an answer may still be read once writing has failed. */
+/** How long an upstream may say nothing of an answer that is still read once writing has failed. */
 const LAST_WORDS_MS = 1_000
 
 /**
@@ -61,14 +65,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
   #hasSurplus = false
   #owner: OwnedConnection<E> | undefined = undefined
-  #ownerName = ''
-  /** What the upstream has announced last. */
-  #keepAliveSeconds: number | undefined = undefined
+  #ownerKey = ''
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
   /** The system's code for that. */
   #writeCode: string | undefined = undefined
+  /** Bytes have come since the wait for its last words began. */
+  #hasSpoken = false
   /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
   #lastWait: NodeJS.Timeout | undefined = undefined
   readonly #reads = new ReadBuffer()
@@ -114,6 +118,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
 
   onBytes(buffer: Buffer, length: number): boolean {
     this.#reads.reset()
+    this.#hasSpoken = true
     try {
       this.#take(buffer, length)
     } catch (error) {
@@ -241,9 +246,18 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #writeFailed(code: string | undefined): void {
     this.isWriteBroken = true
     this.#writeCode = code
-    if (this.#phase === 'head' || this.#phase === 'body') {
-      this.#lastWait = setTimeout(() => this.#lost(), LAST_WORDS_MS)
-    } else this.#lost()
+    if (this.#phase === 'head' || this.#phase === 'body') this.#waitForLastWords()
+    else this.#lost()
+  }
+
+  #waitForLastWords(): void {
+    this.#hasSpoken = false
+    clearTimeout(this.#lastWait)
+    this.#lastWait = setTimeout(() => {
+      // A client that reads slowly has its own clock. That it goes on sending says nothing of the upstream.
+      if (this.#isHeld || this.#hasSpoken) this.#waitForLastWords()
+      else this.#lost()
+    }, LAST_WORDS_MS)
   }
 
   /** FIN or an error with this code: between exchanges nothing is lost, in the middle of one its owner decides. */
@@ -291,12 +305,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   resumeResponse(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
+    if (this.isWriteBroken) this.#waitForLastWords()
     this.#socket.resume()
   }
 
-  belongTo(owner: OwnedConnection<E>, name: string): void {
+  belongTo(owner: OwnedConnection<E>, key: string): void {
     this.#owner = owner
-    this.#ownerName = name
+    this.#ownerKey = key
   }
 
   release(reusable: boolean): void {
@@ -305,9 +320,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.deadline.disarm()
     if (this.#phase === 'closed') return
     if (this.#phase === 'idle') {
-      // Taken, and not needed after all.
-      if (reusable) this.#keep()
-      else this.#close()
+      if (!reusable) this.#close()
+      else if (this.#owner === undefined) this.#home.putBack(this)
+      else this.#keepForOwner(this.#owner)
       return
     }
     const isClean =
@@ -323,13 +338,13 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     }
     this.#phase = 'idle'
     this.#head = undefined
-    this.#keepAliveSeconds = head.keepAliveSeconds
-    this.#keep()
+    if (this.#owner === undefined) this.#home.keep(this, head.keepAliveSeconds)
+    else this.#keepForOwner(this.#owner)
   }
 
-  #keep(): void {
-    if (this.#owner === undefined) this.#home.keep(this, this.#keepAliveSeconds)
-    else this.#owner.put(this, this.#ownerName)
+  #keepForOwner(owner: OwnedConnection<E>): void {
+    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerKey)
+    else this.#close()
   }
 
   letGo(): void {

@@ -91,6 +91,8 @@ function framingEdit(head: ResponseHead, line: FieldLine): LineEdit {
 export function encodeOwnAnswer(answer: OwnAnswer, isHead: boolean, addClose: boolean): string {
   let head = `HTTP/1.1 ${answer.status} ${answer.reason}\r\n`
   for (const [name, value] of answer.fields) head += `${name}: ${value}\r\n`
-  head += `Content-Length: ${answer.content.length}\r\n${addClose ? CLOSE_LINE : ''}\r\n`
+  // No length where no content can be (RFC 9110 section 8.6).
+  if (answer.status !== 204) head += `Content-Length: ${answer.content.length}\r\n`
+  head += `${addClose ? CLOSE_LINE : ''}\r\n`
   return isHead ? head : head + answer.content
 }

@@ -1,7 +1,8 @@
 import type { Cause } from '../cause.ts'
 import { FIELD, fieldOf, isProtectedFromNomination } from '../http/fields.ts'
+import { fieldLine, isBlank } from '../http/lines.ts'
 import type { FieldLine } from '../http/message.ts'
-import { COLON, CR, IS_TOKEN, isFieldValueOctet, LF, SP, TAB } from '../http/octets.ts'
+import { COLON, CR, IS_TOKEN, isFieldValueOctet, LF } from '../http/octets.ts'
 
 /**
  * Header sections (RFC 9112 section 5): `field-name ":" OWS field-value OWS CRLF`, ended by an empty line.
@@ -62,18 +63,6 @@ function skipFieldValue(text: string, start: number): number {
   let i = start
   while (isFieldValueOctet(text.charCodeAt(i))) i++
   return i
-}
-
-function fieldLine(text: string, field: FieldLine['field'], start: number, from: number, lineEnd: number): FieldLine {
-  let valueStart = from
-  let valueEnd = lineEnd
-  while (valueStart < valueEnd && isBlank(text.charCodeAt(valueStart))) valueStart++
-  while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--
-  return { field, start, valueStart, valueEnd, next: lineEnd + 2 }
-}
-
-function isBlank(c: number): boolean {
-  return c === SP || c === TAB
 }
 
 /** The non-empty members of a comma-separated value, lower-case. */

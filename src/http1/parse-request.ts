@@ -199,6 +199,8 @@ function frame(found: RequestFields, coding: string | undefined, framingLines: n
 export function readRequestLine(text: string): { hasRequestLine: boolean; method: string; target: string } {
   const lineEnd = text.indexOf('\n')
   if (lineEnd === -1) return { hasRequestLine: false, method: '', target: '' }
-  const [method = '', target = ''] = text.slice(0, lineEnd).trimEnd().split(' ', 2)
-  return { hasRequestLine: true, method, target }
+  // As the parser of whole heads has it: what is no method may be a field, with its key.
+  const methodEnd = skipMethod(text, 0)
+  const [before, target = ''] = text.slice(methodEnd, lineEnd).trimEnd().split(' ', 2)
+  return { hasRequestLine: true, method: text.slice(0, methodEnd), target: before === '' ? target : '' }
 }

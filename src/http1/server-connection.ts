@@ -113,7 +113,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     } catch (error) {
       this.#ahead.abandon()
       this.#host.events.bug(this.#exchange, this, error)
-      this.#close()
+      // The 500 is out: closing with bytes of the client unread would take it away again.
+      if (this.#phase !== 'linger') this.#close()
     }
   }
 
@@ -207,7 +208,6 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     if (!this.#body.isDone) this.#reads.expectMore(end - start)
     const exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#exchange = exchange
-    if (this.#hasLeft) this.#host.events.clientLeft(exchange)
     this.#host.events.serve(exchange, before, buffer, start, runEnd, content)
     return at
   }

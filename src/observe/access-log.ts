@@ -15,6 +15,8 @@ export const ACCESS_FIELDS = {
     'Request target as received, credentials in its query masked. Of a request for which no upstream was found static keys in its path are masked too, and it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
   request_body_length: '`Content-Length` of the request.',
   api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
+  subject:
+    'The `sub` of the token that opened the door; cut after 256 characters, which `…` shows. Absent for static keys.',
   target_url: 'Where the request was sent, credentials in its query masked.',
   upstream: 'Name of the upstream in the configuration.',
   duration_ms: 'How long the exchange took, to its last byte.',
@@ -141,6 +143,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + url
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
     if (r.apiKey !== undefined) line += apiKey(r.apiKey)
+    if (r.subject !== undefined) line += label.subject + text(r.subject)
     if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))
     if (r.upstream !== undefined) line += upstream(r.upstream)
     line += label.duration_ms + millis(r.durationMs)

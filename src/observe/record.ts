@@ -11,6 +11,8 @@ export interface RequestRecord {
   readonly requestBodyLength: string | undefined
   /** The key's id, or its place in the configuration. */
   readonly apiKey: string | undefined
+  /** Who the token of the request says that its bearer is. */
+  readonly subject: string | undefined
   /** scheme://authority/target as sent upstream. */
   readonly targetUrl: string | undefined
   readonly upstream: string | undefined

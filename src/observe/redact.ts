@@ -75,25 +75,50 @@ function redactQuery(query: string, keys: KeyRing): string {
   return redacted + query.slice(copied)
 }
 
-/** Segments that are looked at, per path; what comes after them is masked as a whole. */
-const MAX_SEGMENTS = 64
+/** What is compared with keys, per path; what comes after that is masked as a whole. */
+const MAX_PIECES = 64
+const MAX_COMPARISONS = 128
+/** A key may have the marks in itself that part a path: base64 has slashes. So neighbours are looked at together, unless that is short. */
+const MAX_TOGETHER = 4
+const LEAST_TOGETHER_BYTES = 16
+const MARK = /[/;&]/g
 
 /**
- * For a request that was refused before its key was looked at: a target as `redactTarget` leaves it, with `***` also for the
- * segments of its path that are static keys.
+ * For a request that was refused before its key was looked at: a target as `redactTarget` leaves it, with `***` also for what in its
+ * path is a static key, a segment or a parameter.
  */
 export function redactUnchecked(target: string, keys: KeyRing): string {
   const redacted = redactTarget(target, keys)
-  const end = queryStart(redacted)
-  return redactPath(end < 0 ? redacted : redacted.slice(0, end), keys) + (end < 0 ? '' : redacted.slice(end))
+  if (keys.staticKeys.size === 0) return redacted
+  const end = redacted.search(/[?#]/)
+  return end < 0 ? redactPath(redacted, keys) : redactPath(redacted.slice(0, end), keys) + redacted.slice(end)
 }
 
 function redactPath(path: string, keys: KeyRing): string {
-  if (keys.staticKeys.size === 0) return path
-  const segments = path.split('/', MAX_SEGMENTS)
-  let shown = segments.map((segment) => (segment !== '' && isClientKey(segment, keys) ? MASK : segment)).join('/')
-  const seen = segments.reduce((length, segment) => length + segment.length + 1, -1)
-  if (seen < path.length) shown += `/${MASK}`
+  const ends: number[] = []
+  for (const { index } of path.matchAll(MARK)) if (ends.push(index) > MAX_PIECES) break
+  ends.push(path.length)
+  let shown = ''
+  let left = MAX_COMPARISONS
+  let bytesLeft = MAX_COMPARED_BYTES
+  for (let at = 0, from = 0; at < ends.length; at++) {
+    if (at === MAX_PIECES || left <= 0 || bytesLeft <= 0) return shown + MASK
+    let end = ends[at]!
+    let piece = path.slice(from, end)
+    for (let next = at; next < Math.min(at + MAX_TOGETHER, ends.length); next++) {
+      const length = ends[next]! - from
+      if (length === 0 || (next > at && length < LEAST_TOGETHER_BYTES)) continue
+      left--
+      bytesLeft -= length
+      if (!isClientKey(path.slice(from, ends[next]), keys)) continue
+      piece = MASK
+      end = ends[next]!
+      at = next
+      break
+    }
+    shown += piece + path.slice(end, end + 1)
+    from = end + 1
+  }
   return shown
 }
 
@@ -119,8 +144,8 @@ export function redactTarget(target: string, keys: KeyRing): string {
   return shown.slice(0, start) + last.redacted
 }
 
-/** What stands in a fragment or in the parameters of a path is no query, and may hold what was meant for one. */
-const QUERY_START = /[?#;]/
+/** What stands in a fragment, in the parameters of a path or behind an ampersand in it is no query, and may hold what was meant for one. */
+const QUERY_START = /[?#;&]/
 
 function queryStart(target: string): number {
   return target.search(QUERY_START)

@@ -24,6 +24,8 @@ export class Pool<E> implements ConnectionHome<E> {
   readonly #resolver: Resolver
   #secureContext: SecureContext | undefined = undefined
   readonly #idle: ClientConnection<E>[] = []
+  /** Those that were logged in by a client and wait for it, or carry its exchange. */
+  readonly #owned = new Set<ClientConnection<E>>()
   #tick = 0
   #clock: NodeJS.Timeout | undefined = undefined
   #isRetired = false
@@ -36,6 +38,10 @@ export class Pool<E> implements ConnectionHome<E> {
 
   get idleCount(): number {
     return this.#idle.length
+  }
+
+  get ownedCount(): number {
+    return this.#owned.size
   }
 
   /**
@@ -109,17 +115,29 @@ export class Pool<E> implements ConnectionHome<E> {
     // A second before the upstream would drop it itself.
     const announced = maxIdleSeconds === undefined ? MAX_IDLE_TICKS : ((maxIdleSeconds - 1) * 1_000) / TICK_MS
     const ticks = Math.min(MAX_IDLE_TICKS, announced)
-    if (this.#isRetired || ticks <= 0 || this.#resolver.isGone(connection.address)) {
+    connection.idleSinceTick = this.#tick
+    connection.expiresAtTick = this.#tick + ticks
+    this.putBack(connection)
+  }
+
+  putBack(connection: ClientConnection<E>): void {
+    const isExpired = connection.expiresAtTick <= this.#tick
+    if (this.#isRetired || isExpired || this.#resolver.isGone(connection.address)) {
       connection.close()
       return
     }
-    connection.idleSinceTick = this.#tick
-    connection.expiresAtTick = this.#tick + ticks
     this.#idle.push(connection)
     this.#clock ??= setInterval(() => this.#advance(), TICK_MS).unref()
   }
 
+  keepsForOwner(connection: ClientConnection<E>): boolean {
+    if (this.#isRetired) return false
+    this.#owned.add(connection)
+    return true
+  }
+
   closed(connection: ClientConnection<E>): void {
+    this.#owned.delete(connection)
     const at = this.#idle.lastIndexOf(connection)
     if (at !== -1) this.#idle.splice(at, 1)
   }
@@ -137,5 +155,6 @@ export class Pool<E> implements ConnectionHome<E> {
   retire(): void {
     this.#isRetired = true
     for (const connection of [...this.#idle]) connection.close()
+    for (const connection of [...this.#owned]) if (connection.isUsable) connection.close()
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { ok, upTo } from '../support/bytes.ts'
-import { CLIENT_KEY, startGateway } from '../support/gateway.ts'
+import { CLIENT_KEY, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
 
@@ -71,6 +72,51 @@ test('over one connection of a proxy, each key has its own', async () => {
   assert.equal(third!.connection, first!.connection)
 })
 
+const JWT_KEY = 'a secret of thirty-two bytes, ok'
+
+function token(sub: string): string {
+  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const signed = `${encode({ alg: 'HS256', typ: 'JWT', kid: 'team' })}.${encode({ sub })}`
+  return `${signed}.${createHmac('sha256', JWT_KEY).update(signed).digest('base64url')}`
+}
+
+test('nor do two people share one whose tokens have the same signer', async () => {
+  await using origin = await startOrigin(ok('in'))
+  const keys = { jwt: [{ id: 'team', key: JWT_KEY }] }
+  await using gateway = await startGateway({ ...upTo(origin, pass), api_keys: keys })
+  using proxy = await connect(gateway.port)
+  for (const [n, bytes] of [
+    request('/1', 'NTLM TlRMTVNTUAABAAAA').replace(CLIENT_KEY, token('alice')),
+    request('/2').replace(CLIENT_KEY, token('bob')),
+    request('/3').replace(CLIENT_KEY, token('alice')),
+  ].entries()) {
+    void proxy.write(bytes)
+    await proxy.response(n)
+  }
+  const [first, second, third] = origin.requests
+  assert.notEqual(second!.connection, first!.connection, "another person's request went over it")
+  assert.equal(third!.connection, first!.connection)
+})
+
+test('a key that has come to the place of another one has its own', async () => {
+  await using origin = await startOrigin(ok('in'))
+  const other = 'fgk_another_key_of_somebody_else'
+  const config = (...keys: string[]) => ({ ...upTo(origin, pass), api_keys: { static: keys.map((key) => ({ key })) } })
+  await using gateway = await startGateway(config(CLIENT_KEY))
+  using proxy = await connect(gateway.port)
+  void proxy.write(request('/1', 'NTLM TlRMTVNTUAABAAAA'))
+  await proxy.response(0)
+  gateway.rewrite(config(other, CLIENT_KEY))
+  await gateway.waitForLog('Configuration file changed, reloaded automatically')
+  void proxy.write(request('/2').replace(CLIENT_KEY, other))
+  await proxy.response(1)
+  void proxy.write(request('/3'))
+  await proxy.response(2)
+  const [first, second, third] = origin.requests
+  assert.notEqual(second!.connection, first!.connection, "another key's request went over it")
+  assert.equal(third!.connection, first!.connection)
+})
+
 test('a connection without such a login is shared', async () => {
   await using origin = await startOrigin(unauthorized('Basic realm="negotiated"'))
   await using gateway = await startGateway(upTo(origin, pass))
@@ -92,4 +138,23 @@ test('where the gateway puts its own key, no login of a client goes over it', as
   }
   assert.equal(origin.connections.length, 1)
   assert.ok(origin.requests.every(({ head }) => !head.includes('NTLM')))
+})
+
+test('nor does a request with the key of the gateway go over a connection that its client has logged in', async () => {
+  await using origin = await startOrigin(ok('in'))
+  const { upstreams } = upTo(origin, pass) as { upstreams: object }
+  const own = { request_path: '/own', target_url: origin.url, api_key: PROVIDER_KEY }
+  await using gateway = await startGateway({ upstreams: { ...upstreams, own } })
+  using client = await connect(gateway.port)
+  for (const [n, bytes] of [
+    request('/1', 'NTLM TlRMTVNTUAABAAAA'),
+    request('/2').replace('/up', '/own'),
+    request('/3'),
+  ].entries()) {
+    void client.write(bytes)
+    await client.response(n)
+  }
+  const [first, second, third] = origin.requests
+  assert.notEqual(second!.connection, first!.connection, 'two credentials on one connection')
+  assert.equal(third!.connection, first!.connection)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { get, ok, upTo } from '../support/bytes.ts'
+import { within } from '../support/deadline.ts'
 import { startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
@@ -126,4 +127,22 @@ test('those past the limit that have been answered give way to others past it', 
   } finally {
     for (const client of answered) client[Symbol.dispose]()
   }
+})
+
+test('who waits past it without a word holds up no stop', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startGateway({ server: { max_connections: 1 }, ...upTo(origin) })
+  using first = await connect(gateway.port)
+  void first.write(get('/up/1'))
+  const { connection } = await origin.request()
+  using silent = await connect(gateway.port)
+  using late = await connect(gateway.port)
+  // Connections are taken in in their order.
+  void late.write(get('/up/2'))
+  assert.equal((await late.response()).status, 503)
+  gateway.signal('SIGTERM')
+  await silent.ended()
+  await connection.write(ok('ok'))
+  assert.equal((await first.response()).text, 'ok')
+  assert.deepEqual(await within(gateway.exited, 'the exit'), { code: 0, signal: null })
 })

@@ -90,6 +90,20 @@ test('nor once a response has begun', async () => {
   assert.equal((await client.response()).text, 'earl')
 })
 
+test('nor once a response is whole', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startGateway({ server, ...upTo(origin) })
+  using client = await connect(gateway.port)
+  await client.write(`${head(10)}hello`)
+  const request = await origin.request()
+  await request.connection.write(ok('early'))
+  assert.equal((await client.response()).text, 'early')
+  await silence(client, 2 * TIMEOUT_MS)
+  await client.write('again')
+  assert.equal((await request.ended()).text, 'helloagain')
+  assert.equal((await gateway.waitForRecord()).outcome, 'complete')
+})
+
 test('nor while it is the upstream that does not read', async () => {
   await using origin = await startOrigin((request) => request.connection.pause())
   await using gateway = await startGateway({ server, ...upTo(origin) })

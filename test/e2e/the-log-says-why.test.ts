@@ -149,9 +149,9 @@ test('of why nobody is let in', async () => {
     [token({}, {}, 'another secret'), 'signature'],
     [token({}, { kid: 'other' }), 'kid'],
     [token({}, { alg: 'RS256' }), 'algorithm'],
-    [token({}, { typ: 'at+jwt' }), 'type'],
+    [token({}, { typ: 'at+jwt' }), 'typ'],
     [token({}, { crit: [] }), 'critical'],
-    [token({ exp: 'soon' }), 'malformed'],
+    [token({ exp: 'soon' }), 'bad_claims'],
   ] as const) {
     const record = await recordOf(
       gateway,

@@ -8,6 +8,7 @@ import { syncBuiltinESMExports } from 'node:module'
 const hash = crypto.hash
 crypto.hash = ((algorithm, data, options) => {
   if (data === 'key-that-throws') throw new Error('a bug in front of the upstream')
+  if (data.toString() === 'value-that-throws') throw new Error('a bug in a record')
   return hash(algorithm, data, options as 'hex')
 }) as typeof crypto.hash
 syncBuiltinESMExports()

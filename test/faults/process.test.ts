@@ -5,7 +5,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { get, post, upTo } from '../support/bytes.ts'
-import { DEADLINE_MS } from '../support/deadline.ts'
+import { DEADLINE_MS, within } from '../support/deadline.ts'
 import { CLIENT_KEY, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { OK, startOrigin } from '../support/origin.ts'
 import { connect, exchange } from '../support/raw-client.ts'
@@ -170,6 +170,19 @@ test('an exception in the middle of a request: that request gets 500, others not
   assert.equal(origin.requests.length, 1)
 })
 
+test('its 500 arrives although more of the request is on its way', async () => {
+  await using origin = await startOrigin(OK)
+  await using gateway = await startGateway(upTo(origin), {
+    env: preloading(new URL('exceptions.ts', import.meta.url)),
+  })
+  using client = await connect(gateway.port)
+  const upload = post('/up/x', 'x'.repeat(1_000_000)).replace(CLIENT_KEY, 'key-that-throws')
+  void client.write(upload)
+  assert.equal((await client.response()).status, 500)
+  assert.equal(await client.ended(), 'fin')
+  await assertAftermath(gateway, '500 refused internal')
+})
+
 test('an exception in the middle of a stream: it is cut visibly, others notice nothing', async () => {
   await using origin = await startOrigin(
     ({ connection }) => void connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n'),
@@ -189,6 +202,25 @@ test('an exception in the middle of a stream: it is cut visibly, others notice n
   origin.answer = OK
   assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
   await assertAftermath(gateway, '200 refused internal', '200 complete -')
+})
+
+test('an exception in the record of an exchange: its client goes on, and no stop waits for it', async () => {
+  await using origin = await startOrigin(OK)
+  await using gateway = await startGateway(upTo(origin), {
+    env: preloading(new URL('exceptions.ts', import.meta.url)),
+  })
+  using client = await connect(gateway.port)
+  using other = await connect(gateway.port)
+  for (const each of [client, other]) {
+    void each.write(get('/up/x?a=value-that-throws'))
+    assert.equal((await each.response()).status, 200)
+  }
+  await gateway.waitForLog(BUG, 2)
+  void client.write(get('/up/x'))
+  assert.equal((await client.response(1)).status, 200)
+  await assertAftermath(gateway, '200 complete -')
+  gateway.signal('SIGTERM')
+  assert.deepEqual(await within(gateway.exited, 'the exit'), { code: 0, signal: null })
 })
 
 /** The line is out a moment before the socket is closed. */

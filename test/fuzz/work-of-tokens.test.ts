@@ -3,8 +3,9 @@ import { createHmac } from 'node:crypto'
 import { describe } from 'node:test'
 import { memberNames, nestingDepth } from '../../src/access/json-members.ts'
 import { verifyJwt } from '../../src/access/jwt.ts'
-import type { Identity, KeyRing } from '../../src/config/snapshot.ts'
+import type { JwtKey } from '../../src/config/snapshot.ts'
 import { growsWithItsInput } from '../support/growth.ts'
+import { identityOf, jwtKey } from '../support/tokens.ts'
 
 /** Of JSON, so that the token around it stays below its limit of 16 KiB. */
 const JSON_BYTES = 11_600
@@ -22,19 +23,17 @@ function sign(header: string, claims: string): string {
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
 }
 
-type Key = KeyRing['jwtKeys'] extends ReadonlyMap<string, infer Each> ? Each : never
-
-const identity: Identity = { name: 'k', routes: { isEmpty: true, find: () => undefined } }
+const KEY = jwtKey(secret, identityOf('k'))
 
 /** The key of every token here, in a ring of its own: what another ring has verified it does not remember. */
-class Ring extends Map<string, Key> {
+class Ring extends Map<string, JwtKey> {
   asked = 0
 
   constructor() {
-    super([['k', { secret, identity }]])
+    super([['k', KEY]])
   }
 
-  override get(kid: string): Key | undefined {
+  override get(kid: string): JwtKey | undefined {
     this.asked++
     return super.get(kid)
   }

@@ -283,6 +283,8 @@ async function refusedWith(
   const seen = refusal(await client.ask(bytes))
   if (seen !== wanted) client.soak.ledger.problem(`${plan.id}: ${seen} instead of ${wanted}`)
   const [status, , error] = wanted.split(' ')
+  // On a busy machine the provider sees it only after its time is up.
+  if (outcome === 'timeout') await plan.arrived.promise
   client.end(plan, [`${status} ${outcome} ${error}`])
   if (plan.arrivals > 0 && outcome === 'refused') client.soak.ledger.problem(`${plan.id}: refused, and yet sent on`)
 }

@@ -42,6 +42,7 @@ export interface LoggedRecord {
   readonly request_url: string
   readonly request_body_length?: number
   readonly api_key?: string
+  readonly subject?: string
   readonly target_url?: string
   readonly upstream?: string
   readonly duration_ms: number

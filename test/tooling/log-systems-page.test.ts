@@ -18,6 +18,7 @@ const line = createRecordFormatter({ level: 'trace', format: 'json', colour: fal
     requestUrl: NASTY,
     requestBodyLength: NASTY,
     apiKey: NASTY,
+    subject: NASTY,
     targetUrl: NASTY,
     upstream: NASTY,
     durationMs: 1,

@@ -28,6 +28,6 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
     allowAnonymous: allowsAnonymous,
     upstreams: compileUpstreams(upstreams, { allowsAnonymous, hasKeys }, scope),
     staticKeys: compileStaticKeys(keys, upstreamNames, scope),
-    jwtKeys: compileJwtKeys(keys, scope),
+    jwtKeys: compileJwtKeys(keys, upstreamNames, scope),
   }
 }

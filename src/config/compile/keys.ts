@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { type KeyToPack, type PackedKeys, packKeys } from '../key-table.ts'
+import { DEFAULTS } from '../schema/defaults.ts'
 import type { ConfigurationDocument, JwtKeyDocument, StaticKeyDocument } from '../schema/document.ts'
 import type { JwtKeySettings } from '../settings.ts'
 import { formatPath, type Path } from '../text/problem.ts'
@@ -77,7 +78,12 @@ class UpstreamNames {
 }
 
 /** Indexes of the upstreams, in rising order. Where every upstream is as it should be, these are also their places in the settings. */
-function compileNames(entry: StaticKeyDocument, path: Path, known: UpstreamNames, scope: Scope): readonly number[] {
+function compileNames(
+  entry: StaticKeyDocument | JwtKeyDocument,
+  path: Path,
+  known: UpstreamNames,
+  scope: Scope,
+): readonly number[] {
   const indexes = new Set<number>()
   for (const [at, name] of (entry.upstreams ?? []).entries()) {
     if (name === undefined) continue
@@ -88,7 +94,12 @@ function compileNames(entry: StaticKeyDocument, path: Path, known: UpstreamNames
   return [...indexes].sort((a, b) => a - b)
 }
 
-export function compileJwtKeys(document: KeysDocument, scope: Scope): readonly JwtKeySettings[] {
+export function compileJwtKeys(
+  document: KeysDocument,
+  upstreamNames: readonly string[],
+  scope: Scope,
+): readonly JwtKeySettings[] {
+  const upstreamsByName = new UpstreamNames(upstreamNames)
   const ids = new UniquePlaces(scope)
   const keys: JwtKeySettings[] = []
   for (const [index, entry] of (document.jwt ?? []).entries()) {
@@ -96,9 +107,28 @@ export function compileJwtKeys(document: KeysDocument, scope: Scope): readonly J
     const path = ['api_keys', 'jwt', index]
     const isNew = entry.id !== undefined && ids.claim(entry.id, [...path, 'id'])
     const secret = compileJwtSecret(entry, [...path, 'key'], scope)
-    if (isNew && secret !== undefined) keys.push({ id: entry.id, secret: secret.toString('base64') })
+    const upstreams = compileNames(entry, path, upstreamsByName, scope)
+    if (isNew && secret !== undefined) {
+      keys.push({ id: entry.id, secret: secret.toString('base64'), ...compileClaims(entry), upstreams })
+    }
   }
   return keys
+}
+
+function compileClaims(
+  entry: JwtKeyDocument,
+): Pick<JwtKeySettings, 'audiences' | 'issuers' | 'requiresExpiry' | 'leewayMs'> {
+  return {
+    audiences: listOf(entry.audience),
+    issuers: listOf(entry.issuer),
+    requiresExpiry: entry.require_exp ?? DEFAULTS.require_exp,
+    leewayMs: entry.leeway_ms ?? DEFAULTS.leeway_ms,
+  }
+}
+
+function listOf(texts: JwtKeyDocument['audience']): readonly string[] {
+  if (typeof texts === 'string') return [texts]
+  return (texts ?? []).filter((text) => text !== undefined)
 }
 
 /** It never travels in a field, so its bytes may be any. */

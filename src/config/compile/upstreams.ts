@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
 import { DEFAULTS } from '../schema/defaults.ts'
 import type { ConfigurationDocument, TimeoutsDocument, UpstreamDocument } from '../schema/document.ts'
+import type { UpstreamSettings } from '../settings.ts'
 import type { Target, Upstream, UpstreamTls } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
+import { compileCredential, compileFieldChanges } from './field-changes.ts'
 import { parseRequestPath } from './request-path.ts'
 import type { Scope } from './scope.ts'
 import { readFieldSecret } from './secret.ts'
@@ -28,9 +30,9 @@ export function compileUpstreams(
   document: NonNullable<ConfigurationDocument['upstreams']>,
   door: Door,
   scope: Scope,
-): readonly Upstream[] {
+): readonly UpstreamSettings[] {
   const seen: Seen = { prefixes: new UniquePlaces(scope), tls: new Map() }
-  const upstreams: Upstream[] = []
+  const upstreams: UpstreamSettings[] = []
   for (const [name, entry] of Object.entries(document)) {
     // The timeouts that hold for all stand beside the upstreams.
     if (typeof entry !== 'object') continue
@@ -47,11 +49,12 @@ function compileUpstream(
   door: Door,
   seen: Seen,
   scope: Scope,
-): Upstream | undefined {
+): UpstreamSettings | undefined {
   const path = ['upstreams', name]
   const prefix = compilePrefix(document.request_path, [...path, 'request_path'], seen.prefixes, scope)
   const target = compileTarget(document.target_url, [...path, 'target_url'], scope)
-  const credential = document.credential ?? DEFAULTS.credential
+  const credential = compileCredential(document.credential, [...path, 'credential'], scope)
+  const fields = compileFieldChanges(document, credential, path, scope)
   const apiKey = compileApiKey(document, credential === 'pass', [...path, 'api_key'], door, scope)
   const tls = document.tls && compileUpstreamTls(document.tls, [...path, 'tls'], scope)
   if (document.tls !== undefined && target?.scheme === 'http') {
@@ -64,6 +67,8 @@ function compileUpstream(
     target,
     apiKey,
     credential,
+    fields,
+    rewritesLocation: document.rewrite_location ?? false,
     ...connectionOf(target, tls, seen),
     connectTimeoutMs: document.connect_timeout_ms ?? shared.connect_timeout_ms ?? DEFAULTS.connect_timeout_ms,
     responseTimeoutMs: document.response_timeout_ms ?? shared.response_timeout_ms ?? DEFAULTS.response_timeout_ms,

@@ -10,4 +10,6 @@ export const DEFAULTS = {
   response_timeout_ms: 600_000,
   idle_timeout_ms: 600_000,
   credential: 'swap',
+  require_exp: false,
+  leeway_ms: 5_000,
 } as const

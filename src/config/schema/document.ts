@@ -12,8 +12,12 @@ type Checked<T> = T extends readonly (infer Item)[]
 export type SecretSource = string | { readonly env: string } | { readonly file: string }
 export type ServerDocument = Checked<v.InferOutput<typeof server>>
 export type TlsDocument = Checked<v.InferOutput<typeof tls>>
-export type UpstreamDocument = Checked<Omit<v.InferOutput<typeof upstream>, 'api_key'>> & {
+export type UpstreamDocument = Checked<
+  Omit<v.InferOutput<typeof upstream>, 'api_key' | 'credential' | 'set_fields'>
+> & {
   readonly api_key?: SecretSource
+  readonly credential?: v.InferOutput<typeof upstream>['credential']
+  readonly set_fields?: Readonly<Record<string, SecretSource | undefined>>
 }
 export type TimeoutsDocument = Checked<
   Pick<

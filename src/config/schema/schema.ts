@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
-import { flag, notYet, patterned, secret, text, timeout } from './values.ts'
+import { flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
 export const server = v.pipe(
   v.strictObject({
@@ -47,6 +47,19 @@ export const server = v.pipe(
     ),
     shutdown_timeout_ms: v.optional(
       timeout('How long a stop waits for requests in flight before it cuts them. Without it, a stop waits for all.'),
+    ),
+    cors: v.optional(
+      v.pipe(
+        v.strictObject({
+          allow_origins: v.pipe(
+            v.array(text('An origin, or `*` alone.'), 'must be a list of origins'),
+            v.description('Exact origins, such as `https://app.example`, or `*` alone for every page there is.'),
+          ),
+        }),
+        v.description(
+          'Let pages of other origins use the gateway: preflights from them are answered before a key is asked for, and they may read the answers.',
+        ),
+      ),
     ),
     tls: v.optional(
       v.pipe(
@@ -92,12 +105,56 @@ export const upstream = v.pipe(
       ),
       credential: v.optional(
         v.pipe(
-          v.picklist(CREDENTIALS, `must be one of ${CREDENTIALS.join(', ')}`),
+          v.union(
+            [
+              v.picklist(CREDENTIALS),
+              v.strictObject({
+                field: v.string(),
+                scheme: v.optional(v.string()),
+              }),
+            ],
+            `must be one of ${CREDENTIALS.join(', ')}, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }`,
+          ),
           v.description(
-            "Where the provider's key goes: `swap` = the field that the client used, or a field by name, or `pass` = leave the client's own provider login alone.",
+            "Where the provider's key goes: `swap` = the field that the client used, or a field by name, or `pass` = leave the client's own provider login alone. Any other field: `{ field: xi-api-key }`, `{ field: Authorization, scheme: Token }`; an empty scheme is the key alone. Clients may send their gateway key there as well.",
           ),
         ),
         DEFAULTS.credential,
+      ),
+      remove_fields: v.optional(
+        v.pipe(
+          v.array(
+            text('The name of a field; a `*` at its end stands for any rest.'),
+            'must be a list of names of fields',
+          ),
+          v.description('Fields of requests that go no further: `cf-*`, `x-forwarded-*`, `origin`.'),
+        ),
+      ),
+      set_fields: v.optional(
+        v.pipe(
+          v.objectWithRest(
+            {},
+            secret('The value of the field that is named so.'),
+            'must be a mapping from names of fields to their values',
+          ),
+          v.description(
+            'Fields that each request gets: at the end of its head, or in the place of one with that name. A field that is removed and set is set.',
+          ),
+        ),
+      ),
+      keep_fields: v.optional(
+        v.pipe(
+          v.array(text('The name of a field that carries keys.'), 'must be a list of names of fields'),
+          v.description(
+            "Fields with a credential of the client's that go on beside the provider's key: `authorization`, `x-api-key`, `api-key`, `x-goog-api-key`. Without it none does.",
+          ),
+        ),
+      ),
+      rewrite_location: v.optional(
+        flag(
+          "Put the gateway's prefix into a `Location` or `Content-Location` that leads to the target itself, so that a redirect stays with the gateway.",
+        ),
+        false,
       ),
       tls: v.optional(tls),
       connect_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.connect_timeout_ms`.')),
@@ -170,15 +227,45 @@ export const staticKey = v.pipe(
   v.description('A key that is compared as it is.'),
 )
 
+const MAX_LEEWAY_MS = 60_000
+const LEEWAY = `must be an integer of milliseconds from 0 to ${MAX_LEEWAY_MS}`
+
 export const jwtKey = v.pipe(
   v.strictObject(
     {
       id: text('What the `kid` of a token must be, and the name that the log shows; unique.'),
       key: secret('The shared key of HS256, at least 32 bytes.'),
+      audience: v.optional(
+        oneOrMore(
+          'What the `aud` of a token must be, or have in it: a text, or a list of which one is enough. Default: any.',
+        ),
+      ),
+      issuer: v.optional(
+        oneOrMore('What the `iss` of a token must be: a text, or a list of which it must be one. Default: any.'),
+      ),
+      require_exp: v.optional(flag('Refuse a token without `exp`, which would never end.'), DEFAULTS.require_exp),
+      leeway_ms: v.optional(
+        v.pipe(
+          v.number(LEEWAY),
+          v.integer(LEEWAY),
+          v.minValue(0, LEEWAY),
+          v.maxValue(MAX_LEEWAY_MS, LEEWAY),
+          v.description(
+            `How far clocks may differ: for so long a token is taken before its \`nbf\` and after its \`exp\`. From 0 to ${MAX_LEEWAY_MS}.`,
+          ),
+        ),
+        DEFAULTS.leeway_ms,
+      ),
+      upstreams: v.optional(
+        v.pipe(
+          v.array(text('The name of an upstream.'), 'must be a list of names of upstreams'),
+          v.description('Names of the upstreams that a token of this key opens. Absent or empty: all.'),
+        ),
+      ),
     },
     'must be a mapping with id and key',
   ),
-  v.description('A key that verifies JSON Web Tokens (HS256). Such a token opens all upstreams.'),
+  v.description('A key that verifies JSON Web Tokens (HS256).'),
 )
 
 const apiKeys = v.pipe(

@@ -65,14 +65,14 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
   return values
 }
 
-/** An upstream, or a misspelt key beside the upstreams. */
+/** An upstream, or a misspelt key beside the upstreams; a field that is set. */
 function readNamed(shape: MappingShape, name: string, tree: Tree, path: Path, report: Reading): unknown {
   const schema = shape.rest!
   if (name.trim() === '') {
     report.problem([...path, name], 'a name must be neither empty nor blank')
     return undefined
   }
-  if (tree.kind === 'mapping') return read(schema, tree, [...path, name], report)
+  if (tree.kind === 'mapping' || shapeOf(schema).kind === 'value') return read(schema, tree, [...path, name], report)
   const near = tree.kind === 'scalar' ? nearest(name, Object.keys(shape.entries)) : undefined
   const hint = near === undefined ? '' : `; did you mean ${near}?`
   report.problem([...path, name], `${expectationOf(schema)}${hint}`)
@@ -141,10 +141,10 @@ function readValue(schema: Schema, tree: Tree, path: Path, report: Reading): unk
   return undefined
 }
 
-/** As far as a value's schema looks: a scalar, or a mapping of scalars (`{ env: NAME }`). */
+/** As far as a value's schema looks: a scalar, a list of scalars, or a mapping of scalars (`{ env: NAME }`). */
 function plain(tree: Tree): unknown {
   if (tree.kind === 'scalar') return tree.value
-  if (tree.kind === 'list') return []
+  if (tree.kind === 'list') return tree.items.map((item) => (item.kind === 'scalar' ? item.value : []))
   const values: Record<string, unknown> = Object.create(null)
   for (const [name, { value }] of tree.entries) {
     if (!isNull(value)) values[name] = value.kind === 'scalar' ? value.value : []

@@ -20,6 +20,15 @@ export function patterned(pattern: RegExp, message: string, description: string)
   return v.pipe(v.string(message), v.regex(pattern, message), v.description(description))
 }
 
+const ONE_OR_MORE = `must be text (${QUOTES}), or a list of texts with one in it at least`
+
+/** A text or a list of texts. What takes anything is left out, so an empty list would be a mistake. */
+export function oneOrMore(description: string) {
+  const one = v.pipe(v.string(ONE_OR_MORE), v.regex(/\S/, ONE_OR_MORE))
+  const more = v.pipe(v.array(one, ONE_OR_MORE), v.minLength(1, ONE_OR_MORE))
+  return v.pipe(v.union([one, more], ONE_OR_MORE), v.description(description))
+}
+
 export function timeout(description: string) {
   const message = `must be an integer of milliseconds from 1 to ${MAX_TIMEOUT_MS}`
   return v.pipe(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { formatProblem, type LoadFailure, type LoadSuccess } from '../../config/load.ts'
-import type { Settings } from '../../config/settings.ts'
-import type { Target, Upstream } from '../../config/snapshot.ts'
+import type { Settings, UpstreamSettings } from '../../config/settings.ts'
+import type { Target } from '../../config/snapshot.ts'
 import { credentialIn } from './mask.ts'
 import type { RequestWish } from './request.ts'
 
@@ -26,7 +26,7 @@ export interface DiffOptions {
 export interface Job {
   readonly isStrict: boolean
   readonly settings: Settings
-  readonly upstream: Upstream
+  readonly upstream: UpstreamSettings
   /** Undefined: the gateway lets everybody in. */
   readonly key: string | undefined
   /** The gateway to compare; undefined: the one that the configuration names. */

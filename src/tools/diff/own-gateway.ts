@@ -1,6 +1,5 @@
 import { assemble } from '../../config/assemble.ts'
-import { DEFAULT_SETTINGS } from '../../config/settings.ts'
-import type { Upstream } from '../../config/snapshot.ts'
+import { DEFAULT_SETTINGS, type UpstreamSettings } from '../../config/settings.ts'
 import { createGateway } from '../../gateway.ts'
 import { createLog } from '../../observe/log.ts'
 import { type Place, urlOf } from './client.ts'
@@ -16,7 +15,7 @@ export interface OwnGateway {
 /** @param origin takes the place of the upstream's target; `Host`, base path, prefix and credential stay those of the upstream */
 export async function startOwnGateway({ settings, upstream }: Job, origin: Place): Promise<OwnGateway> {
   const target = { ...upstream.target, scheme: origin.scheme, host: origin.host, port: origin.port }
-  const redirected: Upstream = { ...upstream, target, tls: undefined, endpoint: urlOf(origin) }
+  const redirected: UpstreamSettings = { ...upstream, target, tls: undefined, endpoint: urlOf(origin) }
   const configuration = assemble({
     ...settings,
     server: { ...DEFAULT_SETTINGS.server, bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' } },

@@ -1,4 +1,7 @@
-import type { Target, Upstream } from '../../config/snapshot.ts'
+import type { UpstreamSettings } from '../../config/settings.ts'
+import type { OwnField, Target } from '../../config/snapshot.ts'
+import type { FieldChanges } from '../../http/field-rules.ts'
+import { fieldOf, isOwnBusiness } from '../../http/fields.ts'
 import { nameOf } from './message.ts'
 
 /**
@@ -24,7 +27,7 @@ export interface RenderedRequest {
 }
 
 /** What the configuration says about an upstream, as far as a request to it goes. */
-export type Route = Pick<Upstream, 'prefix' | 'target' | 'apiKey' | 'credential'>
+export type Route = Pick<UpstreamSettings, 'prefix' | 'target' | 'apiKey' | 'credential' | 'fields'>
 
 const KEY = '{key}'
 
@@ -45,7 +48,27 @@ export function renderForGateway(
 /** The request as it would be without a gateway: the provider's key stands where the gateway is to put it. */
 export function renderStraight(template: RequestTemplate, route: Route, key: Key): RenderedRequest {
   const sent = key === undefined ? markOwnCredential(withoutKey(template.lines)) : template.lines
-  return render(template, route.target.basePath, route.target.authority, withProviderKey(sent, route))
+  const changed = route.fields === undefined ? sent : withChanges(sent, route.fields)
+  return render(template, route.target.basePath, route.target.authority, withProviderKey(changed, route))
+}
+
+/** What the operator wants removed and set, fields with the key apart. */
+function withChanges(lines: readonly string[], { remove, set }: FieldChanges): readonly string[] {
+  const isRemoved = (name: string): boolean =>
+    remove.some((each) => (each.endsWith('*') ? name.startsWith(each.slice(0, -1)) : name === each))
+  const left = new Map(set.map((field) => [field.name.toLowerCase(), `${field.name}: ${field.value}`]))
+  const names = new Set(left.keys())
+  const kept = lines.flatMap((line) => {
+    const name = nameOf(line)
+    const own = left.get(name)
+    if (names.has(name)) {
+      left.delete(name)
+      return own ?? []
+    }
+    const isOurs = line.includes(KEY) || isOwnBusiness(fieldOf(name, 0, name.length), name)
+    return isOurs || !isRemoved(name) ? line : []
+  })
+  return [...kept, ...left.values()]
 }
 
 function render(
@@ -95,12 +118,19 @@ function withProviderKey(lines: readonly string[], { apiKey, credential }: Route
   const authorization = lines.findIndex((line) => nameOf(line) === 'authorization')
   const slot = carrier === -1 ? authorization : carrier
   const carried = slot === -1 ? 'authorization' : nameOf(lines[slot]!)
-  const canonical = credential === 'swap' ? canonicalLine(carried) : FIELD_LINES[credential]
+  const canonical = credential === 'swap' ? canonicalLine(carried) : canonicalOf(credential)
   const standing = lines.findIndex((line) => nameOf(line) === nameOf(canonical))
   const place = slot !== -1 && carried === nameOf(canonical) ? slot : standing === -1 ? slot : standing
-  const placed = lines.map((line, index) => (index === place ? keyedLine(line, canonical) : line))
+  const isOwn = typeof credential === 'object'
+  const keyed = (line: string): string => (isOwn ? ownKeyedLine(line, canonical) : keyedLine(line, canonical))
+  const placed = lines.map((line, index) => (index === place ? keyed(line) : line))
   const kept = placed.filter((line, index) => index === place || (index !== slot && !line.includes(KEY)))
   return fill(place === -1 ? [...kept, canonical] : kept, KEY, apiKey)
+}
+
+function canonicalOf(place: keyof typeof FIELD_LINES | OwnField): string {
+  if (typeof place === 'string') return FIELD_LINES[place]
+  return `${place.field}: ${place.scheme === '' ? '' : `${place.scheme} `}${KEY}`
 }
 
 function canonicalLine(name: string): string {
@@ -114,6 +144,17 @@ function keyedLine(line: string, canonical: string): string {
   const before = /^[^:]*:[\t ]*/.exec(line)![0]
   const scheme = /^bearer +/i.exec(line.slice(before.length))?.[0] ?? 'Bearer '
   return `${before}${nameOf(line) === 'authorization' ? scheme : ''}${KEY}`
+}
+
+/** The same for a field of the operator's choice: another scheme than its own makes way. */
+function ownKeyedLine(line: string, canonical: string): string {
+  if (nameOf(line) !== nameOf(canonical)) return canonical
+  const [before] = /^[^:]*:[\t ]*/.exec(line)!
+  const wanted = canonical.slice(canonical.indexOf(': ') + 2)
+  const scheme = wanted.slice(0, -KEY.length)
+  const given = line.slice(before.length)
+  const isItsScheme = scheme === '' || given.toLowerCase().startsWith(scheme.toLowerCase())
+  return before + (isItsScheme ? `${scheme === '' ? '' : /^\S+ +/.exec(given)![0]}${KEY}` : wanted)
 }
 
 /** What somebody asked for on the command line. */
@@ -163,6 +204,7 @@ function defaultPath(basePath: string): string {
 function credentialLines({ credential, target }: Pick<Route, 'credential' | 'target'>): string[] {
   if (credential === 'pass') return ['x-fluxgate-key: {key}']
   const version = target.host === 'api.anthropic.com' ? ['anthropic-version: 2023-06-01'] : []
+  if (typeof credential === 'object') return [canonicalOf(credential)]
   const field = credential === 'swap' ? usualField(target.host) : credential
   return [field === 'bearer' ? 'Authorization: Bearer {key}' : `${field}: {key}`, ...version]
 }

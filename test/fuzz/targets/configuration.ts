@@ -37,6 +37,11 @@ api_keys:
   jwt:
     - id: team
       key: "c-${SECRET}-and-more-than-thirty-two"
+      audience: [gateway, b]
+      issuer: https://issuer.example
+      require_exp: true
+      leeway_ms: 60000
+      upstreams: [other]
 `
 
 /** What the corpus has of secrets becomes the one that is looked for. */
@@ -82,7 +87,12 @@ function checkSnapshot({ server, anonymous, keys, upstreams }: Configuration): v
   for (const upstream of upstreams) checkUpstream(upstream, !hasKeys)
   for (const each of [upstreams.map(({ name }) => name), upstreams.map(({ prefix }) => prefix)])
     assert.equal(new Set(each).size, each.length)
-  for (const { secret } of keys.jwtKeys.values()) assert.ok(secret.length >= 32)
+  for (const key of keys.jwtKeys.values()) {
+    assert.ok(key.secret.length >= 32)
+    assert.ok([...key.audiences, ...key.issuers].every((text) => typeof text === 'string' && text.trim() !== ''))
+    assert.ok(key.leewaySeconds >= 0 && key.leewaySeconds <= 60)
+    assert.ok(key.identity.routes.size <= upstreams.length)
+  }
   for (const each of [server, server.bindAddress, keys, upstreams, ...upstreams, ...upstreams.map((u) => u.target)])
     assert.ok(Object.isFrozen(each))
 }

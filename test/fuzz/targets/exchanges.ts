@@ -213,7 +213,7 @@ function downloadLane(index: number, answer: Body, isEncrypted: boolean): Lane {
     bug: (_exchange, error) => assert.fail(error as Error),
   }
   const connection: ClientConnection<object> = new ClientConnection<object>(
-    { events, keep: nothing, closed: nothing },
+    { events, keep: nothing, putBack: nothing, keepsForOwner: () => false, closed: nothing },
     '',
     '',
   )

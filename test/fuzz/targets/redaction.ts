@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import type { KeyRing } from '../../../src/config/snapshot.ts'
-import { redactTarget } from '../../../src/observe/redact.ts'
+import { redactTarget, redactUnchecked } from '../../../src/observe/redact.ts'
+import { identityOf } from '../../support/tokens.ts'
 import type { TextTarget } from '../target.ts'
 
 const KEYS = ['fgk_team', 'a/b+c=', 'semi;colon', 'ein schl\u00fcssel']
 const RING: KeyRing = {
-  staticKeys: new Map(
-    KEYS.map((key) => [hash('sha256', key), { name: 'k', routes: { isEmpty: true, find: () => undefined } }]),
-  ),
+  staticKeys: new Map(KEYS.map((key) => [hash('sha256', key), identityOf('k')])),
   jwtKeys: new Map(),
 }
 const BYTES = KEYS.map((key) => Buffer.from(key).toString('latin1'))
@@ -41,6 +40,16 @@ function assertOnlyMasked(target: string, logged: string): void {
   }
 }
 
+/** Where nobody has looked at its key, a whole piece of the path that is one is masked as well. */
+function assertUncheckedMasked(target: string): void {
+  const logged = redactUnchecked(target, RING)
+  assertOnlyMasked(target, logged)
+  const [path = ''] = target.split(/[?#]/, 1)
+  for (const piece of path.split(/[/;&]/))
+    if (BYTES.includes(decode(piece)) && target.split(piece).length === 2)
+      assert.ok(!logged.includes(piece), `${JSON.stringify(piece)} is logged`)
+}
+
 const filler = fc.stringMatching(/^[a-z=%&;?#0-9]{0,8}$/)
 
 export const redaction: TextTarget = {
@@ -56,6 +65,10 @@ export const redaction: TextTarget = {
     'http://host/v1?key=s',
     'http://u:fgk_team@host/v1#key=s',
     '/v1;key=s;x=fgk_team',
+    '/v1&key=s',
+    '/v1;x=1/fgk_team/y?z',
+    '/v1;fgk_team/x',
+    '/fgk%5fteam&a/b+c=',
     `/v1?${'p=v&'.repeat(63)}key=s&x=fgk_team`,
   ],
   spice: [
@@ -83,8 +96,9 @@ export const redaction: TextTarget = {
     const logged = redactTarget(target, RING)
     // In an absolute form, what comes before the host is masked.
     const unnamed = target.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@')
-    const start = unnamed.search(/[?#;]/)
+    const start = unnamed.search(/[?#;&]/)
     assertOnlyMasked(target, logged)
+    assertUncheckedMasked(target)
     if (start === -1) {
       assert.equal(logged, unnamed)
       return 'no query'

@@ -3,16 +3,14 @@ import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { verifyJwt } from '../../../src/access/jwt.ts'
 import type { KeyRing } from '../../../src/config/snapshot.ts'
+import { identityOf, jwtKey } from '../../support/tokens.ts'
 import { tokens } from '../corpus.ts'
 import type { TextTarget, ValueTarget } from '../target.ts'
 
 const { now, keys, vectors } = tokens()
 
 const RING: KeyRing['jwtKeys'] = new Map(
-  Object.entries(keys).map(([id, key]) => [
-    id,
-    { secret: Buffer.from(key), identity: { name: id, routes: { isEmpty: true, find: () => undefined } } },
-  ]),
+  Object.entries(keys).map(([id, key]) => [id, jwtKey(Buffer.from(key), identityOf(id))]),
 )
 
 const SIGNED = new Set(vectors.filter(({ expect }) => expect === 'accept').map(({ token }) => token))

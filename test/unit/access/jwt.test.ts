@@ -2,15 +2,12 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { verifyJwt } from '../../../src/access/jwt.ts'
-import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
+import type { Identity, JwtKey, KeyRing } from '../../../src/config/snapshot.ts'
+import { identityOf, jwtKey } from '../../support/tokens.ts'
 
 const NOW = 1_800_000_000
 const SECRET = Buffer.from('a secret of thirty-two bytes, ok')
 const OTHER = Buffer.from('another one of thirty-two bytes.')
-
-function identityOf(name: string): Identity {
-  return { name, routes: { isEmpty: true, find: () => undefined } }
-}
 
 const A = identityOf('team-a')
 const B = identityOf('team-b')
@@ -18,9 +15,9 @@ const B = identityOf('team-b')
 /** A new ring each time: what was verified is remembered for one ring. */
 function keyRing(): KeyRing['jwtKeys'] {
   return new Map([
-    ['team-a', { secret: SECRET, identity: A }],
-    ['team-b', { secret: OTHER, identity: B }],
-    ['', { secret: SECRET, identity: A }],
+    ['team-a', jwtKey(SECRET, A)],
+    ['team-b', jwtKey(OTHER, B)],
+    ['', jwtKey(SECRET, A)],
   ])
 }
 
@@ -33,8 +30,13 @@ function sign(header: string | Uint8Array, claims: string | Uint8Array, secret: 
 }
 
 function verify(token: string, now = NOW): Identity | undefined {
-  const found = verifyJwt(token, keyRing(), now)
-  return typeof found === 'string' ? undefined : found
+  return signerOf(token, keyRing(), now)
+}
+
+/** The identity of the key, whatever the subject is. */
+function signerOf(token: string, keys: KeyRing['jwtKeys'], now: number): Identity | undefined {
+  const found = verifyJwt(token, keys, now)
+  return typeof found === 'string' ? undefined : (found.signer ?? found)
 }
 
 const withClaims = (claims: string): string => sign(HEADER, claims)
@@ -203,11 +205,11 @@ describe('times', () => {
 describe('what was verified', () => {
   test('is not verified twice', (t) => {
     const keys = keyRing()
-    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.equal(signerOf(good, keys, NOW), A)
     const parse = t.mock.method(JSON, 'parse')
-    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.equal(signerOf(good, keys, NOW), A)
     assert.equal(parse.mock.callCount(), 0)
-    assert.equal(verifyJwt(good, keyRing(), NOW), A)
+    assert.equal(signerOf(good, keyRing(), NOW), A)
     assert.notEqual(parse.mock.callCount(), 0)
   })
 
@@ -215,49 +217,126 @@ describe('what was verified', () => {
     const keys = keyRing()
     const token = withClaims(`{"nbf":${NOW},"exp":${NOW + 10}}`)
     const accepted = [NOW - 5.5, NOW - 5, NOW + 14.999, NOW + 15, NOW + 5].map(
-      (now) => verifyJwt(token, keys, now) === A,
+      (now) => signerOf(token, keys, now) === A,
     )
     assert.deepEqual(accepted, [false, true, true, false, true])
   })
 
   test('counts for its own ring of keys only', () => {
     assert.equal(verify(good), A)
-    const rotated: KeyRing['jwtKeys'] = new Map([['team-a', { secret: OTHER, identity: A }]])
+    const rotated: KeyRing['jwtKeys'] = new Map([['team-a', jwtKey(OTHER, A)]])
     assert.equal(verifyJwt(good, rotated, NOW), 'signature')
     assert.equal(verifyJwt(good, new Map(), NOW), 'kid')
   })
 
   test('is found again by nothing but the whole token', () => {
     const keys = keyRing()
-    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.equal(signerOf(good, keys, NOW), A)
     assert.equal(verifyJwt(good.slice(0, -1), keys, NOW), 'signature')
     assert.equal(verifyJwt(`${goodHeader}.${encode('{"sub":"v"}')}.${goodSignature}`, keys, NOW), 'signature')
   })
 
   test('gives way when there is too much of it, and is then verified again', (t) => {
     const keys = keyRing()
-    assert.equal(verifyJwt(good, keys, NOW), A)
-    for (let i = 0; i < 4_500; i++) assert.equal(verifyJwt(withClaims(`{"sub":${i}}`), keys, NOW), A)
+    assert.equal(signerOf(good, keys, NOW), A)
+    for (let i = 0; i < 4_500; i++) assert.equal(signerOf(withClaims(`{"sub":${i}}`), keys, NOW), A)
     const parse = t.mock.method(JSON, 'parse')
-    assert.equal(verifyJwt(good, keys, NOW), A)
+    assert.equal(signerOf(good, keys, NOW), A)
     assert.notEqual(parse.mock.callCount(), 0)
+  })
+})
+
+describe('what a key wants of claims:', () => {
+  const why = (rules: Partial<JwtKey>, claims: object, now = NOW): string => {
+    const found = verifyJwt(withClaims(JSON.stringify(claims)), new Map([['team-a', jwtKey(SECRET, A, rules)]]), now)
+    return typeof found === 'string' ? found : 'accepted'
+  }
+  const audiences = ['gateway', 'other']
+  const issuers = ['https://a', 'https://b']
+  for (const [rules, claims, expected] of [
+    [{}, { aud: 'x', iss: 'y' }, 'accepted'],
+    [{ audiences }, { aud: 'gateway' }, 'accepted'],
+    [{ audiences }, { aud: 'other' }, 'accepted'],
+    [{ audiences }, { aud: ['x', 'other'] }, 'accepted'],
+    [{ audiences }, { aud: [7, null, ['gateway'], 'gateway'] }, 'accepted'],
+    [{ audiences }, {}, 'audience'],
+    [{ audiences }, { aud: '' }, 'audience'],
+    [{ audiences }, { aud: 'Gateway' }, 'audience'],
+    [{ audiences }, { aud: 'gateway ' }, 'audience'],
+    [{ audiences }, { aud: [] }, 'audience'],
+    [{ audiences }, { aud: [['gateway']] }, 'audience'],
+    [{ audiences }, { aud: { gateway: true } }, 'audience'],
+    [{ audiences }, { aud: null }, 'audience'],
+    [{ audiences: ['7'] }, { aud: 7 }, 'audience'],
+    [{ issuers }, { iss: 'https://b' }, 'accepted'],
+    [{ issuers }, { iss: 'https://b/' }, 'issuer'],
+    [{ issuers }, { iss: ['https://b'] }, 'issuer'],
+    [{ issuers }, {}, 'issuer'],
+    [{ issuers, audiences, requiresExpiry: true }, {}, 'issuer'],
+    [{ audiences, requiresExpiry: true }, { exp: 1 }, 'audience'],
+    [{ requiresExpiry: true }, { nbf: 1 }, 'no_expiry'],
+    [{ requiresExpiry: true }, { exp: NOW + 1 }, 'accepted'],
+    [{ leewaySeconds: 0 }, { exp: NOW }, 'expired'],
+    [{ leewaySeconds: 0 }, { exp: NOW + 0.001 }, 'accepted'],
+    [{ leewaySeconds: 0 }, { nbf: NOW }, 'accepted'],
+    [{ leewaySeconds: 0 }, { nbf: NOW + 0.001 }, 'not_yet'],
+    [{ leewaySeconds: 60 }, { exp: NOW - 59.999 }, 'accepted'],
+    [{ leewaySeconds: 60 }, { exp: NOW - 60 }, 'expired'],
+    [{ leewaySeconds: 60 }, { nbf: NOW + 60 }, 'accepted'],
+    [{ leewaySeconds: 60 }, { nbf: NOW + 60.001 }, 'not_yet'],
+  ] as const) {
+    test(`${JSON.stringify(claims)} with ${JSON.stringify(rules)}: ${expected}`, () => {
+      assert.equal(why(rules, claims), expected)
+    })
+  }
+})
+
+describe('the subject', () => {
+  const of = (sub: unknown, keys = keyRing()): Identity => {
+    const found = verifyJwt(withClaims(JSON.stringify({ sub })), keys, NOW)
+    assert.ok(typeof found !== 'string')
+    return found
+  }
+
+  for (const [sub, shown] of [
+    ['alice', 'alice'],
+    ['', ''],
+    ['Z\u00fcrich \n"', 'Z\u00fcrich \n"'],
+    ['x'.repeat(256), 'x'.repeat(256)],
+    ['x'.repeat(257), `${'x'.repeat(256)}\u2026`],
+    [`${'x'.repeat(255)}\u{1f600}`, `${'x'.repeat(255)}\u2026`],
+    [7, undefined],
+    [null, undefined],
+    [['alice'], undefined],
+    [undefined, undefined],
+  ] as const) {
+    test(`${JSON.stringify(sub)?.slice(0, 20)} is shown as ${shown?.slice(0, 20)}`, () => {
+      assert.equal(of(sub).subject, shown)
+    })
+  }
+
+  test('is its own token\u2019s, whichever was verified before, and the signer is the same', () => {
+    const keys = keyRing()
+    for (const sub of ['alice', 'bob', 'alice', undefined]) assert.equal(of(sub, keys).subject, sub)
+    assert.equal(of('alice', keys).signer, of('bob', keys).signer)
+    assert.equal(of('alice', keys), of('alice', keys))
+    assert.equal(of(undefined, keys), A)
+    assert.equal(of('alice', keys).routes, A.routes)
   })
 })
 
 test('a word says why one is refused', () => {
   const why = (token: string, now = NOW): unknown => verifyJwt(token, keyRing(), now)
   const refused = (what: string): unknown => why(REFUSED[what]!)
-  assert.equal(refused('two parts'), 'unknown_key')
-  for (const what of [
-    'a BOM before its header',
-    'claims that are a list',
-    'a harmless name twice',
-    'exp as text',
-    'over 16 KiB',
-  ])
-    assert.equal(refused(what), 'malformed', what)
+  assert.equal(why('a.b.c'), 'unknown_key')
+  assert.equal(why('x'.repeat(20_000)), 'unknown_key')
+  assert.equal(refused('a BOM before its header'), 'unknown_key')
+  assert.equal(refused('over 16 KiB'), 'too_long')
+  for (const what of ['two parts', 'four parts', 'padding']) assert.equal(refused(what), 'malformed', what)
+  for (const what of ['claims that are a list', 'a harmless name twice', 'exp as text', 'nbf before every number'])
+    assert.equal(refused(what), 'bad_claims', what)
   assert.equal(refused('alg RS256'), 'algorithm')
-  assert.equal(refused('typ at+jwt'), 'type')
+  assert.equal(refused('typ at+jwt'), 'typ')
   assert.equal(refused('zip'), 'critical')
   assert.equal(refused('no kid'), 'kid')
   assert.equal(refused('an unknown kid'), 'kid')

@@ -24,6 +24,7 @@ const DEMO = 'Usage: fluxgate demo [OPTIONS]'
 const DIFF = 'Usage: fluxgate diff --upstream <NAME> [OPTIONS]'
 const KEY_TIP =
   "\n\n  tip: a key on the command line can be read by everybody on the machine; 'diff' takes it from FLUXGATE_DIFF_KEY"
+const TOKEN = 'Usage: fluxgate token [OPTIONS]'
 const HASH_KEY = 'Usage: fluxgate hash-key'
 
 const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
@@ -50,6 +51,19 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
     diff({ '--upstream': ['a'], '--header': ['X:1', 'Y:2'], '--strict': [], '--body': ['-'] }),
   ],
   ['hash-key', { name: 'hash-key' }],
+  ['token', { name: 'token', given: new Map() }],
+  ['token --check -', { name: 'token', given: new Map([['--check', ['-']]]) }],
+  [
+    '--config a.yaml token --id b --audience=c --audience d',
+    {
+      name: 'token',
+      given: new Map([
+        ['--config', ['a.yaml']],
+        ['--id', ['b']],
+        ['--audience', ['c', 'd']],
+      ]),
+    },
+  ],
 
   ['-h', { name: 'help', about: 'run' }],
   ['--help', { name: 'help', about: 'run' }],
@@ -96,6 +110,8 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['diff --key=a', usageError(`unexpected argument '--key' found${KEY_TIP}`, DIFF)],
   ['run', usageError("unexpected argument 'run' found")],
   ['constructor', usageError("unexpected argument 'constructor' found")],
+  ['token --expires', usageError("a value is required for '--expires <TIME>' but none was supplied", TOKEN)],
+  ['token eyJ', usageError("unexpected argument 'eyJ' found", TOKEN)],
   ['hash-key secret', usageError("unexpected argument 'secret' found", HASH_KEY)],
   ['hash-key --config a', usageError("unexpected argument '--config' found", HASH_KEY)],
 ]

@@ -31,6 +31,7 @@ describe('fluxgate --help', () => {
     ['demo', 'Usage: fluxgate demo [OPTIONS]', '--bind-address <ADDRESS>'],
     ['diff', 'Usage: fluxgate diff --upstream <NAME> [OPTIONS]', '--upstream <NAME>'],
     ['hash-key', 'Usage: fluxgate hash-key', '--help'],
+    ['token', 'Usage: fluxgate token [OPTIONS]', '--check <TOKEN>'],
   ] as const) {
     test(`of ${command} is about ${command}`, () => {
       const { code, stdout } = fluxgate([command, '--help'])

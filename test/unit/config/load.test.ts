@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { assemble } from '../../../src/config/assemble.ts'
 import { defaultConfiguration, type LoadFailure, loadConfiguration } from '../../../src/config/load.ts'
 import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
+import { createFieldRules } from '../../../src/http/field-rules.ts'
 import { withoutPrivileges } from './compile/without-privileges.ts'
 import { createFolder, loadInvalid, loadValid, makeFifo } from './configuration-folder.ts'
 
@@ -18,6 +19,7 @@ server:
   body_timeout_ms: 2
   keep_alive_timeout_ms: 3
   shutdown_timeout_ms: 4
+  cors: { allow_origins: ["https://app.example", "app://local"] }
 upstreams:
   connect_timeout_ms: 10
   response_timeout_ms: 11
@@ -28,6 +30,10 @@ upstreams:
     target_url: https://API.openai.com/base/
     api_key: provider-key
     credential: bearer
+    remove_fields: [CF-*, origin]
+    set_fields: { OpenAI-Organization: org-é }
+    keep_fields: [X-Api-Key]
+    rewrite_location: true
     idle_timeout_ms: 20
   other:
     request_path: /
@@ -45,6 +51,13 @@ api_keys:
   jwt:
     - id: kid
       key: 0123456789abcdef0123456789abcdef
+    - id: strict
+      key: abcdef0123456789abcdef0123456789
+      audience: gateway
+      issuer: [https://a, https://b]
+      require_exp: true
+      leeway_ms: 1500
+      upstreams: [other]
 `
 
 test('everything that a file can say arrives', (t) => {
@@ -52,6 +65,7 @@ test('everything that a file can say arrives', (t) => {
   assert.deepEqual(warnings, [])
   assert.deepEqual(configuration.server, {
     bindAddress: { host: '::1', port: 9000, text: '[::1]:9000' },
+    cors: { allowOrigins: ['https://app.example', 'app://local'] },
     maxConnections: 7,
     headTimeoutMs: 1,
     bodyTimeoutMs: 2,
@@ -66,6 +80,12 @@ test('everything that a file can say arrives', (t) => {
       target: { scheme: 'https', host: 'api.openai.com', port: 443, authority: 'API.openai.com', basePath: '/base' },
       apiKey: 'provider-key',
       credential: 'bearer',
+      fields: createFieldRules({
+        remove: ['cf-*', 'origin'],
+        set: [{ name: 'OpenAI-Organization', value: 'org-\xc3\xa9' }],
+        keep: ['x-api-key'],
+      }),
+      rewritesLocation: true,
       tls: undefined,
       endpoint: 'https://api.openai.com:443',
       connectTimeoutMs: 10,
@@ -79,6 +99,8 @@ test('everything that a file can say arrives', (t) => {
       target: { scheme: 'http', host: '127.0.0.1', port: 1234, authority: '127.0.0.1:1234', basePath: '' },
       apiKey: undefined,
       credential: 'pass',
+      fields: undefined,
+      rewritesLocation: false,
       tls: undefined,
       endpoint: 'http://127.0.0.1:1234',
       connectTimeoutMs: 30,
@@ -101,6 +123,16 @@ test('keys open what they list, or everything', (t) => {
   assert.equal(jwt?.identity.name, 'kid')
   assert.equal(jwt.identity.routes.find('/openai')?.name, 'openai')
   assert.equal(Buffer.from(jwt.secret).toString(), '0123456789abcdef0123456789abcdef')
+  const { secret: _, identity: __, ...open } = jwt
+  assert.deepEqual(open, { audiences: [], issuers: [], requiresExpiry: false, leewaySeconds: 5 })
+  const { secret: ___, identity, ...rules } = jwtKeys.get('strict')!
+  assert.deepEqual(rules, {
+    audiences: ['gateway'],
+    issuers: ['https://a', 'https://b'],
+    requiresExpiry: true,
+    leewaySeconds: 1.5,
+  })
+  assert.equal(identity.routes.find('/openai/v1')?.name, 'other')
 })
 
 test('what a file does not say has its default', (t) => {
@@ -118,6 +150,7 @@ test('the default configuration listens and lets nobody in', () => {
   const { server, anonymous, keys, upstreams } = defaultConfiguration()
   assert.deepEqual(server, {
     bindAddress: { host: '0.0.0.0', port: 8080, text: '0.0.0.0:8080' },
+    cors: undefined,
     maxConnections: 1024,
     headTimeoutMs: 10_000,
     bodyTimeoutMs: 60_000,

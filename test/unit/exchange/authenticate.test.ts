@@ -6,6 +6,7 @@ import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { route } from '../../../src/exchange/route.ts'
 import { FIELD } from '../../../src/http/fields.ts'
+import { identityOf, jwtKey, signToken } from '../../support/tokens.ts'
 import { exchangeOf, GATEWAY_KEY as K, MARKED_KEY, OTHER_KEY, sha256, snapshot, upstream } from './exchange-of.ts'
 
 /** The name of who is let in with these field lines, or the refusal. */
@@ -81,7 +82,7 @@ describe('who is refused, the log is told why:', () => {
   test('the token rather than what else is no key', () => {
     const settings = snapshot(false)
     const secret = Buffer.alloc(32)
-    const jwtKeys = new Map([['k', { secret, identity: { name: 'k', routes: createRouteTable([]) } }]])
+    const jwtKeys = new Map([['k', jwtKey(secret, identityOf('k'))]])
     const header = Buffer.from('{"alg":"HS256","kid":"k"}').toString('base64url')
     const wrong = `${header}.e30.AA`
     const right = `${header}.e30.${createHmac('sha256', secret).update(`${header}.e30`).digest('base64url')}`
@@ -107,7 +108,7 @@ describe('two tokens of one signer', () => {
   }
   const base = snapshot(false)
   const identity = base.keys.staticKeys.get(sha256(K))!
-  const now = { ...base, keys: { staticKeys: new Map(), jwtKeys: new Map([['k', { secret: SECRET, identity }]]) } }
+  const now = { ...base, keys: { staticKeys: new Map(), jwtKeys: new Map([['k', jwtKey(SECRET, identity)]]) } }
   const sent = (...lines: string[]): ReturnType<typeof exchangeOf> =>
     exchangeOf(['GET /up HTTP/1.1', 'Host: a', ...lines, '', ''].join('\r\n'), now)
 
@@ -118,6 +119,18 @@ describe('two tokens of one signer', () => {
     forward(exchange)
     assert.deepEqual(exchange.upstreamHead.split('\r\n').slice(2), ['x-api-key: sk-provider', 'C: 1', '', ''])
     assert.equal(authenticate(sent(`api-key: ${token(1)}`, `api-key: ${token(2)}`, `${token(2)}: x`)), undefined)
+  })
+
+  test('of two people: the one whose token stands in the first of the fields counts', () => {
+    const of = (sub: string): string => signToken('k', SECRET, { sub })
+    for (const lines of [
+      [`x-api-key: ${of('second')}`, `Authorization: Bearer ${of('first')}`],
+      [`Authorization: Bearer ${of('first')}`, `x-api-key: ${of('second')}`, `api-key: ${of('third')}`],
+    ]) {
+      const exchange = sent(...lines)
+      assert.equal(authenticate(exchange), undefined)
+      assert.equal(exchange.identity?.subject, 'first')
+    }
   })
 
   test('but a crowd of them does not', () => {

@@ -19,6 +19,8 @@ export function upstream(more: Partial<Upstream> & { authority?: string; basePat
     target: { scheme: 'https', host: 'api.example', port: 443, authority, basePath },
     apiKey: PROVIDER_KEY,
     credential: 'swap' satisfies CredentialPlace,
+    fields: undefined,
+    rewritesLocation: false,
     tls: undefined,
     endpoint: 'https://api.example:443',
     connectTimeoutMs: 1,
@@ -49,6 +51,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     isDefault: false,
     server: {
       bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' },
+      cors: undefined,
       maxConnections: 1,
       headTimeoutMs: 1,
       bodyTimeoutMs: 10,
@@ -58,6 +61,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     anonymous: isAnonymous ? identity('', target) : undefined,
     keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },
     upstreams: [target],
+    withOwnField: [],
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { OwnedConnection } from '../../../src/http/owned-connection.ts'
 import { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { FakeTime } from '../runtime/fake-time.ts'
 import { ask, events, type Told } from '../upstream/one-exchange.ts'
@@ -13,7 +14,7 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 
 class Upstream {
   readonly socket = new FakeSocket()
-  readonly home = { events, kept: 0, closed: 0 }
+  readonly home = { events, kept: 0, putBack: 0, keepsForOwner: true, closed: 0 }
   readonly connection: ClientConnection<Told>
 
   constructor() {
@@ -22,6 +23,8 @@ class Upstream {
       {
         events,
         keep: () => home.kept++,
+        putBack: () => home.putBack++,
+        keepsForOwner: () => home.keepsForOwner,
         closed: () => home.closed++,
       },
       'http://127.0.0.1:80',
@@ -157,6 +160,69 @@ describe('a connection', () => {
     })
   }
 
+  test('that was taken and not needed keeps the time that it had', () => {
+    const upstream = reused()
+    upstream.connection.release(true)
+    assert.deepEqual([upstream.home.kept, upstream.home.putBack], [1, 1])
+    upstream.connection.release(false)
+    assert.equal(upstream.socket.destroyed, true)
+  })
+
+  for (const keepsForOwner of [true, false]) {
+    test(`that a client has logged in ${keepsForOwner ? 'waits for it' : 'goes where its home has retired'}`, () => {
+      const upstream = new Upstream()
+      upstream.home.keepsForOwner = keepsForOwner
+      const owner = new OwnedConnection<Told>()
+      ask(upstream.connection)
+      upstream.says(OK)
+      upstream.connection.belongTo(owner, 'one')
+      upstream.connection.release(true)
+      assert.equal(upstream.home.kept, 0)
+      assert.equal(owner.take('http://127.0.0.1:80', 'one'), keepsForOwner ? upstream.connection : undefined)
+      assert.equal(upstream.socket.destroyed, !keepsForOwner)
+    })
+  }
+
+  test('that still waits for its owner when its response is whole is not kept: nobody would read its FIN', () => {
+    const upstream = new Upstream()
+    const told = ask(upstream.connection)
+    told.holds = true
+    assert.equal(upstream.says(CONTINUE), false)
+    told.holds = false
+    upstream.says(OK)
+    upstream.connection.release(true)
+    assert.equal(upstream.home.kept, 0)
+    assert.equal(upstream.socket.destroyed, true)
+  })
+
+  test('whose answered request is still on its way is let go of with it, up to a number', async () => {
+    const leaving = Array.from({ length: 65 }, () => {
+      const upstream = new Upstream()
+      ask(upstream.connection)
+      upstream.socket.isChoked = true
+      upstream.connection.sendBytes('', Buffer.alloc(100), 0, 100)
+      upstream.says(OK)
+      upstream.connection.release(true)
+      return upstream
+    })
+    const open = (): number => leaving.filter(({ socket }) => !socket.destroyed).length
+    assert.equal(open(), 64)
+    for (const { socket } of leaving) socket.drain()
+    assert.equal(open(), 0)
+    assert.deepEqual(
+      leaving.slice(0, 64).map(({ socket }) => socket.written.length),
+      Array.from({ length: 64 }, () => leaving[0]!.socket.written.length),
+    )
+    const next = new Upstream()
+    ask(next.connection)
+    next.socket.isChoked = true
+    next.connection.sendBytes('', Buffer.alloc(100), 0, 100)
+    next.connection.letGo()
+    assert.equal(next.socket.destroyed, false, 'there is room again')
+    next.socket.drain()
+    assert.equal(next.socket.destroyed, true)
+  })
+
   test('survives a bug in what it tells, as a closed one', () => {
     const bugs: unknown[] = []
     const socket = new FakeSocket()
@@ -169,6 +235,8 @@ describe('a connection', () => {
         bug: (told: Told | undefined) => bugs.push(told),
       },
       keep() {},
+      putBack() {},
+      keepsForOwner: () => false,
       closed() {},
     }
     const connection = new ClientConnection<Told>(home, '', '127.0.0.1')
@@ -187,9 +255,15 @@ describe('a connection', () => {
     time.pass(1_000)
     assert.deepEqual(told.log, ['expired'])
     upstream.connection.deadline.arm(1_000)
+    upstream.says(OK)
+    upstream.connection.release(true)
+    const next = ask(upstream.connection)
+    time.pass(10_000)
+    assert.deepEqual([told.log, next.log], [['expired', 'head 200', 'whole'], []])
+    upstream.connection.deadline.arm(1_000)
     upstream.connection.release(false)
     time.pass(10_000)
-    assert.deepEqual(told.log, ['expired'])
+    assert.deepEqual(next.log, [])
   })
 })
 
@@ -241,6 +315,49 @@ describe('a write that fails', () => {
     time.pass(2)
     assert.deepEqual(told.log, ['upstream_reset'])
     assert.equal(upstream.socket.destroyed, true)
+  })
+
+  test('in the middle of an answer that a slow client holds back, or that goes on, leaves more than that', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    writeFails(upstream)
+    for (const piece of [`${LENGTH}h`, 'e', 'l']) {
+      time.pass(900)
+      upstream.says(piece)
+    }
+    told.holds = true
+    assert.equal(upstream.says('l'), false)
+    time.pass(10_000)
+    assert.equal(upstream.socket.destroyed, false, 'its client has a clock of its own')
+    told.holds = false
+    upstream.connection.resumeResponse()
+    time.pass(900)
+    upstream.says('o')
+    assert.equal(told.body, 'hello')
+  })
+
+  test('and not longer either because its client goes on sending', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    writeFails(upstream)
+    for (let i = 0; i < 4; i++) {
+      // What the client sends counts as relayed, for the idle clock.
+      told.body += 'x'
+      time.pass(300)
+    }
+    assert.deepEqual(told.log, ['upstream_reset'])
+  })
+
+  test('in the middle of an answer that stands still is the end a second later', (t) => {
+    const time = new FakeTime(t)
+    const upstream = new Upstream()
+    const told = ask(upstream.connection, 'POST')
+    upstream.says(`${LENGTH}he`)
+    writeFails(upstream)
+    time.pass(1_000)
+    assert.deepEqual(told.log, ['head 200', 'upstream_truncated after a byte'])
   })
 
   test('in the middle of an answer leaves the time for its rest', (t) => {

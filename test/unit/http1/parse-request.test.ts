@@ -82,6 +82,10 @@ describe('the request line of a head that is not whole', () => {
     ['GET /a\r\n', true, 'GET', '/a'],
     ['GET\r\nHost: h\r\n', true, 'GET', ''],
     ['\r\n', true, '', ''],
+    // Nothing of a line that is none, which may be a field with a key.
+    ['x-api-key:KEY\r\n{', true, 'x-api-key', ''],
+    ['POST\t/KEY HTTP/1.1\r\n', true, 'POST', ''],
+    ['GET  /a HTTP/1.1\r\n', true, 'GET', ''],
   ] as const) {
     test(JSON.stringify(text), () => assert.deepEqual(readRequestLine(text), { hasRequestLine, method, target }))
   }

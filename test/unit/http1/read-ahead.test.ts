@@ -95,4 +95,20 @@ describe('what is read ahead', () => {
     feed(ahead, 'next')
     assert.deepEqual([taker.taken, ahead.bytes], ['abcnext', 0])
   })
+
+  test('is what has come since it was cleared, also in the middle of taking', () => {
+    const taker = new Slow()
+    const ahead = new ReadAhead(taker)
+    feed(ahead, 'abcdef')
+    taker.room = 100
+    taker.meanwhile = () => {
+      taker.meanwhile = () => {}
+      ahead.clear()
+      // As long as what was taken just now.
+      feed(ahead, 'new')
+    }
+    ahead.feed(NOTHING, 0)
+    // What was being handed on is handed on to its end; whoever does not want it drops it.
+    assert.deepEqual([taker.taken, ahead.bytes], ['abcdefnew', 0])
+  })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FakeTime } from '../runtime/fake-time.ts'
-import { ServedClient } from './served.ts'
+import { type Served, ServedClient } from './served.ts'
 
 const GET = 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\n'
 const GET_2 = 'GET /2 HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -94,6 +94,20 @@ describe('requests', () => {
     assert.equal(client.socket.destroyed, true)
   })
 
+  test('that met such a bug keep what they were told of it: their connection lingers', () => {
+    const client = new ServedClient()
+    Object.assign(client.host.events, { bug: (exchange: Served) => exchange.downstream.finish(false) })
+    client.onServe = () => {
+      throw new Error('a bug')
+    }
+    client.sends(`${GET}and more`)
+    assert.equal(client.socket.destroyed, false)
+    assert.equal(client.socket.writable, false, 'its side is ended')
+    client.sends('and more')
+    client.socket.emit('end')
+    assert.equal(client.exchanges.length, 1)
+  })
+
   test('tell their bodies as they come, and their ends', () => {
     const client = new ServedClient()
     for (const read of [`${CHUNKED}5\r\nhe`, 'llo', '\r\n0\r\n\r\n']) client.sends(read)
@@ -161,6 +175,19 @@ describe('an idle connection', () => {
     await new Promise(setImmediate)
     assert.deepEqual(client.told(), ['closed'])
   })
+})
+
+test('a connection of which only an empty line waits for its turn is closed in a stop', async () => {
+  await new Promise(setImmediate)
+  const client = new ServedClient()
+  client.onServe = ({ downstream }) => downstream.finish(true)
+  // So many use up a turn.
+  client.sends(`${GET.repeat(63)}\r\n`)
+  assert.deepEqual([client.exchanges.length, client.log.at(-1)], [63, 'busy'])
+  client.host.isDraining = true
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  assert.equal(client.log.at(-1), 'closed')
 })
 
 describe('a head that does not come to its end', () => {
@@ -264,6 +291,18 @@ describe('holding back', () => {
     assert.equal(client.exchanges.length, 2)
   })
 
+  test('is over with an exchange that ends in the middle of it', () => {
+    const client = after(POST)
+    Object.assign(client.host.events, {
+      requestBytes: ({ downstream }: Served) => {
+        downstream.finish(false)
+        return false
+      },
+    })
+    assert.equal(client.sends('01'), true, 'what it still sends is read and dropped')
+    assert.equal(client.sends('23'), true)
+  })
+
   test('no more than 64 KiB is read ahead of its turn', async () => {
     const client = after(GET)
     const line = GET_2.replace('/2', `/${'2'.repeat(1_000)}`)
@@ -317,6 +356,19 @@ describe('a refusal keeps the connection', () => {
     client.sends(`56789${GET_2}`)
     assert.deepEqual(client.told(), ['idle', 'busy', 'GET /2'])
     assert.equal(client.exchanges[0]!.body, '01')
+  })
+
+  test('and has no limit of that any more when the rest has come', (t) => {
+    const time = new FakeTime(t)
+    const client = after(POST, '01')
+    client.host.keepAliveTimeoutMs = 100_000
+    client.last.downstream.finish(true)
+    client.sends('23456789')
+    client.told()
+    time.pass(40_000)
+    assert.deepEqual(client.told(), [])
+    client.sends(GET_2)
+    assert.deepEqual(client.told(), ['busy', 'GET /2'])
   })
 
   test('and closes it when the rest does not come', (t) => {

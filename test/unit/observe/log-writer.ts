@@ -22,6 +22,7 @@ const RECORD: RequestRecord = {
   requestUrl: `/openai/v1/${'x'.repeat(700)}`,
   requestBodyLength: '230',
   apiKey: 'team',
+  subject: undefined,
   targetUrl: 'https://api.openai.com/v1/x',
   upstream: 'openai',
   durationMs: 1,

@@ -2,16 +2,20 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Identity, KeyRing } from '../../../src/config/snapshot.ts'
+import type { KeyRing } from '../../../src/config/snapshot.ts'
 import { redactMethod, redactTarget, redactUnchecked } from '../../../src/observe/redact.ts'
+import { identityOf } from '../../support/tokens.ts'
 
-const IDENTITY: Identity = { name: 'k', routes: { isEmpty: true, find: () => undefined } }
+const IDENTITY = identityOf('k')
 
 function keyRing(...keys: string[]): KeyRing {
   return { staticKeys: new Map(keys.map((key) => [hash('sha256', key), IDENTITY])), jwtKeys: new Map() }
 }
 
-const KEYS = keyRing('fgk_team', 'a/b+c=', 'semi;colon', 'schlüssel')
+/** As `openssl rand -base64 24` makes them. */
+const BASE64_KEY = 'q/3vX+8s//Lk0aZrT1wYb9+u'
+
+const KEYS = keyRing('fgk_team', 'a/b+c=', 'semi;colon', 'schlüssel', BASE64_KEY)
 
 const CASES: readonly (readonly [target: string, logged: string])[] = [
   ['/v1/models', '/v1/models'],
@@ -42,6 +46,7 @@ const CASES: readonly (readonly [target: string, logged: string])[] = [
   ['/v1;key=s', '/v1;key=***'],
   ['/v1;v=1?key=s', '/v1;v=1?key=***'],
   ['/v1;fgk_team', '/v1;***'],
+  ['/v1&key=s', '/v1&key=***'],
   ['http://u:fgk_team@host/v1?key=s', 'http://***@host/v1?key=***'],
   ['HTTPS://fgk_team@host', 'HTTPS://***@host'],
   ['http://host/a@b', 'http://host/a@b'],
@@ -102,11 +107,30 @@ describe('the path of a request that was refused before its key was looked at', 
     ['fgk_team', '***'],
     ['*', '*'],
     ['/fgk_teamx/', '/fgk_teamx/'],
+    ['/v1;v=1/fgk_team/x?y', '/v1;v=1/***/x?y'],
+    ['/v1;fgk_team/x', '/v1;***/x'],
+    ['/v1&fgk_team/x', '/v1&***/x'],
+    [`/v1/${BASE64_KEY}/x;y`, '/v1/***/x;y'],
+    [`/v1/${BASE64_KEY}?key=s`, '/v1/***?key=***'],
+    [BASE64_KEY, '***'],
+    ['//a;;/;b/', '//a;;/;b/'],
+    ['', ''],
     [`/a${'/b'.repeat(62)}/c`, `/a${'/b'.repeat(62)}/***`],
     [`/a${'/b'.repeat(62)}`, `/a${'/b'.repeat(62)}`],
   ] as const) {
     test(`${target} becomes ${logged}`, () => assert.equal(redactUnchecked(target, KEYS), logged))
   }
+
+  test('is masked as a whole after 128 comparisons, so that a long one costs no more', () => {
+    let comparisons = 0
+    const keys: KeyRing = {
+      ...KEYS,
+      staticKeys: { size: 1, has: () => ++comparisons === 0 } as unknown as KeyRing['staticKeys'],
+    }
+    const segment = `/${'a'.repeat(20)}`
+    assert.match(redactUnchecked(segment.repeat(60), keys), /^(\/a{20}){30,35}\/\*\*\*$/)
+    assert.ok(comparisons <= 132, `${comparisons}`)
+  })
 
   test('stays where no key is configured', () => {
     assert.equal(redactUnchecked('/a/fgk_team?key=s', keyRing()), '/a/fgk_team?key=***')

@@ -121,6 +121,21 @@ describe('what waits', () => {
     assert.equal(outlet.isFlushed, true)
   })
 
+  test('is not out as long as whoever was told has sent more', () => {
+    const socket = choked()
+    let left = 1
+    const outlet = new Outlet(socket.asSocket, () => {
+      if (left-- > 0) outlet.sendTextAndBytes('more', NO_BYTES, 0, 0)
+    })
+    outlet.sendRun('', Buffer.alloc(50_000), 0, 50_000)
+    let flushed = 0
+    outlet.whenFlushed(() => flushed++)
+    socket.take(50_000)
+    assert.equal(flushed, 0)
+    socket.take(4)
+    assert.equal(flushed, 1)
+  })
+
   for (const length of [1, 22, 1_000, 8_191, 20_000, 70_000]) {
     test(`costs what it is long: ${length} bytes, while others walk through the memory of small pieces`, () => {
       const bytes = Buffer.alloc(length)

@@ -81,6 +81,8 @@ export function upstreamAt(port: number, host = '127.0.0.1'): Upstream {
     target: { scheme: 'http', host, port, authority: `${host}:${port}`, basePath: '' },
     apiKey: undefined,
     credential: 'swap',
+    fields: undefined,
+    rewritesLocation: false,
     tls: undefined,
     endpoint: `http://${host}:${port}`,
     connectTimeoutMs: 1_000,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, mock, test } from 'node:test'
 import tls from 'node:tls'
+import { OwnedConnection } from '../../../src/http/owned-connection.ts'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { Pool } from '../../../src/upstream/pool.ts'
 import type { Lookup } from '../../../src/upstream/resolve.ts'
@@ -141,6 +142,35 @@ describe('idle connections', () => {
       await ask(connection!).over
     }
     connection!.close()
+  })
+
+  test('that are taken and not needed have the time left that they had', async () => {
+    server.answer = answerWith('Keep-Alive: timeout=5')
+    const [connection, other] = await busy(2)
+    connection!.release(true)
+    other!.release(true)
+    const closed = once(server.sockets[1]!, 'close')
+    for (let tick = 0; tick < 8; tick++) {
+      mock.timers.tick(TICK_MS)
+      if (tick < 7) pool.take()!.connection.release(true)
+    }
+    assert.equal(pool.idleCount, 0)
+    await closed
+  })
+
+  test('that belong to a client go when their pool is retired, and none is kept after that', async () => {
+    const [idle, running] = await busy(2)
+    const owner = new OwnedConnection<Told>()
+    for (const connection of [idle!, running!]) connection.belongTo(owner, 'one')
+    idle!.release(true)
+    assert.deepEqual([pool.idleCount, pool.ownedCount], [0, 1])
+    pool.retire()
+    assert.equal(pool.ownedCount, 0)
+    assert.equal(idle!.isUsable, false)
+    const closed = once(server.sockets[1]!, 'close')
+    running!.release(true)
+    await closed
+    assert.equal(owner.take(running!.endpoint, 'one'), undefined)
   })
 
   for (const [what, act] of [

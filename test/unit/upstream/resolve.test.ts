@@ -52,6 +52,15 @@ describe('a resolver', () => {
     assert.deepEqual(told, Array(3).fill('1.1.1.1 2.2.2.2'))
   })
 
+  test('holds nothing of whoever has given up, and tells the others', () => {
+    const resolver = new Resolver('a.test', lookup)
+    const told: string[] = []
+    const giveUp = ['first', 'second', 'third'].map((who) => resolver.resolve(() => told.push(who)))
+    giveUp[1]!()
+    answer('1.1.1.1')
+    assert.deepEqual(told, ['first', 'third'])
+  })
+
   test('knows the answer for a second', () => {
     const resolver = new Resolver('a.test', lookup)
     resolveTimes(resolver, 1)

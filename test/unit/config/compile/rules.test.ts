@@ -1,6 +1,8 @@
 /** Every rule of the configuration file: what breaks it, and the exact lines that a person gets to read. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { server, upstream } from '../../../../src/config/schema/schema.ts'
+import { shapeOf } from '../../../../src/config/schema/shape.ts'
 import { linesOf, load, type Surroundings } from '../configuration-folder.ts'
 
 const VERSION = 'version: 1\n'
@@ -21,7 +23,14 @@ const ADDRESS =
 const NO_SWITCH = 'is not supported in this version; leave it out or set it to false'
 const NEEDED = "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass"
 const RELATIVE = "(relative paths start at the configuration's folder)"
+const ONE_OR_MORE = 'must be text (in quotes if it looks like a number), or a list of texts with one in it at least'
+const LEEWAY = 'must be an integer of milliseconds from 0 to 60000'
 const DIGEST = 'must be the SHA-256 of a key: 64 hex digits, in quotes'
+
+const knownIn = (schema: Parameters<typeof shapeOf>[0]): string => {
+  const shape = shapeOf(schema)
+  return `known here are ${Object.keys(shape.kind === 'mapping' ? shape.entries : {}).join(', ')}`
+}
 
 /** SHA-256 of `abc`, in capitals. */
 const ABC = 'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD'
@@ -60,9 +69,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     yaml: `${VERSION}server:\n  max_conections: 1\n  foo: 1\n${UPSTREAM}    targetUrl: x\n    zzz: ~\napi_keys:\n  jwts: []\nserver_: {}\n`,
     warnings: [
       '3:3: server.max_conections: unknown, did you mean max_connections?',
-      '4:3: server.foo: unknown; known here are bind_address, max_connections, allow_anonymous, head_timeout_ms, body_timeout_ms, keep_alive_timeout_ms, shutdown_timeout_ms, tls',
+      `4:3: server.foo: unknown; ${knownIn(server)}`,
       '9:5: upstreams.openai.targetUrl: unknown, did you mean target_url?',
-      '10:5: upstreams.openai.zzz: unknown; known here are request_path, target_url, api_key, credential, tls, connect_timeout_ms, response_timeout_ms, idle_timeout_ms, request_timeout_ms, websocket, protocol, query_credential, rewrite_upload_url',
+      `10:5: upstreams.openai.zzz: unknown; ${knownIn(upstream)}`,
       '12:3: api_keys.jwts: unknown, did you mean jwt?',
       '13:1: server_: unknown, did you mean server?',
     ],
@@ -78,7 +87,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       '9:19: api_keys.static[0].upstream: unknown, did you mean upstreams?',
       '10:19: api_keys.static[1].expires: unknown; known here are key, key_sha256, id, upstreams',
       '11:7: api_keys.static[2]: holds an unknown key; known here are key, key_sha256, id, upstreams',
-      '12:57: api_keys.jwt[0].aud: unknown; known here are id, key',
+      '12:57: api_keys.jwt[0].aud: unknown; known here are id, key, audience, issuer, require_exp, leeway_ms, upstreams',
     ],
   },
 
@@ -179,7 +188,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'credential is one of a list': {
     yaml: `${OPEN}    credential: authorization\n`,
     problems: [
-      '6:5: upstreams.openai.credential: must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass',
+      '6:5: upstreams.openai.credential: must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }',
     ],
   },
   'what later versions do is refused': {
@@ -337,6 +346,26 @@ const RULES: Readonly<Record<string, Rule>> = {
   'a jwt id is unique, a jwt key need not be': {
     yaml: `${KEYED}  jwt:\n  - { id: a, key: &k "0123456789abcdef0123456789abcdef" }\n  - { id: a, key: *k }\n  - { id: b, key: *k }\n`,
     problems: ['10:7: api_keys.jwt[1].id: repeats api_keys.jwt[0].id'],
+  },
+  'what a jwt key wants of claims is one text or several, a switch and a bound': {
+    yaml: `${KEYED}  jwt:\n  - { id: a, key: ${'k'.repeat(32)}, audience: gateway, issuer: [a, b], require_exp: true, leeway_ms: 0, upstreams: [openai] }\n  - { id: b, key: ${'k'.repeat(32)}, audience: [x], leeway_ms: 60000 }\n`,
+  },
+  'and nothing else': {
+    yaml: `${KEYED}  jwt:\n  - id: a\n    key: ${'k'.repeat(32)}\n    audience: []\n    issuer: 7\n    require_exp: 1\n    leeway_ms: 60001\n    upstreams: [opnai]\n  - id: b\n    key: ${'k'.repeat(32)}\n    audience: [a, " "]\n    issuer: { env: X }\n    leeway_ms: 0.5\n    upstreams: openai\n  - { id: c, key: ${'k'.repeat(32)}, audience: [x, 7], issuer: "", leeway_ms: -1 }\n`,
+    problems: [
+      `11:5: api_keys.jwt[0].audience: ${ONE_OR_MORE}`,
+      `12:5: api_keys.jwt[0].issuer: ${ONE_OR_MORE}`,
+      '13:5: api_keys.jwt[0].require_exp: must be true or false',
+      `14:5: api_keys.jwt[0].leeway_ms: ${LEEWAY}`,
+      '15:17: api_keys.jwt[0].upstreams[0]: is not the name of a configured upstream; did you mean "openai"?',
+      `18:5: api_keys.jwt[1].audience: ${ONE_OR_MORE}`,
+      `19:5: api_keys.jwt[1].issuer: ${ONE_OR_MORE}`,
+      `20:5: api_keys.jwt[1].leeway_ms: ${LEEWAY}`,
+      '21:5: api_keys.jwt[1].upstreams: must be a list of names of upstreams',
+      `22:53: api_keys.jwt[2].audience: ${ONE_OR_MORE}`,
+      `22:71: api_keys.jwt[2].issuer: ${ONE_OR_MORE}`,
+      `22:83: api_keys.jwt[2].leeway_ms: ${LEEWAY}`,
+    ],
   },
   'a jwt key of 31 bytes is too short': {
     yaml: `${KEYED}  jwt: [{ id: a, key: 0123456789abcdef0123456789abcde }]\n`,

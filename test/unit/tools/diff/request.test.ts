@@ -18,7 +18,13 @@ function targetOf(url: string): Target {
   return target
 }
 
-const ROUTE: Route = { prefix: '/openai', target: targetOf('https://api.test/base'), apiKey: 'PK', credential: 'swap' }
+const ROUTE: Route = {
+  prefix: '/openai',
+  target: targetOf('https://api.test/base'),
+  apiKey: 'PK',
+  credential: 'swap',
+  fields: undefined,
+}
 const GATEWAY = targetOf('http://gw.test:8080/llm')
 
 function template(...lines: string[]): RequestTemplate {

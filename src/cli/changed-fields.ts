@@ -1,0 +1,28 @@
+import type { Configuration } from '../config/assemble.ts'
+import type { Upstream } from '../config/snapshot.ts'
+import { REMOVE } from '../http/field-rules.ts'
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+
+/** Where the operator has asked for other fields than the client's, the log says so: whoever debugs it looks there first. */
+export function announceChangedFields(log: Log, { upstreams }: Configuration): void {
+  for (const upstream of upstreams) {
+    const changes = changesOf(upstream)
+    if (changes !== undefined) announce(log, EVENTS.fieldsChanged, { upstream: upstream.name, ...changes })
+  }
+}
+
+/** Names alone: a value may be a secret. */
+function changesOf({ fields, rewritesLocation }: Upstream): Record<string, string> | undefined {
+  const changes: Record<string, string> = {}
+  if (fields !== undefined) {
+    const removed = [...fields.exact].filter(([, rule]) => rule === REMOVE).map(([name]) => name)
+    removed.push(...fields.prefixes.map((prefix) => `${prefix}*`))
+    const set = fields.set.map((line) => line.slice(0, line.indexOf(':')))
+    if (removed.length > 0) changes.removed = removed.join(', ')
+    if (set.length > 0) changes.set = set.join(', ')
+    if (fields.keep.size > 0) changes.kept = [...fields.keep].join(', ')
+  }
+  if (rewritesLocation) changes.rewritten = 'location, content-location'
+  return Object.keys(changes).length === 0 ? undefined : changes
+}

@@ -1,0 +1,80 @@
+import { credentialStart, startBehind } from '../access/credential.ts'
+import type { CredentialPlace, OwnField } from '../config/snapshot.ts'
+import { FIELD, type Field } from '../http/fields.ts'
+import type { FieldLine, RequestHead } from '../http/message.ts'
+import { type LineEdit, withValue } from '../http1/encoder.ts'
+import type { Exchange } from './exchange.ts'
+
+const CANONICAL_LINE: Record<Exclude<CredentialPlace, 'swap' | 'pass' | OwnField>, { field: Field; before: string }> = {
+  bearer: { field: FIELD.authorization, before: 'Authorization: Bearer ' },
+  'x-api-key': { field: FIELD.xApiKey, before: 'x-api-key: ' },
+  'api-key': { field: FIELD.apiKey, before: 'api-key: ' },
+  'x-goog-api-key': { field: FIELD.xGoogApiKey, before: 'x-goog-api-key: ' },
+}
+
+/**
+ * Puts the provider's key in, into the edits of the head's lines. Returns what goes to the end of the head.
+ *
+ * The slot is the line that the client's key stood in; a key in `x-fluxgate-key` leaves it to the client's own
+ * Authorization, whose login must not reach a provider that gets another one. Without a slot the end of the head is used.
+ *
+ * @param own the client's first line of the field that the operator has chosen
+ */
+export function placeCredential(
+  exchange: Exchange,
+  head: RequestHead,
+  own: FieldLine | undefined,
+  edits: LineEdit[],
+): string {
+  const { apiKey } = exchange.upstream!
+  const credential = exchange.upstream!.credential as Exclude<CredentialPlace, 'pass'>
+  // Only an anonymous gateway has none: then no credential at all goes on.
+  if (apiKey === undefined || apiKey === '') return ''
+  let slot = slotOf(exchange, head)
+  let filled: string
+  if (typeof credential === 'object') {
+    slot = own ?? slot
+    filled = own === undefined ? ownLine(credential, apiKey) : filledLine(head, own, credential, apiKey)
+  } else {
+    const field = credential === 'swap' ? (slot?.field ?? FIELD.authorization) : CANONICAL_LINE[credential].field
+    // A fixed field that the client has sent already is filled where it stands.
+    if (slot?.field !== field) slot = head.lines.find((line) => line.field === field) ?? slot
+    filled = slot === undefined ? `${canonicalBefore(field)}${apiKey}\r\n` : credentialLine(head, slot, field, apiKey)
+  }
+  if (slot === undefined) return filled
+  const { start } = slot
+  edits[head.lines.findIndex((line) => line.start === start)] = filled
+  return ''
+}
+
+function slotOf(exchange: Exchange, head: RequestHead): FieldLine | undefined {
+  const carrier = exchange.credentialLine
+  if (carrier !== undefined && carrier.field !== FIELD.xFluxgateKey) return carrier
+  return head.lines.find((line) => line.field === FIELD.authorization)
+}
+
+function canonicalBefore(field: Field): string {
+  for (const place of Object.values(CANONICAL_LINE)) if (place.field === field) return place.before
+  return CANONICAL_LINE.bearer.before
+}
+
+/** The slot's line with the provider's key: the client's spelling where it is the same field, else a line of ours. */
+function credentialLine(head: RequestHead, line: FieldLine, field: Field, apiKey: string): string {
+  if (line.field !== field) return `${canonicalBefore(field)}${apiKey}\r\n`
+  const start = credentialStart(head.text, line)
+  return start === -1
+    ? withValue(head.text, line, line.valueStart, `Bearer ${apiKey}`)
+    : withValue(head.text, line, start, apiKey)
+}
+
+function ownLine({ field, scheme }: OwnField, apiKey: string): string {
+  return `${field}: ${scheme === '' ? '' : `${scheme} `}${apiKey}\r\n`
+}
+
+/** The client's spelling, but for a scheme that is not the one. */
+function filledLine({ text }: RequestHead, line: FieldLine, { scheme }: OwnField, apiKey: string): string {
+  const start = startBehind(text, line, scheme)
+  return start === -1
+    ? withValue(text, line, line.valueStart, `${scheme} ${apiKey}`)
+    : withValue(text, line, start, apiKey)
+}

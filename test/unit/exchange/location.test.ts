@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { locationAtGateway } from '../../../src/exchange/location.ts'
+import { upstream } from './exchange-of.ts'
+
+/** `https://api.example/v1` under `/up`. */
+const based = upstream()
+const rooted = upstream({ basePath: '', prefix: '' })
+
+for (const [reference, expected, at = based] of [
+  ['https://api.example/v1/x', '/up/x'],
+  ['HTTPS://API.example:443/v1/x?y#z', '/up/x?y#z'],
+  ['//api.example/v1/x', '/up/x'],
+  ['https://api.example./v1/x', '/up/x'],
+  ['/v1/x', '/up/x'],
+  ['/v1', '/up'],
+  ['/v1?a', '/up?a'],
+  ['/v1//x', '/up//x'],
+  ['http://api.example/v1/x', undefined],
+  ['https://api.example:8443/v1/x', undefined],
+  ['https://api.example.evil/v1/x', undefined],
+  ['https://user@api.example/v1/x', undefined],
+  ['https://other.example/v1/x', undefined],
+  ['https://api.example', undefined],
+  ['https:/v1/x', undefined],
+  ['/v11', undefined],
+  ['/v2/x', undefined],
+  ['/v1/../admin', undefined],
+  ['/v1/%2e%2E/admin', undefined],
+  ['x', undefined],
+  ['../x', undefined],
+  ['?a', undefined],
+  ['', undefined],
+  ['/x', '/x', rooted],
+  ['https://api.example', '/', rooted],
+  ['https://api.example?a', '/?a', rooted],
+  ['https://api.example//evil.example', undefined, rooted],
+  ['//evil.example', undefined, rooted],
+] as const) {
+  test(`${reference || 'nothing'} ${at === rooted ? 'at the root ' : ''}is ${expected ?? 'left alone'}`, () => {
+    assert.equal(locationAtGateway(reference, at), expected)
+  })
+}
