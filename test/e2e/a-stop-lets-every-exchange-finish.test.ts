@@ -125,7 +125,10 @@ test('nor does a log that nobody reads hold up a second signal', {
   })
   await using gateway = await startGateway(upTo(origin), { under: withoutReader, wait: false })
   let log = ''
-  const out = await t.waitFor(() => openSync(join(gateway.directory, 'out'), constants.O_RDONLY | constants.O_NONBLOCK))
+  const out = await t.waitFor(
+    () => openSync(join(gateway.directory, 'out'), constants.O_RDONLY | constants.O_NONBLOCK),
+    { timeout: 10_000 },
+  )
   t.after(() => closeSync(out))
   const port = await t.waitFor(
     () => {

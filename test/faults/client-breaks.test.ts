@@ -156,22 +156,30 @@ test('many clients that read nothing: little is held for each, and all are cut',
 })
 
 const PROBES = 15
-const probed = Array.from({ length: PROBES }, () => '200 complete -')
+const probed = Array.from({ length: 2 * PROBES }, () => '200 complete -')
 
-/** Requests that have nothing to do with an attack are served as if there were none: in 2 ms on an idle machine. */
-async function assertServed(gateway: RunningGateway): Promise<void> {
+/** What a request takes on this machine as busy as it is now: 2 ms where nothing else runs. */
+async function probe(gateway: RunningGateway): Promise<number> {
   const times: number[] = []
   for (let i = 0; i < PROBES; i++) {
     const startedAt = performance.now()
     assert.equal((await exchange(gateway.port, get('/up/probe'))).status, 200)
     times.push(performance.now() - startedAt)
   }
-  assert.ok(median(times) < 100, `${times}`)
+  return median(times)
 }
 
-/** Every client sends a byte now and then, for as long as `goesOn`. */
+/** Requests that have nothing to do with an attack are served as if there were none: `before` is what they took then. */
+async function assertServed(gateway: RunningGateway, before: number): Promise<void> {
+  const now = await probe(gateway)
+  assert.ok(now < 100 || now < 20 * before, `${now} ms, before ${before} ms`)
+}
+
+const areOpen = (clients: readonly RawClient[]): boolean => clients.some(({ socket }) => !socket.destroyed)
+
+/** Every client sends a byte now and then, for as long as `goesOn`; not longer than the test, should it fail. */
 async function drip(clients: readonly RawClient[], byte: string, goesOn: () => boolean): Promise<void> {
-  while (goesOn()) {
+  while (goesOn() && areOpen(clients)) {
     for (const client of clients) void client.write(byte)
     await sleep(20)
   }
@@ -192,15 +200,16 @@ async function attack(gateway: RunningGateway, start: string): Promise<RawClient
 test('slow heads, a byte at a time: 408 in time for each, and others are served meanwhile', async () => {
   await using origin = await startOrigin()
   await using gateway = await startGateway({ server: { head_timeout_ms: 1500 }, ...upTo(origin) })
+  const before = await probe(gateway)
   const clients = await attack(gateway, 'GET /up/slow HTTP/1.1\r\nHost: a\r\nX-A: ')
   const dripping = drip(clients, 'x', () => clients.some((client) => client.responses.length === 0))
-  await assertServed(gateway)
+  await assertServed(gateway, before)
   for (const client of clients) assert.equal((await client.response()).status, 408)
   await dripping
   for (const client of clients) assert.equal(await client.ended(), 'fin')
   const heads = clients.map(() => '408 timeout head_timeout')
   await assertAftermath(gateway, ...heads, ...probed)
-  assert.equal(origin.requests.length, PROBES)
+  assert.equal(origin.requests.length, 2 * PROBES)
 })
 
 test('slow bodies, a byte at a time: others are served meanwhile, and 408 for each that falls silent', async () => {
@@ -208,10 +217,11 @@ test('slow bodies, a byte at a time: others are served meanwhile, and 408 for ea
     if (request.target === '/probe') await request.connection.write(OK)
   })
   await using gateway = await startGateway({ server: { body_timeout_ms: 1000 }, ...upTo(origin) })
+  const before = await probe(gateway)
   const clients = await attack(gateway, uploadHead(1_000_000))
   let goesOn = true
   const dripping = drip(clients, 'x', () => goesOn)
-  await assertServed(gateway)
+  await assertServed(gateway, before)
   goesOn = false
   await dripping
   for (const client of clients) assert.equal((await client.response()).status, 408)
@@ -232,6 +242,7 @@ test('slow readers, a little at a time: others are served meanwhile', async () =
     while (await connection.write(piece));
   })
   await using gateway = await startGateway(upTo(origin))
+  const before = await probe(gateway)
   const sockets = await Promise.all(
     Array.from({ length: ATTACKERS }, () => connect(gateway.port, { paused: true, keepBytes: 0 })),
   )
@@ -239,12 +250,12 @@ test('slow readers, a little at a time: others are served meanwhile', async () =
   await origin.until(() => origin.requests.length === ATTACKERS, 'all of them')
   let goesOn = true
   const reading = (async () => {
-    while (goesOn) {
+    while (goesOn && areOpen(sockets)) {
       for (const { socket } of sockets) socket.read(64)
       await sleep(20)
     }
   })()
-  await assertServed(gateway)
+  await assertServed(gateway, before)
   goesOn = false
   await reading
   for (const client of sockets) client.reset()
@@ -301,7 +312,7 @@ test('ten thousand idle connections: a few KiB each, others are served, and a st
 }, async (t) => {
   await using origin = await startOrigin()
   await using gateway = await startGateway({ server: { max_connections: IDLE + 100 }, ...upTo(origin) })
-  await assertServed(gateway)
+  const alone = await probe(gateway)
   const before = residentBytes(gateway.pid)
   const idle: net.Socket[] = []
   t.after(() => {
@@ -312,12 +323,12 @@ test('ten thousand idle connections: a few KiB each, others are served, and a st
     idle.push(...batch)
     await Promise.all(batch.map((socket) => once(socket, 'connect')))
   }
-  await assertServed(gateway)
+  await assertServed(gateway, alone)
   const perConnection = (residentBytes(gateway.pid) - before) / idle.length
   t.diagnostic(`${idle.length} connections, ${(perConnection / 1024).toFixed(1)} KiB each`)
   assert.ok(perConnection <= 10 * 1024, `${perConnection} bytes`)
   assert.ok(idle.every((socket) => !socket.readableEnded))
-  await assertAftermath(gateway, ...probed, ...probed)
+  await assertAftermath(gateway, ...probed)
   const ended = Promise.all(idle.map((socket) => once(socket, 'close')))
   gateway.signal('SIGTERM')
   assert.deepEqual(await gateway.exited, { code: 0, signal: null })

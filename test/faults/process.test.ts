@@ -46,11 +46,14 @@ test('the disk of the log is full: no request notices, and when there is room ag
   await using gateway = await startGateway(upTo(origin), { under: withSmallDisk('disk'), wait: false })
   const at = (name: string): string => `/proc/${gateway.pid}/root${gateway.directory}/disk/${name}`
   const log = (): string => readFileSync(at('log'), 'utf8')
-  const port = await t.waitFor(() => {
-    const [, number] = /listening on 127\.0\.0\.1:(\d+)/.exec(log()) ?? []
-    assert.ok(number)
-    return Number(number)
-  })
+  const port = await t.waitFor(
+    () => {
+      const [, number] = /listening on 127\.0\.0\.1:(\d+)/.exec(log()) ?? []
+      assert.ok(number)
+      return Number(number)
+    },
+    { timeout: 10_000 },
+  )
   using client = await connect(port)
   for (let i = 0; i < REQUESTS; i++) {
     void client.write(get(`/up/${i}/${'x'.repeat(TARGET_BYTES)}`))

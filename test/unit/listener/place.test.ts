@@ -41,9 +41,9 @@ test('if the old one cannot be bound again either, that is said once, and tried 
   taken.add(ALL.text).add(ONE.text)
   assert.deepEqual(await place.move(ALL), { rebound: 'failed', error: 'in use' })
   assert.deepEqual(seen.slice(2), [`bind ${ONE.text}`, `lost ${ONE.text}: in use`])
-  await t.waitFor(() => assert.equal(seen.length, 5))
+  await t.waitFor(() => assert.equal(seen.length, 5), { timeout: 10_000 })
   taken.delete(ONE.text)
-  await t.waitFor(() => assert.equal(seen.at(-1), `found ${ONE.text}`))
+  await t.waitFor(() => assert.equal(seen.at(-1), `found ${ONE.text}`), { timeout: 10_000 })
   assert.deepEqual(await place.move(ONE), { rebound: 'no' })
 })
 

@@ -52,13 +52,13 @@ describe('reloads that are asked for', () => {
     for (let n = 0; n < 300; n++) thread.reloadNow()
     assert.deepEqual(seen, ['started with the start', 'asked'], 'before the thread was up, and lost by nobody')
     tell('through')
-    await t.waitFor(() => assert.equal(clock.pending, 1))
+    await t.waitFor(() => assert.equal(clock.pending, 1), { timeout: 10_000 })
     clock.advance(249)
     thread.reloadNow()
     clock.advance(1)
     await until(3)
     tell('through')
-    await t.waitFor(() => assert.equal(clock.pending, 1))
+    await t.waitFor(() => assert.equal(clock.pending, 1), { timeout: 10_000 })
     clock.advance(250)
     thread.reloadNow()
     await until(4)
@@ -70,8 +70,8 @@ describe('reloads that are asked for', () => {
     await until(1)
     tell('retire')
     thread.reloadNow()
-    await t.waitFor(() => assert.ok(seen.includes('started with from the one before')))
-    await t.waitFor(() => assert.equal(seen.at(-1), 'asked'))
+    await t.waitFor(() => assert.ok(seen.includes('started with from the one before')), { timeout: 10_000 })
+    await t.waitFor(() => assert.equal(seen.at(-1), 'asked'), { timeout: 10_000 })
     assert.deepEqual([deaths, clock.pending], [[], 0])
   })
 
@@ -100,15 +100,15 @@ const NO_THREAD = new URL('http://localhost/')
 
 test('a thread that cannot even be started is one that died', async (t) => {
   const { clock, seen, deaths, until, tell } = scripted(t, [NO_THREAD, NO_THREAD])
-  await t.waitFor(() => assert.equal(deaths.length, 1))
+  await t.waitFor(() => assert.equal(deaths.length, 1), { timeout: 10_000 })
   assert.match(deaths[0]?.error ?? '', /file/)
   for (const pause of [250, 500]) {
-    await t.waitFor(() => assert.equal(clock.pending, 1))
+    await t.waitFor(() => assert.equal(clock.pending, 1), { timeout: 10_000 })
     clock.advance(pause)
   }
   await until(1)
   tell('die')
-  await t.waitFor(() => assert.equal(deaths.length, 2))
+  await t.waitFor(() => assert.equal(deaths.length, 2), { timeout: 10_000 })
   assert.deepEqual([seen, deaths[1]?.error], [['started with the start'], 'exit code 3'])
 })
 
@@ -170,13 +170,16 @@ describe('a thread that is heavy', () => {
       thread.reloadNow()
       await until(2)
       tell('through')
-      await t.waitFor(() => assert.equal(clock.pending, 1))
+      await t.waitFor(() => assert.equal(clock.pending, 1), { timeout: 10_000 })
       clock.advance(250)
       // However long that takes, the one after it comes up.
-      await t.waitFor(() => {
-        if (!seen.includes('retire')) tell('heavy')
-        assert.ok(seen.includes('retire'))
-      })
+      await t.waitFor(
+        () => {
+          if (!seen.includes('retire')) tell('heavy')
+          assert.ok(seen.includes('retire'))
+        },
+        { timeout: 10_000 },
+      )
       assert.deepEqual([seen.slice(0, 2), deaths], [['started with the start', 'asked'], []])
     })
   }
