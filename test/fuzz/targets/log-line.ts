@@ -17,7 +17,7 @@ const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unkn
 
 function checkRecord(text: string): void {
   // The query has its own promise.
-  const target = text.replaceAll(/[?#;@]/g, '')
+  const target = text.replaceAll(/[?#;&@]/g, '')
   // JSON has the digits of a length as they are; JSON.parse, which is to read it here, has no room for more than 2^53.
   const length = /^\d{16}$/.test(text) ? text.slice(1) : text
   const record: RequestRecord = {

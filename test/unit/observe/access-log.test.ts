@@ -184,11 +184,11 @@ const records: fc.Arbitrary<RequestRecord> = fc.record({
   clientIp: fc.option(nasty, { nil: undefined }),
   method: nasty,
   // no credential in a query: this is about the rest of the line
-  requestUrl: nasty.map((target) => target.replaceAll(/[?#;@]/g, '')),
+  requestUrl: nasty.map((target) => target.replaceAll(/[?#;&@]/g, '')),
   requestBodyLength: fc.option(nasty, { nil: undefined }),
   apiKey: fc.option(nasty, { nil: undefined }),
   subject: fc.option(nasty, { nil: undefined }),
-  targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll(/[?#;@]/g, '')),
+  targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll(/[?#;&@]/g, '')),
   upstream: fc.option(nasty, { nil: undefined }),
   durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
   status: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
