@@ -14,6 +14,8 @@ export interface FieldChanges {
 
 /** The same, laid out for look-ups. */
 export interface FieldRules {
+  /** As it is written, for the log. */
+  readonly remove: readonly string[]
   readonly keep: ReadonlySet<string>
   /** Whole lines, with their CRLF. */
   readonly set: readonly string[]
@@ -37,6 +39,7 @@ export function createFieldRules({ remove, set, keep }: FieldChanges): FieldRule
   set.forEach(({ name }, index) => void exact.set(name.toLowerCase(), index))
   const initials = [...exact.keys(), ...prefixes].flatMap((name) => [name, name.toUpperCase()])
   return {
+    remove,
     keep: new Set(keep),
     set: set.map(({ name, value }) => `${name}: ${value}\r\n`),
     exact,
