@@ -62,7 +62,7 @@ follows the 64th parameter.
 ### Causes
 
 \`cause\` is one of the words below, or the name of an error as the system (\`ECONNRESET\`, \`EAI_AGAIN\`), Node
-(\`ERR_TLS_CERT_ALTNAME_INVALID\`) or OpenSSL (\`CERT_HAS_EXPIRED\`) has it: upper-case letters, digits and \`_\`, up to 64 of them.
+(\`ERR_TLS_CERT_ALTNAME_INVALID\`) or OpenSSL (\`CERT_HAS_EXPIRED\`) has it: upper-case letters, digits and \`_\`, up to 64 of them. \`status_\` and three digits is what a proxy has answered to CONNECT.
 It never has a byte of the peer's.
 
 ${table(['cause', 'meaning'], causes)}

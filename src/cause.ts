@@ -1,7 +1,7 @@
 /**
  * Why an exchange failed, in a word, for the log: narrower than its failure code, and never told to the client. The words are
- * fixed, so that no peer's bytes can be one. Beside them stand the names that the system, Node and OpenSSL give to errors: see
- * `systemCause`.
+ * fixed, so that no peer's bytes can be one. Beside them stand the names that the system, Node and OpenSSL give to errors, and a
+ * proxy's status: see `isCause`.
  */
 export const CAUSES = {
   // The door: `unauthorized`.
@@ -58,19 +58,21 @@ export const CAUSES = {
   upgrade: 'It switched protocols (101), which nobody had asked for.',
   surplus: 'Bytes came behind the end of an answer that has both framings.',
 
+  // A proxy: `proxy_refused`.
+  proxy_answer: 'The proxy before the upstream did not answer in HTTP.',
+
   // What did not go on: `upstream_reset`, `upstream_truncated`, `reused_conn_lost`; `idle_timeout`.
-  closed: 'The upstream closed the connection, properly as far as TCP goes.',
+  closed: 'The upstream (or the proxy before it) closed the connection, properly as far as TCP goes.',
   client: 'The client did not take what was sent to it.',
   upstream: 'The upstream did not move: it took nothing of the request, or sent nothing more of its answer.',
 } as const
 
 export type Cause = keyof typeof CAUSES
 
-/** `ECONNRESET`, `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`. */
-const SYSTEM_CAUSE = /^[A-Z][A-Z0-9_]{1,63}$/
+/** `ECONNRESET`, `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`; `status_403` is what a proxy answered to CONNECT. */
+const OTHER_CAUSE = /^(?:[A-Z][A-Z0-9_]{1,63}|status_[1-5][0-9]{2})$/
 
-/** What a system, Node or OpenSSL calls an error; undefined where it has no such name. */
-export function systemCause(error: Error | undefined): string | undefined {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
-  return typeof code === 'string' && SYSTEM_CAUSE.test(code) ? code : undefined
+/** Whether a record may have it: whatever hands on an error's code, nothing else gets into the log. */
+export function isCause(word: string): boolean {
+  return Object.hasOwn(CAUSES, word) || OTHER_CAUSE.test(word)
 }

@@ -35,6 +35,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
       client_ip: exchange.downstream.clientIp,
       error: failure,
       reason: FAILURES[failure].message,
+      cause: exchange.cause,
     })
   }
   const reportSuspicious = (exchange: Exchange, failure: FailureCode): void => {

@@ -129,7 +129,7 @@ const ENVIRONMENTS: Partial<Readonly<Record<CommandName, string>>> = {
   run: `
 Environment:
   FLUXGATE_LOG         Least level that is logged: trace, debug, info, warn, error [default: trace]
-  FLUXGATE_LOG_FORMAT  text, json [default: text]
+  FLUXGATE_LOG_FORMAT  text, json, gcp [default: text]
   FLUXGATE_LOG_STYLE   Colour: auto, always, never [default: auto]
 `,
   diff: `

@@ -90,12 +90,6 @@ export class Exchange {
 
   // record
   failure: FailureCode | undefined = undefined
-  /** Why, where it is known: a word of `CAUSES` or a code of the system. For the log alone. */
-  cause: string | undefined = undefined
-  /** The address, with its port, that was used or tried last. */
-  upstreamAddress: string | undefined = undefined
-  /** What the upstream calls this exchange. */
-  requestId: string | undefined = undefined
   status: number | undefined = undefined
   /** Content that was relayed, without framing. */
   requestBytes = 0
@@ -103,7 +97,13 @@ export class Exchange {
   /** Bytes of bodies that were relayed, framing and all: what moves is not silent. */
   relayedBytes = 0
   responseBodyLength: string | undefined = undefined
+  /** What the upstream calls this exchange. */
+  requestId: string | undefined = undefined
   headAtMs = 0
+  /** Why it failed, in a word of a fixed vocabulary (`ECONNREFUSED`, `CERT_HAS_EXPIRED`); never from the peer's bytes. */
+  cause: string | undefined = undefined
+  /** The address with its port that was used or tried last; a proxy's where there is one. */
+  upstreamAddress: string | undefined = undefined
   isOver = false
 
   constructor(

@@ -1,3 +1,4 @@
+import { isCause } from '../cause.ts'
 import { FAILURES, recordLevel } from '../failure.ts'
 import { isRegistered } from '../http/method.ts'
 import { monotonicMs } from '../runtime/clock.ts'
@@ -35,8 +36,7 @@ export function record(exchange: Exchange): void {
       error: failure,
       upstreamAddress: exchange.upstreamAddress,
       requestId: shownId(exchange),
-      // A retry may have made good what had a cause.
-      cause: failure === undefined ? undefined : exchange.cause,
+      cause: shownCause(exchange),
     },
     exchange.snapshot,
   )
@@ -59,4 +59,9 @@ function shownMethod(exchange: Exchange): string {
 function shownId({ requestId, upstream }: Exchange): string | undefined {
   const key = upstream?.apiKey
   return requestId !== undefined && key && requestId.includes(key) ? undefined : requestId
+}
+
+/** A retry may have made good what had a cause. */
+function shownCause({ failure, cause }: Exchange): string | undefined {
+  return failure !== undefined && cause !== undefined && isCause(cause) ? cause : undefined
 }

@@ -199,9 +199,15 @@ export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte
   exchange.connection = undefined
   if (exchange.isResponseDone) {
     completeWithoutRest(exchange)
-  } else if (exchange.isHeadSent) breakOff(exchange, failure, cause)
-  else if (mayRetry(exchange, failure, anyByte)) sendAgain(exchange)
-  else refuse(exchange, failure, cause)
+    return
+  }
+  if (!exchange.isHeadSent && mayRetry(exchange, failure, anyByte)) {
+    sendAgain(exchange)
+    return
+  }
+  exchange.cause = cause
+  if (exchange.isHeadSent) breakOff(exchange, failure)
+  else refuse(exchange, failure)
 }
 
 export function upstreamExpired(exchange: Exchange): void {

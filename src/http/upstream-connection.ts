@@ -59,7 +59,7 @@ export interface UpstreamEvents<E> {
   ): boolean
   /** An until-close body has ended with its connection. */
   responseEnd(exchange: E): void
-  /** The connection failed; `anyByte`: a byte of a response had come; `cause`: see `Exchange.cause`. */
+  /** The connection failed; `anyByte`: a byte of a response had come. `cause`: see `Exchange.cause`. */
   upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean, cause?: string): void
   upstreamDrained(exchange: E): void
   upstreamExpired(exchange: E): void

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { systemCause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
@@ -70,7 +69,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #isHeld = false
   /** The upstream takes no more of the request. */
   isWriteBroken = false
-  #writeError: Error | undefined = undefined
+  /** The system's code for that. */
+  #writeCode: string | undefined = undefined
   /** Bytes have come since the wait for its last words began. */
   #hasSpoken = false
   /** Ends the wait for an upstream's last words, or for its taking the last of ours. */
@@ -97,8 +97,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       if (this.#exchange !== undefined) this.#home.events.upstreamDrained(this.#exchange)
     })
     socket.on('end', () => this.#ended())
-    onWriteFailed(socket, (error) => this.#writeFailed(error))
-    socket.on('error', (error) => this.#lost(error))
+    onWriteFailed(socket, (code) => this.#writeFailed(code))
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(error.code))
     socket.on('close', () => this.#lost())
   }
 
@@ -243,9 +243,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
    * The upstream takes no more. It may have said why before it closed, and that answer may be in the kernel still: it is read
    * for a moment before the failure counts (RFC 9112 section 9.5).
    */
-  #writeFailed(error: Error | undefined): void {
+  #writeFailed(code: string | undefined): void {
     this.isWriteBroken = true
-    this.#writeError = error
+    this.#writeCode = code
     if (this.#phase === 'head' || this.#phase === 'body') this.#waitForLastWords()
     else this.#lost()
   }
@@ -260,9 +260,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     }, LAST_WORDS_MS)
   }
 
-  /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
-  #lost(error: Error | undefined = this.#writeError): void {
-    const cause = systemCause(error) ?? 'closed'
+  /** FIN or an error with this code: between exchanges nothing is lost, in the middle of one its owner decides. */
+  #lost(code: string = this.#writeCode ?? 'closed'): void {
     switch (this.#phase) {
       case 'closed':
         return
@@ -270,10 +269,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         this.#close()
         return
       case 'head':
-        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', cause)
+        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', code)
         return
       default:
-        this.#fail('upstream_truncated', cause)
+        this.#fail('upstream_truncated', code)
     }
   }
 

@@ -30,12 +30,12 @@ export const EVENTS = {
   ),
   suspicious: warn(
     'Refused a request that could be an attack',
-    'client_ip error reason',
+    'client_ip error reason cause',
     'A request was framed in a way that could hide another one in it, or tried to make the gateway drop a protected field.',
   ),
   outOfDescriptors: warn(
     'Out of file descriptors',
-    'client_ip error reason',
+    'client_ip error reason cause',
     'An upstream could not be connected to because the process may open no more files. Raise its limit (`ulimit -n`). Said once a minute while it lasts; each request that it costs has its record.',
   ),
   bug: error(

@@ -139,7 +139,7 @@ export function handOver(
  * Node destroys a socket when a write fails, and with it what the peer said before it closed (a 413 to an upload, say). Here
  * such a failure is only told, and the socket goes on being read; everything else still destroys it.
  */
-export function onWriteFailed(socket: net.Socket, tell: (error: Error | undefined) => void): void {
+export function onWriteFailed(socket: net.Socket, tell: (code: string | undefined) => void): void {
   const destroy = socket.destroy.bind(socket)
   let hasFailed = false
   socket.destroy = (error?: Error): net.Socket => {
@@ -148,7 +148,7 @@ export function onWriteFailed(socket: net.Socket, tell: (error: Error | undefine
     // The error stands on both halves of the stream; with it there, the end of what is read would never be told.
     const readable = (socket as unknown as { _readableState?: { errored: unknown } })._readableState
     if (readable !== undefined) readable.errored = null
-    tell(error)
+    tell((error as NodeJS.ErrnoException).code)
     return socket
   }
 }

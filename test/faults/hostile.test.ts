@@ -117,6 +117,7 @@ test('attempts to smuggle: an answer, a close and a warning for each, and no val
     .map((line) => JSON.parse(line) as Record<string, unknown>)
   assert.equal(warnings.length, Object.keys(suspicious).length, 'one for each')
   for (const warning of warnings) assert.equal(warning.client_ip, '127.0.0.1')
+  assert.equal(warnings[0]!.cause, 'content_length')
   for (const secret of [MARK, CLIENT_KEY]) assert.ok(!gateway.log().includes(secret))
   assert.equal(origin.requests.length, 0)
   assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
