@@ -1,6 +1,5 @@
 import type { Configuration } from '../config/assemble.ts'
 import type { Upstream } from '../config/snapshot.ts'
-import { REMOVE } from '../http/field-rules.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 
@@ -16,10 +15,8 @@ export function announceChangedFields(log: Log, { upstreams }: Configuration): v
 function changesOf({ fields, rewritesLocation }: Upstream): Record<string, string> | undefined {
   const changes: Record<string, string> = {}
   if (fields !== undefined) {
-    const removed = [...fields.exact].filter(([, rule]) => rule === REMOVE).map(([name]) => name)
-    removed.push(...fields.prefixes.map((prefix) => `${prefix}*`))
     const set = fields.set.map((line) => line.slice(0, line.indexOf(':')))
-    if (removed.length > 0) changes.removed = removed.join(', ')
+    if (fields.remove.length > 0) changes.removed = fields.remove.join(', ')
     if (set.length > 0) changes.set = set.join(', ')
     if (fields.keep.size > 0) changes.kept = [...fields.keep].join(', ')
   }
