@@ -125,8 +125,17 @@ export const FAILURES = {
   connect_failed: row(502, 'upstream', 'upstream_abort', false, 'The upstream could not be reached.'),
   emfile: row(503, 'gateway', 'upstream_abort', false, 'The gateway has run out of file descriptors.', true),
   connect_timeout: row(504, 'upstream', 'timeout', false, 'Connecting to the upstream took too long.'),
-  tls: row(502, 'upstream', 'upstream_abort', false, 'The TLS handshake with the upstream failed.'),
+  tls: row(502, 'upstream', 'upstream_abort', false, 'TLS with the upstream failed.'),
   tls_verify: row(502, 'upstream', 'upstream_abort', false, "The upstream's certificate could not be verified."),
+  proxy_unreachable: row(
+    502,
+    'upstream',
+    'upstream_abort',
+    false,
+    'The proxy before the upstream could not be reached.',
+  ),
+  proxy_refused: row(502, 'upstream', 'upstream_abort', false, 'The proxy before the upstream did not connect to it.'),
+  proxy_auth: row(502, 'upstream', 'upstream_abort', false, 'The proxy before the upstream wants another login.'),
   upstream_reset: row(
     502,
     'upstream',

@@ -31,6 +31,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
   }
   const pools = new Pools<Exchange>(upstreamEvents(reportBug))
+  pools.publish(snapshot)
   const path: Path = {
     snapshot,
     pools,

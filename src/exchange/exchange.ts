@@ -94,6 +94,10 @@ export class Exchange {
   relayedBytes = 0
   responseBodyLength: string | undefined = undefined
   headAtMs = 0
+  /** Why it failed, in a word of a fixed vocabulary (`ECONNREFUSED`, `CERT_HAS_EXPIRED`); never from the peer's bytes. */
+  cause: string | undefined = undefined
+  /** The address with its port that was used or tried last; a proxy's where there is one. */
+  upstreamAddress: string | undefined = undefined
   isOver = false
 
   constructor(

@@ -181,12 +181,18 @@ function complete(exchange: Exchange): void {
 
 // ---- ends before the end
 
-export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte: boolean): void {
+export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte: boolean, cause?: string): void {
   exchange.connection = undefined
   if (exchange.isResponseDone) {
     completeWithoutRest(exchange)
-  } else if (exchange.isHeadSent) breakOff(exchange, failure)
-  else if (mayRetry(exchange, failure, anyByte)) sendAgain(exchange)
+    return
+  }
+  if (!exchange.isHeadSent && mayRetry(exchange, failure, anyByte)) {
+    sendAgain(exchange)
+    return
+  }
+  exchange.cause = cause
+  if (exchange.isHeadSent) breakOff(exchange, failure)
   else refuse(exchange, failure)
 }
 

@@ -7,6 +7,8 @@ import type { OwnedConnection } from './owned-connection.ts'
 export interface UpstreamConnection<E> {
   /** Where it leads: see `Upstream.endpoint`. */
   readonly endpoint: string
+  /** The address that it is connected to, as the log shows it: see `Address.text`. */
+  readonly address: string
   /** It waits for an exchange, as far as is known. */
   readonly isUsable: boolean
   /** It has carried an exchange before: its peer may have dropped it without our knowing. */
@@ -59,8 +61,8 @@ export interface UpstreamEvents<E> {
   ): boolean
   /** An until-close body has ended with its connection. */
   responseEnd(exchange: E): void
-  /** The connection failed; `anyByte`: a byte of a response had come. */
-  upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean): void
+  /** The connection failed; `anyByte`: a byte of a response had come. `cause`: see `Exchange.cause`. */
+  upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean, cause?: string): void
   upstreamDrained(exchange: E): void
   upstreamExpired(exchange: E): void
   /** Bytes relayed so far, framing and all: an exchange in which they grow is not silent. */

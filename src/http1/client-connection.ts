@@ -11,12 +11,13 @@ import { BodyFollower } from './body-follower.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseResponseHead, RESPONSE_PREFIX } from './parse-response.ts'
 
-/** Where a connection goes when its exchange is over, and who hears that it has died while it was idle. */
+/** Where a connection goes when its exchange is over, and who hears that it has been closed. Each connection has its own. */
 export interface ConnectionHome<E> {
   readonly events: UpstreamEvents<E>
-  /** `maxIdleSeconds`: what the upstream has announced. */
-  keep(connection: ClientConnection<E>, maxIdleSeconds: number | undefined): void
-  closed(connection: ClientConnection<E>): void
+  /** It is idle. `maxIdleSeconds`: what the upstream has announced. */
+  keep(maxIdleSeconds: number | undefined): void
+  /** Told once, whatever it was doing. */
+  closed(): void
 }
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
@@ -40,10 +41,6 @@ const LAST_WORDS_MS = 1_000
 type Phase = 'idle' | 'head' | 'body' | 'done' | 'leaving' | 'closed'
 
 export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
-  /** Counter value of the pool's clock when this connection became idle, and when it must go. */
-  idleSinceTick = 0
-  expiresAtTick = 0
-  /** The peer's address, so that a pool can let go of addresses that a name no longer has. */
   readonly address: string
   readonly endpoint: string
 
@@ -92,7 +89,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     })
     socket.on('end', () => this.#ended())
     onWriteFailed(socket, () => this.#writeFailed())
-    socket.on('error', () => this.#lost())
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(error.code))
     socket.on('close', () => this.#lost())
   }
 
@@ -242,8 +239,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     } else this.#lost()
   }
 
-  /** FIN or an error: between exchanges nothing is lost, in the middle of one its owner decides. */
-  #lost(): void {
+  /**
+   * FIN or an error with this code: between exchanges nothing is lost, in the middle of one its owner decides. What TLS itself
+   * tells is a failure of TLS: in TLS 1.3 a server refuses our certificate only after the handshake, and has read no request.
+   */
+  #lost(code?: string): void {
     switch (this.#phase) {
       case 'closed':
         return
@@ -251,10 +251,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         this.#close()
         return
       case 'head':
-        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset')
+        if (isOfTls(code)) this.#fail('tls', code)
+        else this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', code)
         return
       default:
-        this.#fail('upstream_truncated')
+        this.#fail(isOfTls(code) ? 'tls' : 'upstream_truncated', code)
     }
   }
 
@@ -262,11 +263,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     return this.#head !== undefined || this.#interims > 0 || this.#heads.hasBegun
   }
 
-  #fail(failure: FailureCode): void {
+  #fail(failure: FailureCode, cause?: string): void {
     const exchange = this.#exchange
     const anyByte = this.#hasAnyByte
     this.#close()
-    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte)
+    if (exchange !== undefined) this.#home.events.upstreamFailed(exchange, failure, anyByte, cause)
   }
 
   // ---- UpstreamConnection: what the path of the request asks for
@@ -324,7 +325,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   }
 
   #keep(): void {
-    if (this.#owner === undefined) this.#home.keep(this, this.#keepAliveSeconds)
+    if (this.#owner === undefined) this.#home.keep(this.#keepAliveSeconds)
     else this.#owner.put(this, this.#ownerName)
   }
 
@@ -355,9 +356,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     clearTimeout(this.#lastWait)
     this.deadline.close()
-    this.#home.closed(this)
+    this.#home.closed()
     this.#socket.destroy()
   }
+}
+
+/** OpenSSL's errors, an alert of the peer among them. */
+function isOfTls(code: string | undefined): boolean {
+  return code?.startsWith('ERR_SSL') === true
 }
 
 /** Whether the beginning of a head may still turn out to be HTTP/1. */

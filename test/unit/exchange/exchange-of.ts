@@ -25,6 +25,10 @@ export function upstream(more: Partial<Upstream> & { authority?: string; basePat
     responseTimeoutMs: 20,
     idleTimeoutMs: 30,
     requestTimeoutMs: undefined,
+    keepAliveTimeoutMs: 1,
+    maxConnectionAgeMs: 1,
+    connectTo: undefined,
+    proxy: undefined,
     ...rest,
   }
 }

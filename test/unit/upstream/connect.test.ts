@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import tls from 'node:tls'
+import type { Address } from '../../../src/config/snapshot.ts'
 import { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { connectToAny, type Dial } from '../../../src/upstream/connect.ts'
 import { CLIENT_CERTIFICATE, CLIENT_KEY } from '../config/compile/pem.ts'
@@ -12,14 +13,17 @@ import { type Fate, scriptSockets } from './scripted-sockets.ts'
 type Home = ConstructorParameters<typeof ClientConnection>[0]
 const HOME = { closed() {} } as unknown as Home
 
+const at = (host: string, port: number): Address => ({ host, port, path: '', text: `${host}:${port}` })
+
 /** A dial that says what came of it. */
 function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> = {}): Dial<unknown> {
   return {
-    port: 1,
     serverName: 'a.test',
     secureContext: undefined,
+    tunnel: undefined,
+    trying() {},
     timeoutMs: 10_000,
-    newConnection: (address) => new ClientConnection(HOME, '', address),
+    newConnection: (address) => new ClientConnection(HOME, '', address.host),
     connected: ({ address }) => tell(`connected ${address}`),
     failed: tell,
     ...more,
@@ -33,7 +37,7 @@ function run(t: TestContext, fates: Readonly<Record<string, readonly Fate[]>>, c
   const attempts = scriptSockets(t, fates)
   const log: string[] = []
   const cancel = connectToAny(
-    Object.keys(fates),
+    Object.keys(fates).map((host) => at(host, 1)),
     dialWith((outcome) => log.push(`${Date.now()} ${outcome}`)),
   )
   for (let ms = 0; ms < 11_000; ms++) {
@@ -108,14 +112,17 @@ describe('with real sockets', () => {
     const { port } = server.address() as AddressInfo
     try {
       return await new Promise<string>((tell) => {
-        const dial = dialWith(tell, { ...more, port })
-        connectToAny(addresses, {
-          ...dial,
-          connected(connection) {
-            dial.connected(connection)
-            connection.close()
+        const dial = dialWith(tell, more)
+        connectToAny(
+          addresses.map((address) => at(address, port)),
+          {
+            ...dial,
+            connected(connection) {
+              dial.connected(connection)
+              connection.close()
+            },
           },
-        })
+        )
       })
     } finally {
       server.close()

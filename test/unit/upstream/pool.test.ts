@@ -52,7 +52,7 @@ test('a name is looked up with its final dot, and asked for without it', async (
     asked.resolve(options.servername)
     return connectTls(options)
   })
-  const cancel = secure.connect(1_000, never, never)
+  const cancel = secure.connect(upstreamAt(server.port), { trying() {}, connected: never, failed: never })
   assert.equal(await asked.promise, 'models.test')
   assert.deepEqual(looked, ['models.test.'])
   cancel()
@@ -64,9 +64,13 @@ describe('idle connections', () => {
     const [a, b, c] = await busy(3)
     for (const connection of [b!, a!, c!]) connection.release(true)
     assert.equal(pool.idleCount, 3)
-    const taken = [pool.take(), pool.take(), pool.take()].map((each) => each?.connection)
+    const taken = [
+      pool.take(upstreamAt(server.port)),
+      pool.take(upstreamAt(server.port)),
+      pool.take(upstreamAt(server.port)),
+    ].map((each) => each?.connection)
     assert.deepEqual(taken, [c, a, b])
-    assert.equal(pool.take(), undefined)
+    assert.equal(pool.take(upstreamAt(server.port)), undefined)
     for (const connection of taken) connection!.close()
   })
 
@@ -78,7 +82,7 @@ describe('idle connections', () => {
       await told.over
       assert.deepEqual(told.log, ['head 200', 'whole'])
       connection.release(true)
-      assert.equal(pool.take()?.connection, connection)
+      assert.equal(pool.take(upstreamAt(server.port))?.connection, connection)
     }
     assert.equal(server.sockets.length, 1)
     connection.close()
@@ -112,7 +116,7 @@ describe('idle connections', () => {
     b!.release(true)
     mock.timers.tick(10 * TICK_MS)
     assert.equal(pool.idleCount, 1)
-    assert.equal(pool.take()?.connection, b)
+    assert.equal(pool.take(upstreamAt(server.port))?.connection, b)
     b!.close()
   })
 
@@ -121,7 +125,7 @@ describe('idle connections', () => {
     for (let i = 0; i < 3; i++) {
       connection!.release(true)
       mock.timers.tick(39 * TICK_MS)
-      assert.equal(pool.take()?.connection, connection)
+      assert.equal(pool.take(upstreamAt(server.port))?.connection, connection)
       mock.timers.tick(100 * TICK_MS)
       await ask(connection!).over
     }
@@ -137,7 +141,7 @@ describe('idle connections', () => {
     ] as const) {
       connection!.release(true)
       mock.timers.tick(ticks * TICK_MS)
-      assert.equal(pool.take()?.isStale, isStale)
+      assert.equal(pool.take(upstreamAt(server.port))?.isStale, isStale)
       await ask(connection!).over
     }
     connection!.close()
@@ -154,7 +158,7 @@ describe('idle connections', () => {
       act()
       await until(() => pool.idleCount === 0)
       assert.equal(connection!.isUsable, false)
-      assert.equal(pool.take(), undefined)
+      assert.equal(pool.take(upstreamAt(server.port)), undefined)
     })
   }
 })
@@ -195,7 +199,7 @@ describe('a connection is not kept', () => {
   test('on a FIN that comes while it is taken and not yet used', async () => {
     const [connection] = await busy(1)
     connection!.release(true)
-    assert.equal(pool.take()?.connection, connection)
+    assert.equal(pool.take(upstreamAt(server.port))?.connection, connection)
     server.sockets[0]!.end()
     await until(() => !connection!.isUsable)
     assert.equal(pool.idleCount, 0)
@@ -228,9 +232,10 @@ describe('names', () => {
     assert.equal(moving.idleCount, 1)
     addresses = ['127.0.0.9']
     now += 1_000
-    moving.connect(1_000, never, () => {})()
+    moving.connect(upstreamAt(server.port, 'a.test'), { trying() {}, connected: never, failed() {} })()
+    assert.equal(moving.idleCount, 0)
     second.release(true)
-    assert.equal(moving.idleCount, 1)
+    assert.equal(moving.idleCount, 0)
     moving.retire()
   })
 
@@ -240,7 +245,7 @@ describe('names', () => {
       named((_host, answer) => {
         lookups++
         answer(new Error('ENOTFOUND'), [])
-      }).connect(1_000, never, resolve)
+      }).connect(upstreamAt(server.port, 'a.test'), { trying() {}, connected: never, failed: resolve })
     })
     assert.equal(failure, 'dns')
     assert.equal(lookups, 1)
@@ -252,11 +257,11 @@ describe('names', () => {
     const failed = t.mock.fn()
     named((_host, answered) => {
       answer = answered
-    }).connect(1_000, never, failed)
+    }).connect(upstreamAt(server.port, 'a.test'), { trying() {}, connected: never, failed })
     time.pass(999)
     assert.equal(failed.mock.callCount(), 0)
     time.pass(1)
-    assert.deepEqual(failed.mock.calls[0]!.arguments, ['connect_timeout'])
+    assert.deepEqual(failed.mock.calls[0]!.arguments, ['connect_timeout', undefined])
     answer(null, ['127.0.0.1'])
     assert.equal(failed.mock.callCount(), 1)
   })
@@ -265,7 +270,7 @@ describe('names', () => {
     let answer: (error: null, addresses: string[]) => void = () => {}
     const cancel = named((_host, answered) => {
       answer = answered
-    }).connect(1_000, never, never)
+    }).connect(upstreamAt(server.port, 'a.test'), { trying: never, connected: never, failed: never })
     cancel()
     answer(null, ['127.0.0.1'])
     // Whoever connects after it would be second.
