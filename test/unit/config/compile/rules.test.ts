@@ -62,7 +62,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       '3:3: server.max_conections: unknown, did you mean max_connections?',
       '4:3: server.foo: unknown; known here are bind_address, max_connections, allow_anonymous, head_timeout_ms, body_timeout_ms, keep_alive_timeout_ms, shutdown_timeout_ms, tls',
       '9:5: upstreams.openai.targetUrl: unknown, did you mean target_url?',
-      '10:5: upstreams.openai.zzz: unknown; known here are request_path, target_url, api_key, credential, tls, connect_timeout_ms, response_timeout_ms, idle_timeout_ms, request_timeout_ms, websocket, protocol, query_credential, rewrite_upload_url',
+      '10:5: upstreams.openai.zzz: unknown; known here are request_path, target_url, api_key, credential, tls, connect_timeout_ms, response_timeout_ms, idle_timeout_ms, request_timeout_ms, keep_alive_timeout_ms, max_connection_age_ms, connect_to, proxy, websocket, protocol, query_credential, rewrite_upload_url',
       '12:3: api_keys.jwts: unknown, did you mean jwt?',
       '13:1: server_: unknown, did you mean server?',
     ],
