@@ -20,7 +20,7 @@ const STALE_MS = 1_000
  * While there are connections, their name is looked up once in this time. The system's resolver tells no time to live; a name
  * that moves with one of a minute is so followed within that minute, and a name server hardly notices.
  */
-const LOOK_AGAIN_MS = 15_000
+const LOOK_AGAIN_MS = 10_000
 
 /**
  * The connections to one endpoint. Idle ones are a stack for each address: the warmest is used first and the others come to

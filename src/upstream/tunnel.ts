@@ -103,7 +103,8 @@ function judge({ state, text }: HeadReader, rest: Buffer): NonNullable<Answer> |
   if (status === undefined || status === 101) return NONSENSE
   if (status < 200) return 'interim'
   if (status < 300) return { rest }
-  return { failure: status === 407 ? 'proxy_auth' : 'proxy_refused', cause: `status_${status}` }
+  // tinyproxy says 401 to a wrong password.
+  return { failure: status === 407 || status === 401 ? 'proxy_auth' : 'proxy_refused', cause: `status_${status}` }
 }
 
 /** What has come behind the proxy's answer belongs to the target already. */

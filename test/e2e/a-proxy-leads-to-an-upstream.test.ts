@@ -143,6 +143,7 @@ const refusals: readonly (readonly [what: string, answer: ProxyAnswer, error: st
     { head: 'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n' },
     'proxy_auth',
   ],
+  ['knows another password', { head: 'HTTP/1.1 401 Unauthorized\r\n\r\n' }, 'proxy_auth'],
   ['forbids it', { head: 'HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnono' }, 'proxy_refused'],
   ['cannot reach the upstream', { head: 'HTTP/1.1 503 Service Unavailable\r\n\r\n' }, 'proxy_refused'],
   ['redirects', { head: 'HTTP/1.1 302 Found\r\nLocation: http://a.test/\r\n\r\n' }, 'proxy_refused'],
