@@ -39,7 +39,6 @@ function compileLogin(document: ProxyDocument, path: Path, scope: Scope): string
   const { user, password } = document
   if (user !== undefined && /[:\x00-\x1f\x7f]/.test(user)) {
     scope.problem([...path, 'user'], 'must hold neither a colon nor control characters')
-    return undefined
   }
   if (password === undefined) return undefined
   const secret = readFieldSecret(password, scope)

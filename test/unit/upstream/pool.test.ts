@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, mock, test } from 'node:test'
 import tls from 'node:tls'
+import type { Upstream } from '../../../src/config/snapshot.ts'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { Pool } from '../../../src/upstream/pool.ts'
 import type { Lookup } from '../../../src/upstream/resolve.ts'
@@ -277,4 +278,170 @@ describe('names', () => {
     await used(pool)
     assert.equal(server.sockets.length, 1)
   })
+})
+
+describe('while there are connections', () => {
+  /** A pool for a name, the answers to its look-ups, and how many there have been. */
+  function named(answers: { current: string[] | Error }) {
+    const asked = { count: 0 }
+    const lookup: Lookup = (_host, answer) => {
+      asked.count++
+      if (answers.current instanceof Error) answer(answers.current, [])
+      else answer(null, answers.current)
+    }
+    return { asked, moving: new Pool<Told>(upstreamAt(server.port, 'a.test'), events, lookup) }
+  }
+
+  test('their name is looked up every ten seconds, busy or not, and not once they are gone', async () => {
+    const { asked, moving } = named({ current: ['127.0.0.1'] })
+    const connection = await used(moving)
+    assert.equal(asked.count, 1)
+    mock.timers.tick(10_000)
+    assert.equal(asked.count, 2)
+    connection.release(true)
+    mock.timers.tick(9_500)
+    assert.equal(asked.count, 2)
+    mock.timers.tick(500)
+    assert.equal(asked.count, 3)
+    mock.timers.tick(10_000)
+    assert.equal(moving.idleCount, 0, 'it has been idle for its time')
+    mock.timers.tick(100_000)
+    assert.equal(asked.count, 3)
+    moving.retire()
+  })
+
+  test('a retired pool looks nothing up', async () => {
+    const { asked, moving } = named({ current: ['127.0.0.1'] })
+    const connection = await used(moving)
+    moving.retire()
+    mock.timers.tick(100_000)
+    assert.equal(asked.count, 1)
+    connection.release(true)
+    assert.equal(connection.isUsable, false)
+  })
+
+  test('a failing look-up changes nothing', async () => {
+    const answers: { current: string[] | Error } = { current: ['127.0.0.1'] }
+    const { asked, moving } = named(answers)
+    const connection = await used(moving)
+    connection.release(true)
+    answers.current = new Error('ENOTFOUND')
+    mock.timers.tick(10_000)
+    answers.current = []
+    mock.timers.tick(9_500)
+    assert.equal(asked.count, 2)
+    assert.equal(moving.take(upstreamAt(server.port, 'a.test'))?.connection, connection)
+    connection.close()
+    moving.retire()
+  })
+
+  test('an address that is gone keeps no idle connection', async () => {
+    const answers = { current: ['127.0.0.1'] }
+    const { moving } = named(answers)
+    const [idle, stillBusy] = [await used(moving), await used(moving)]
+    idle.release(true)
+    answers.current = ['127.0.0.9']
+    mock.timers.tick(10_000)
+    assert.equal(moving.idleCount, 0)
+    stillBusy.release(true)
+    assert.equal(stillBusy.isUsable, false)
+    moving.retire()
+  })
+})
+
+describe('upstreams of one endpoint', () => {
+  const withTimes = (name: string, keepAliveTimeoutMs: number, maxConnectionAgeMs = 600_000): Upstream => ({
+    ...upstreamAt(server.port),
+    name,
+    keepAliveTimeoutMs,
+    maxConnectionAgeMs,
+  })
+
+  async function usedBy(upstream: Upstream): Promise<ClientConnection<Told>> {
+    const connection = await new Promise<ClientConnection<Told>>((resolve) =>
+      pool.connect(upstream, { trying() {}, connected: resolve, failed: never }),
+    )
+    await ask(connection).over
+    return connection
+  }
+
+  test('use connections that have been idle for less than their own time only', async () => {
+    const [short, long] = [withTimes('short', 2_000), withTimes('long', 60_000)]
+    pool.publish([short, long])
+    const connection = await usedBy(long)
+    connection.release(true)
+    mock.timers.tick(1_500)
+    assert.equal(pool.take(short)?.connection, connection)
+    await ask(connection).over
+    connection.release(true)
+    mock.timers.tick(2_000)
+    assert.equal(pool.idleCount, 0, 'short was the last to use it')
+    const other = await usedBy(long)
+    other.release(true)
+    mock.timers.tick(2_000)
+    assert.equal(pool.take(short), undefined)
+    assert.equal(pool.take(long)?.connection, other)
+    other.close()
+  })
+
+  test('use connections up to their own age only, give or take a tenth', async () => {
+    const [young, old] = [withTimes('young', 600_000, 10_000), withTimes('old', 600_000, 600_000)]
+    pool.publish([young, old])
+    const connection = await usedBy(old)
+    connection.release(true)
+    mock.timers.tick(8_500)
+    assert.equal(pool.take(young)?.connection, connection)
+    pool.take(young)
+    await ask(connection).over
+    connection.release(true)
+    mock.timers.tick(3_000)
+    assert.equal(pool.idleCount, 0, 'young was the last to use it')
+    const other = await usedBy(old)
+    other.release(true)
+    mock.timers.tick(11_500)
+    assert.equal(pool.take(young), undefined)
+    assert.equal(pool.take(old)?.connection, other)
+    other.close()
+  })
+
+  test('what is published holds for idle connections at once, and for busy ones from then on', async () => {
+    const before = withTimes('up', 600_000)
+    pool.publish([before])
+    const [idle, stillBusy] = [await usedBy(before), await usedBy(before)]
+    idle.release(true)
+    mock.timers.tick(30_000)
+    pool.publish([withTimes('up', 40_000)])
+    assert.equal(pool.idleCount, 1)
+    pool.publish([withTimes('up', 100)])
+    assert.equal(pool.idleCount, 0)
+    stillBusy.release(true)
+    assert.equal(pool.idleCount, 1)
+    mock.timers.tick(100)
+    assert.equal(pool.idleCount, 0)
+  })
+})
+
+test('a failure says why, and every attempt where', async () => {
+  const tried: string[] = []
+  const { port } = server
+  await server[Symbol.asyncDispose]()
+  const told = await new Promise<unknown[]>((resolve) =>
+    pool.connect(upstreamAt(port), {
+      trying: (address) => tried.push(address),
+      connected: never,
+      failed: (...args) => resolve(args),
+    }),
+  )
+  assert.deepEqual(told, ['connect_refused', 'ECONNREFUSED'])
+  assert.deepEqual(tried, Array(2).fill(`127.0.0.1:${port}`))
+  server = await answering(OK)
+})
+
+test('a name that is not found says why', async () => {
+  const error = Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN' })
+  const nameless = new Pool<Told>(upstreamAt(1, 'a.test'), events, (_host, answer) => answer(error, []))
+  const told = await new Promise<unknown[]>((resolve) =>
+    nameless.connect(upstreamAt(1, 'a.test'), { trying: never, connected: never, failed: (...args) => resolve(args) }),
+  )
+  assert.deepEqual(told, ['dns', 'EAI_AGAIN'])
 })
