@@ -75,9 +75,8 @@ test('a Unix socket that is not there: 502', async () => {
 test('several addresses are used in turn, and one that refuses is passed over', async () => {
   await using a = await startOrigin(ok('a', 'Connection: close'))
   await using b = await startOrigin(ok('b', 'Connection: close'), { host: '127.0.0.2', port: a.port })
-  await using gateway = await startGateway(
-    upTo(a, { target_url: `http://provider.test:${a.port}`, connect_to: ['127.0.0.1', '127.0.0.3', '127.0.0.2'] }),
-  )
+  const hosts = ['127.0.0.1', '127.0.0.3', '127.0.0.2']
+  await using gateway = await startGateway(upTo(a, { target_url: `http://provider.test:${b.port}`, connect_to: hosts }))
   const answers: string[] = []
   for (let i = 0; i < 6; i++) answers.push((await exchange(gateway.port, get('/up/x'))).text)
   // Nobody listens at the one in the middle, so that the next one serves in its place.
