@@ -10,7 +10,7 @@ import { CA, NAMED_CERTIFICATE, NAMED_KEY, SERVER_CERTIFICATE, SERVER_KEY } from
 import { ESTABLISHED, type ProxyAnswer, startConnectProxy } from '../support/connect-proxy.ts'
 import { CLIENT_KEY, type ConfigObject, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { OK, type Origin, startOrigin } from '../support/origin.ts'
-import { exchange } from '../support/raw-client.ts'
+import { connect, exchange } from '../support/raw-client.ts'
 
 const good: TlsOptions = { cert: SERVER_CERTIFICATE, key: SERVER_KEY }
 const PASSWORD = 'fake proxy password: with a colon'
@@ -194,6 +194,37 @@ test('504 where the proxy does not answer in the time to connect, and the connec
   assert.equal(response.value('x-fluxgate-error'), 'fluxgate_connect_timeout')
   await proxy.until(() => proxy.connections === 0, 'the end of the connection to the proxy')
 })
+
+test('504 where the tunnel is there and TLS in it stands still, and the tunnel is closed', async () => {
+  await using origin = await startOrigin(() => {})
+  await using proxy = await startConnectProxy(() => ({ head: ESTABLISHED, port: origin.port }))
+  await using gateway = await startGateway(
+    byName(origin, { url: proxy.url }, { target_url: 'https://provider.test', connect_timeout_ms: 400 }),
+  )
+  const response = await exchange(gateway.port, post('/up/x', 'content'))
+  assert.equal(response.status, 504)
+  assert.equal(response.value('x-fluxgate-error'), 'fluxgate_connect_timeout')
+  await proxy.until(() => proxy.connections === 0, 'the end of the tunnel')
+})
+
+for (const [what, answer] of [
+  ['answer', undefined],
+  ['open TLS', { head: ESTABLISHED }],
+] as const) {
+  test(`a client that leaves while the proxy has yet to ${what} takes its connection along`, async () => {
+    await using origin = await startOrigin(() => {})
+    await using proxy = await startConnectProxy(() => answer && { ...answer, port: origin.port })
+    await using gateway = await startGateway(
+      byName(origin, { url: proxy.url }, { target_url: 'https://provider.test' }),
+    )
+    using client = await connect(gateway.port)
+    void client.write(post('/up/x', 'content'))
+    await proxy.until(() => proxy.heads.length === 1, 'a CONNECT')
+    client.reset()
+    await proxy.until(() => proxy.connections === 0, 'the end of the connection to the proxy')
+    assert.equal((await gateway.waitForRecord()).outcome, 'client_abort')
+  })
+}
 
 test('a connection through it is not shared with upstreams that go straight, or by another login', async () => {
   await using origin = await startOrigin()
