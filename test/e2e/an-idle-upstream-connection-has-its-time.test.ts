@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Random } from '../fuzz/random.ts'
 import { get, post } from '../support/bytes.ts'
 import { type ConfigObject, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
 import { OK, type Origin, startOrigin } from '../support/origin.ts'
-import { exchange } from '../support/raw-client.ts'
+import { connect, exchange } from '../support/raw-client.ts'
 
 /** Upstreams that all lead to this origin, each with settings of its own: `/<name>`. */
 function all(
@@ -117,4 +118,33 @@ test('shorter than the upstream has, no request is lost to connections that it i
   })
   await Promise.all(lanes)
   assert.equal(origin.requests.length, 96)
+})
+
+test('an upstream that closes idle connections whenever it likes loses no GET, and no POST is sent twice', async () => {
+  const random = new Random(7)
+  await using origin = await startOrigin(async ({ connection }) => {
+    const count = connection.requests.length
+    await connection.write(OK)
+    setTimeout(() => {
+      if (connection.requests.length === count) connection.socket.destroy()
+    }, random.below(12))
+  })
+  await using gateway = await startGateway(all(origin, { up: {} }))
+  const lost: string[] = []
+  const lanes = Array.from({ length: 16 }, async (_, lane) => {
+    using client = await connect(gateway.port)
+    for (let i = 0; i < 60; i++) {
+      const isPost = i % 2 === 1
+      void client.write(isPost ? post(`/up/${lane}-${i}`, 'content') : get(`/up/${lane}-${i}`))
+      const response = await client.response(i)
+      if (!isPost) assert.equal(response.status, 200)
+      if (response.status !== 200) lost.push(response.value('x-fluxgate-error') ?? `${response.status}`)
+      await new Promise((resolve) => setTimeout(resolve, random.below(12)))
+    }
+  })
+  await Promise.all(lanes)
+  // Bytes of it had left, so who knows what has been done about them.
+  for (const error of lost) assert.equal(error, 'fluxgate_reused_conn_lost')
+  const posts = origin.requests.filter(({ method }) => method === 'POST').map(({ target }) => target)
+  assert.equal(new Set(posts).size, posts.length)
 })
