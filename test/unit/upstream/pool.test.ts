@@ -445,3 +445,30 @@ test('a name that is not found says why', async () => {
   )
   assert.deepEqual(told, ['dns', 'EAI_AGAIN'])
 })
+
+test('of an upstream behind a proxy, the name of the proxy is looked up and no other', async () => {
+  const behind: Upstream = {
+    ...upstreamAt(1, 'provider.test'),
+    proxy: { host: 'proxy.test', port: 3128, authorization: undefined },
+  }
+  const looked: string[] = []
+  const told = await new Promise<unknown[]>((resolve) =>
+    new Pool<Told>(behind, events, (host, answer) => {
+      looked.push(host)
+      answer(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }), [])
+    }).connect(behind, { trying: never, connected: never, failed: (...args) => resolve(args) }),
+  )
+  assert.deepEqual(told, ['proxy_unreachable', 'ENOTFOUND'])
+  assert.deepEqual(looked, ['proxy.test'])
+})
+
+test('an IPv6 address is shown in brackets, with its port', () => {
+  const tried: string[] = []
+  const named = new Pool<Told>(upstreamAt(8443, 'a.test'), events, (_host, answer) => answer(null, ['::1']))
+  named.connect(upstreamAt(8443, 'a.test'), {
+    trying: (address) => tried.push(address),
+    connected: never,
+    failed() {},
+  })()
+  assert.deepEqual(tried, ['[::1]:8443'])
+})
