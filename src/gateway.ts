@@ -44,6 +44,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
   // Each exchange that it costs has its own record.
   const reportDescriptors = onceAMinute((exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'))
   const pools = new Pools<Exchange>(upstreamEvents(reportBug))
+  pools.publish(snapshot)
   const path: Path = {
     snapshot,
     pools,

@@ -5,6 +5,7 @@ import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
 import type { Logging } from '../observe/logging.ts'
 import { announceChangedFields } from './changed-fields.ts'
 import type { ProcessEvents } from './process-events.ts'
@@ -28,6 +29,7 @@ async function live(
 ): Promise<number> {
   const { log, writeRecord } = logging
   announce(log, EVENTS.starting, { path })
+  tellProxyVariables(log, process.env)
   logging.flushNow()
 
   const loaded = loadConfiguration(path)
@@ -66,6 +68,14 @@ async function live(
   await reloader.close()
   return drain(gateway, processEvents, log)
 }
+
+/** Others obey them, so that somebody may count on it. Their values may hold a password. */
+function tellProxyVariables(log: Log, env: NodeJS.ProcessEnv): void {
+  const names = PROXY_VARIABLES.filter((name) => env[name] !== undefined && env[name] !== '')
+  if (names.length > 0) announce(log, EVENTS.proxyVariables, { names: names.join(' ') })
+}
+
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']
 
 function fallBack(path: string, { error, cause, bindAddress }: LoadFailure, { log }: Logging): Configuration {
   announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })

@@ -38,6 +38,27 @@ export interface UpstreamTls {
   readonly key: string | undefined
 }
 
+/** Where a connection goes: an IP address with its port, or a Unix socket. */
+export interface Address {
+  /** An IPv4 or IPv6 address without brackets; empty for a Unix socket. */
+  readonly host: string
+  /** 0 for a Unix socket. */
+  readonly port: number
+  /** Of a Unix socket; else empty. */
+  readonly path: string
+  /** As the log shows it: `192.0.2.7:443`, `[2001:db8::7]:443`, `unix:/run/model.sock`. */
+  readonly text: string
+}
+
+/** An HTTP proxy on the way to an upstream. */
+export interface UpstreamProxy {
+  /** A name or an address, an IPv6 address without its brackets. */
+  readonly host: string
+  readonly port: number
+  /** Value of `Proxy-Authorization`, one character for each byte; undefined: no login. */
+  readonly authorization: string | undefined
+}
+
 export interface Upstream {
   readonly name: string
   /** `request_path` without its trailing slashes: empty for `/`. */
@@ -51,13 +72,20 @@ export interface Upstream {
   /** A `Location` in its answers that leads to itself gets the gateway's prefix. */
   readonly rewritesLocation: boolean
   readonly tls: UpstreamTls | undefined
-  /** Two upstreams with the same endpoint (scheme, host, port and TLS material) share their connections. */
+  /** Addresses that stand in for those of the target's host; never empty, and never beside a proxy. */
+  readonly connectTo: readonly Address[] | undefined
+  readonly proxy: UpstreamProxy | undefined
+  /** Two upstreams with the same endpoint (scheme, host, port, TLS material and the way there) share their connections. */
   readonly endpoint: string
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly idleTimeoutMs: number
   /** Deadline of a whole exchange; undefined: none. */
   readonly requestTimeoutMs: number | undefined
+  /** How long a connection is kept while it is idle; 0: it is not. */
+  readonly keepAliveTimeoutMs: number
+  /** From this age on, give or take a tenth, a connection takes no other exchange. */
+  readonly maxConnectionAgeMs: number
 }
 
 /** Longest-prefix match over a fixed set of upstreams. */

@@ -49,6 +49,11 @@ export const EVENTS = {
     'The listening socket fails. Said once a minute while it lasts.',
   ),
   starting: info('Starting fluxgate proxy with configuration path', 'path', 'The first line of a start.'),
+  proxyVariables: info(
+    'Proxy variables of the environment are not used',
+    'names',
+    'The environment has some of `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` (or in lower case), as `names` says. An upstream goes through a proxy if its `proxy` says so.',
+  ),
   defaultConfiguration: warn(
     'Using default configuration due to load failure',
     'path error status cause',

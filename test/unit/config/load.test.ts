@@ -25,6 +25,8 @@ upstreams:
   response_timeout_ms: 11
   idle_timeout_ms: 12
   request_timeout_ms: 13
+  keep_alive_timeout_ms: 14
+  max_connection_age_ms: 15
   openai:
     request_path: /openai/
     target_url: https://API.openai.com/base/
@@ -42,6 +44,8 @@ upstreams:
     connect_timeout_ms: 30
     response_timeout_ms: 31
     request_timeout_ms: 33
+    keep_alive_timeout_ms: 0
+    max_connection_age_ms: 35
 api_keys:
   static:
     - key: abc
@@ -92,6 +96,10 @@ test('everything that a file can say arrives', (t) => {
       responseTimeoutMs: 11,
       idleTimeoutMs: 20,
       requestTimeoutMs: 13,
+      keepAliveTimeoutMs: 14,
+      maxConnectionAgeMs: 15,
+      connectTo: undefined,
+      proxy: undefined,
     },
     {
       name: 'other',
@@ -107,6 +115,10 @@ test('everything that a file can say arrives', (t) => {
       responseTimeoutMs: 31,
       idleTimeoutMs: 12,
       requestTimeoutMs: 33,
+      keepAliveTimeoutMs: 0,
+      maxConnectionAgeMs: 35,
+      connectTo: undefined,
+      proxy: undefined,
     },
   ])
 })
@@ -143,6 +155,7 @@ test('what a file does not say has its default', (t) => {
     [upstream?.connectTimeoutMs, upstream?.responseTimeoutMs, upstream?.idleTimeoutMs, upstream?.requestTimeoutMs],
     [10_000, 600_000, 600_000, undefined],
   )
+  assert.deepEqual([upstream?.keepAliveTimeoutMs, upstream?.maxConnectionAgeMs], [20_000, 600_000])
   assert.equal(upstream?.credential, 'swap')
 })
 

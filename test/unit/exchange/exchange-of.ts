@@ -27,6 +27,10 @@ export function upstream(more: Partial<Upstream> & { authority?: string; basePat
     responseTimeoutMs: 20,
     idleTimeoutMs: 30,
     requestTimeoutMs: undefined,
+    keepAliveTimeoutMs: 1,
+    maxConnectionAgeMs: 1,
+    connectTo: undefined,
+    proxy: undefined,
     ...rest,
   }
 }
