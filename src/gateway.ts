@@ -1,4 +1,5 @@
 import type { Snapshot } from './config/snapshot.ts'
+import { clientAddress } from './exchange/client-address.ts'
 import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES } from './failure.ts'
@@ -38,14 +39,17 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     reportRefusal: (exchange, failure) => {
       const kind = failure === 'emfile' ? EVENTS.outOfDescriptors : EVENTS.suspicious
       announce(sinks.log, kind, {
-        client_ip: exchange.downstream.clientIp,
+        client_ip: clientAddress(exchange),
         error: failure,
         reason: FAILURES[failure].message,
       })
     },
     reportBug,
   }
-  const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
+  const listener = new Listener(snapshot.server, downstreamEvents(path), {
+    acceptFailed: reportAcceptFailures(sinks.log),
+    proxyHeaderFailed: reportProxyHeaders(sinks.log),
+  })
   const place = new Place(listener, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
     onFoundAgain: (address) => announce(sinks.log, EVENTS.listening, {}, address),
@@ -84,6 +88,19 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     },
 
     cut: () => listener.destroy(),
+  }
+}
+
+/** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
+function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: string) => void {
+  let silentUntil = 0
+  let count = 0
+  return (peerIp, error) => {
+    count++
+    if (performance.now() < silentUntil) return
+    silentUntil = performance.now() + 60_000
+    announce(log, EVENTS.proxyHeader, { peer_ip: peerIp, error, count })
+    count = 0
   }
 }
 

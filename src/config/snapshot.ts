@@ -3,6 +3,8 @@
  * An exchange takes the current snapshot when its head has arrived and keeps it to its end.
  */
 
+import type { PeerSet } from '../http/address.ts'
+
 /** Where the provider's key goes: the client's own field, a fixed field, or nowhere (`pass`). */
 export type CredentialPlace = 'swap' | 'bearer' | 'x-api-key' | 'api-key' | 'x-goog-api-key' | 'pass'
 
@@ -75,11 +77,21 @@ export interface KeyRing {
   readonly jwtKeys: ReadonlyMap<string, { readonly secret: Uint8Array; readonly identity: Identity }>
 }
 
-export interface BindAddress {
+export type BindAddress = TcpBindAddress | UnixBindAddress
+
+export interface TcpBindAddress {
   /** An IPv4 or IPv6 address (without brackets). */
   readonly host: string
   readonly port: number
+  readonly path?: undefined
   /** As written in the configuration, for the log. */
+  readonly text: string
+}
+
+export interface UnixBindAddress {
+  /** Of the socket's file, absolute. */
+  readonly path: string
+  /** As written in the configuration: `unix:` and the path. */
   readonly text: string
 }
 
@@ -90,6 +102,12 @@ export interface ServerSettings {
   readonly bodyTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly shutdownTimeoutMs: number | undefined
+  /** Permissions of the socket's file, where the address is one. */
+  readonly socketMode: number
+  /** Peers that must send a PROXY header; undefined: nobody. */
+  readonly proxyProtocol: PeerSet | undefined
+  /** Peers whose `X-Forwarded-For` or `Forwarded` tells the client's address; undefined: none. */
+  readonly trustedProxies: PeerSet | undefined
 }
 
 export interface Snapshot {

@@ -7,7 +7,7 @@ import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
-import type { Reader } from '../runtime/sockets.ts'
+import { type Reader, resetSocket } from '../runtime/sockets.ts'
 import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
@@ -32,7 +32,8 @@ type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
 export class ServerConnection<E> implements Downstream<E>, Reader {
   readonly isOverLimit: boolean
-  readonly clientIp: string | undefined
+  readonly peerIp: string | undefined
+  clientIp: string | undefined
   /** Neighbours in the listener's queue of idle connections. */
   idlePrevious: ServerConnection<E> | undefined = undefined
   idleNext: ServerConnection<E> | undefined = undefined
@@ -67,9 +68,9 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   /** While what still comes is read and dropped. */
   #dropLimits: DropLimits | undefined = undefined
 
-  constructor(host: ConnectionHost<E, ServerConnection<E>>, clientIp: string | undefined, isOverLimit: boolean) {
+  constructor(host: ConnectionHost<E, ServerConnection<E>>, peerIp: string | undefined, isOverLimit: boolean) {
     this.#host = host
-    this.clientIp = clientIp
+    this.clientIp = this.peerIp = peerIp
     this.isOverLimit = isOverLimit
     this.#ahead = new ReadAhead({
       takes: () => this.#takesBytes(),
@@ -344,7 +345,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   cut(reset: boolean): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
-    if (reset) this.#socket.resetAndDestroy()
+    if (reset) resetSocket(this.#socket)
     this.#close()
   }
 

@@ -3,6 +3,8 @@ import type { Outcome } from '../failure.ts'
 /** What is known of an exchange when it has ended; one of these becomes one line of the log. Absent values are undefined. */
 export interface RequestRecord {
   readonly clientIp: string | undefined
+  /** The connection's other end, where that is not the client. */
+  readonly peerIp: string | undefined
   readonly method: string
   /** The request target as received; the log redacts the credentials in its query. */
   readonly requestUrl: string

@@ -58,6 +58,13 @@ function readByEvents(accepted: net.Socket, reader: Reader): net.Socket {
   return accepted
 }
 
+/** A Unix socket knows no reset: there, all that can be done is to close it. */
+export function resetSocket(socket: net.Socket): void {
+  const handle = (socket as unknown as { _handle?: { reset?: unknown } | null })._handle
+  if (handle && typeof handle.reset !== 'function') socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 export function connectTcp(address: string, port: number, reader: Reader): net.Socket {
   return net.connect({
     host: address,

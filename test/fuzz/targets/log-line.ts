@@ -21,6 +21,7 @@ function checkRecord(text: string): void {
   const length = /^\d{16}$/.test(text) ? text.slice(1) : text
   const record = {
     clientIp: text,
+    peerIp: text,
     method: text,
     requestUrl: target,
     requestBodyLength: length,
@@ -40,6 +41,7 @@ function checkRecord(text: string): void {
   for (const line of lines) assertOneLine(line)
   const expected = [
     ['client_ip', text],
+    ['peer_ip', text],
     ['method', cutToFit(text, 128)],
     ['request_url', target],
     ['request_body_length', cutToFit(length, 64)],

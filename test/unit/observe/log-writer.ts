@@ -17,6 +17,7 @@ export interface Written {
 const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unknown as Snapshot
 const RECORD: RequestRecord = {
   clientIp: '127.0.0.1',
+  peerIp: undefined,
   method: 'POST',
   requestUrl: `/openai/v1/${'x'.repeat(700)}`,
   requestBodyLength: '230',
