@@ -91,8 +91,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   #accept(accepted: net.Socket, isUnix: boolean): void {
-    // Whoever has no address is gone by now; only the other end of a Unix socket never had one.
-    if (!isUnix && accepted.remoteAddress === undefined) {
+    if (!isUnix && this.#looksLikeUnix(accepted)) {
       accepted.destroy()
       return
     }
@@ -105,6 +104,12 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
       if (this.#isFull) (this.#answeredLongest(false) ?? this.#idle.longest)?.close()
       this.#adopt(accepted, this.#isFull)
     })
+  }
+
+  /** A TCP connection that was reset before it was accepted has no address; where Unix sockets are trusted, it must not pass for one. */
+  #looksLikeUnix(accepted: net.Socket): boolean {
+    const { proxyProtocol, trustedProxies } = this.#settings
+    return (proxyProtocol?.hasUnix || trustedProxies?.hasUnix) === true && accepted.remoteAddress === undefined
   }
 
   get #isFull(): boolean {

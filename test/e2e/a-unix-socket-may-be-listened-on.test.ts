@@ -128,6 +128,7 @@ test('what is in use stays: the one that listens wins', async (t) => {
   await using origin = await startOrigin()
   await using gateway = await startGateway({ ...on(socket), ...upTo(origin) })
   await using late = await startGateway({ ...on(socket), ...upTo(origin) }, { wait: false })
+  await late.waitForLog('Failed to bind to address')
   assert.deepEqual(await late.exited, { code: 1, signal: null })
   assert.match(
     late.log(),
@@ -147,6 +148,7 @@ test('what is no socket is never removed; a folder that is missing is named', as
     [path.join(folder, 'gone', 'x.sock'), `the folder ${path.join(folder, 'gone')} does not exist`],
   ] as const) {
     await using gateway = await startGateway({ ...on(place) }, { wait: false })
+    await gateway.waitForLog('Failed to bind to address')
     assert.deepEqual(await gateway.exited, { code: 1, signal: null })
     assert.ok(gateway.log().includes(`"error":${JSON.stringify(error)}`), gateway.log())
   }

@@ -80,32 +80,15 @@ test('what a client writes to the left of what a proxy has added changes nothing
   )
 })
 
-const SPICE = [
-  ' ',
-  '\t ',
-  ',',
-  'a',
-  'for=',
-  'for=a;',
-  'for="a",',
-  '"',
-  '\\"',
-  '="',
-  ';',
-  '10.0.0.1,',
-  'for=10.0.0.1,',
-  'a=b ;',
-  '[',
-  ':',
-]
-for (const name of ['X-Forwarded-For', 'Forwarded']) {
+const SPICE = [' ', ',', 'a', 'for=a;', '"', '\\"', '="', '10.0.0.1,', 'for=10.0.0.1,', 'a=b ;']
+for (const start of ['X-Forwarded-For:', 'Forwarded:', 'Forwarded:for="10.0.0.1"']) {
   for (const spice of SPICE) {
     growsWithItsInput(
-      `the work of a ${name} full of ${JSON.stringify(spice)}`,
+      `the work of ${start} and much of ${JSON.stringify(spice)}`,
       48_000,
       (size) => {
-        const value = `${name === 'Forwarded' ? 'for="10.0.0.1"' : ''}${spice.repeat(size / spice.length)}?`
-        const head = parseRequestHead(`GET / HTTP/1.1\r\nHost: a\r\n${name}:${value}\r\n\r\n`, 0)
+        const value = `${spice.repeat(size / spice.length)}?`
+        const head = parseRequestHead(`GET / HTTP/1.1\r\nHost: a\r\n${start}${value}\r\n\r\n`, 0)
         assert.ok(!isRefused(head))
         return () => forwardedClient(head, TRUSTED)
       },
