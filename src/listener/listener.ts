@@ -8,7 +8,7 @@ import { adoptAccepted } from '../runtime/sockets.ts'
 import { bindTcp, describe } from './bind.ts'
 import { IdleQueue } from './idle-queue.ts'
 import { ProxyGate } from './proxy-gate.ts'
-import { bindUnix, changeMode } from './unix-socket.ts'
+import { bindUnix, changeMode, takeAway } from './unix-socket.ts'
 
 export type BindResult = { ok: true; address: string } | { ok: false; error: string }
 
@@ -67,11 +67,14 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
         ? await bindTcp(address, (socket) => this.#accept(socket, false))
         : await bindUnix(path, mode, (socket) => this.#accept(socket, true))
     if (!result.ok) return result
-    this.#server?.close()
+    const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
     this.#server.on('error', this.#told.acceptFailed)
     this.#socket = path === undefined ? undefined : { path, mode }
-    return { ok: true, address: path === undefined ? describe(this.#server.address()) : address.text }
+    const shown = path === undefined ? describe(this.#server.address()) : address.text
+    if (socket !== undefined) await takeAway(socket.path)
+    server?.close()
+    return { ok: true, address: shown }
   }
 
   /** What can be changed of the present socket without binding it again: the mode of its file. What went wrong, if anything did. */

@@ -78,6 +78,16 @@ function probe(path: string): Promise<string | undefined> {
   })
 }
 
+/**
+ * Nobody finds the socket any more, and whoever has found it before has been accepted: now it can be closed without losing one. (A
+ * TCP socket has no such moment.)
+ */
+export async function takeAway(path: string): Promise<void> {
+  // Somebody else may have removed it.
+  await unlink(path).catch(() => {})
+  await new Promise(setImmediate)
+}
+
 /** What went wrong, if anything did. */
 export async function changeMode(path: string, mode: number): Promise<string | undefined> {
   try {

@@ -189,6 +189,40 @@ test('from an address to a socket, to another, and back: what runs goes on', asy
   assert.equal((await running.response(1)).status, 200, 'a connection from before stays')
 })
 
+test('whoever has connected is served, however often it moves meanwhile', async (t) => {
+  const folder = folderOf(t)
+  const paths = [path.join(folder, '1.sock'), path.join(folder, '2.sock')] as const
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({ ...on(paths[0]), ...upTo(origin) })
+  let isOver = false
+  let served = 0
+  async function connectOnAndOn(socket: string): Promise<void> {
+    while (!isOver) {
+      const client = await connectUnix(socket).catch((error: NodeJS.ErrnoException) => {
+        assert.match(`${error.code}`, /^(?:ENOENT|ECONNREFUSED)$/)
+      })
+      if (client === undefined) await new Promise(setImmediate)
+      else {
+        using connected = client
+        void connected.write(get('/up/'))
+        assert.equal((await connected.response()).status, 200)
+        served++
+      }
+    }
+  }
+  const clients = Promise.all([...paths, ...paths].map(connectOnAndOn))
+  try {
+    for (let i = 1; i <= 4; i++) {
+      gateway.rewrite({ ...on(paths[i % 2 === 0 ? 0 : 1]), ...upTo(origin) })
+      await gateway.waitForLog('Fluxgate proxy server listening on', i + 1)
+    }
+  } finally {
+    isOver = true
+  }
+  await clients
+  assert.ok(served > 0)
+})
+
 test('another mode needs no other socket', async (t) => {
   const socket = path.join(folderOf(t), 'x.sock')
   await using origin = await startOrigin()
