@@ -92,9 +92,10 @@ export class ProxyHeaderReader {
     if (match === null) return
     const [, protocol, source, destination, ...ports] = match
     if (protocol !== undefined) {
-      const isAddress = protocol === 'TCP4' ? isIPv4 : isIPv6
+      const isOfFamily = protocol === 'TCP4' ? isIPv4 : isIPv6
+      if (!isOfFamily(source!) || !isOfFamily(destination!)) return
       const address = parseAddress(source!)
-      if (address === undefined || !isAddress(source!) || !isAddress(destination!)) return
+      if (address === undefined || parseAddress(destination!) === undefined) return
       if (ports.some((port) => Number(port) > 65_535)) return
       this.namesClient = true
       this.clientIp = formatAddress(address)
