@@ -8,7 +8,7 @@ const UNIX = 'unix:'
 const MAX_SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 
 const EXPECTED =
-  'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; names are not resolved; or a Unix socket: unix:/run/fluxgate/fluxgate.sock'
+  'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; or a Unix socket: unix:/run/fluxgate/fluxgate.sock; names are not resolved'
 
 /**
  * `127.0.0.1:8080`, `[::1]:8080`, or `unix:` and a path, which starts at `folder` if it is relative; else what would be right.

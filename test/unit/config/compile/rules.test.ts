@@ -17,7 +17,7 @@ const TEXT = 'must be text (in quotes if it looks like a number)'
 const SECRET = `${TEXT}, { env: NAME } or { file: PATH }`
 const BLANK = 'must be neither empty nor blank'
 const ADDRESS =
-  'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; names are not resolved'
+  'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; or a Unix socket: unix:/run/fluxgate/fluxgate.sock; names are not resolved'
 const NO_SWITCH = 'is not supported in this version; leave it out or set it to false'
 const NEEDED = "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass"
 const RELATIVE = "(relative paths start at the configuration's folder)"
@@ -60,7 +60,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     yaml: `${VERSION}server:\n  max_conections: 1\n  foo: 1\n${UPSTREAM}    targetUrl: x\n    zzz: ~\napi_keys:\n  jwts: []\nserver_: {}\n`,
     warnings: [
       '3:3: server.max_conections: unknown, did you mean max_connections?',
-      '4:3: server.foo: unknown; known here are bind_address, max_connections, allow_anonymous, head_timeout_ms, body_timeout_ms, keep_alive_timeout_ms, shutdown_timeout_ms, tls',
+      '4:3: server.foo: unknown; known here are bind_address, max_connections, allow_anonymous, head_timeout_ms, body_timeout_ms, keep_alive_timeout_ms, shutdown_timeout_ms, socket_mode, proxy_protocol, trusted_proxies, tls',
       '9:5: upstreams.openai.targetUrl: unknown, did you mean target_url?',
       '10:5: upstreams.openai.zzz: unknown; known here are request_path, target_url, api_key, credential, tls, connect_timeout_ms, response_timeout_ms, idle_timeout_ms, request_timeout_ms, websocket, protocol, query_credential, rewrite_upload_url',
       '12:3: api_keys.jwts: unknown, did you mean jwt?',
