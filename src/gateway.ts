@@ -1,4 +1,5 @@
 import type { Snapshot } from './config/snapshot.ts'
+import { clientAddress } from './exchange/client-address.ts'
 import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES, type FailureCode } from './failure.ts'
@@ -32,7 +33,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
   }
   const report = (kind: EventKind, exchange: Exchange, failure: FailureCode): void => {
     announce(sinks.log, kind, {
-      client_ip: exchange.downstream.clientIp,
+      client_ip: clientAddress(exchange),
       error: failure,
       reason: FAILURES[failure].message,
       cause: exchange.cause,
@@ -55,12 +56,11 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     },
     reportBug,
   }
-  const listener = new Listener(
-    snapshot.server,
-    downstreamEvents(path),
+  const listener = new Listener(snapshot.server, downstreamEvents(path), {
     // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
-    onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
-  )
+    acceptFailed: onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
+    proxyHeaderFailed: reportProxyHeaders(sinks.log),
+  })
   const place = new Place(listener, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
     onFoundAgain: (address) => announce(sinks.log, EVENTS.listening, {}, address),
@@ -99,6 +99,19 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     },
 
     cut: () => listener.destroy(),
+  }
+}
+
+/** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
+function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: string) => void {
+  let silentUntil = 0
+  let count = 0
+  return (peerIp, error) => {
+    count++
+    if (performance.now() < silentUntil) return
+    silentUntil = performance.now() + 60_000
+    announce(log, EVENTS.proxyHeader, { peer_ip: peerIp, error, count })
+    count = 0
   }
 }
 

@@ -11,7 +11,7 @@ function print(text: string): void {
 async function execute(command: Command): Promise<number> {
   switch (command.name) {
     case 'run':
-      return (await import('./cli/run.ts')).run(command.configPath, command.requiresConfiguration)
+      return (await import('./cli/run.ts')).run(command)
     case 'check':
       return (await import('./cli/check.ts')).check(command.configPath, (line) => print(`${line}\n`))
     case 'demo':

@@ -14,7 +14,13 @@ import {
 /** The command line, read from left to right: whatever decides first (help, version, a mistake) decides. */
 
 export type Command =
-  | { readonly name: 'run'; readonly configPath: string; readonly requiresConfiguration: boolean }
+  | {
+      readonly name: 'run'
+      readonly configPath: string
+      readonly requiresConfiguration: boolean
+      /** Over the file's. */
+      readonly bindAddress: string | undefined
+    }
   | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string }
   | { readonly name: 'diff'; readonly given: GivenOptions }
@@ -105,7 +111,12 @@ function complete(command: CommandName, given: GivenOptions): Command {
   const configPath = given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH
   switch (command) {
     case 'run':
-      return { name: command, configPath, requiresConfiguration: given.has('--require-configuration') }
+      return {
+        name: command,
+        configPath,
+        requiresConfiguration: given.has('--require-configuration'),
+        bindAddress: given.get('--bind-address')?.[0],
+      }
     case 'check':
       return { name: command, configPath }
     case 'demo':

@@ -1,5 +1,5 @@
 import { assemble, type Configuration } from '../config/assemble.ts'
-import type { Snapshot } from '../config/snapshot.ts'
+import type { BindAddress, Snapshot } from '../config/snapshot.ts'
 import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
@@ -18,6 +18,8 @@ export interface ReloaderOptions {
   readonly path: string
   /** Where the gateway listens now. */
   readonly address: string
+  /** Of the command line: counts instead of what the file says. */
+  readonly bindAddress?: BindAddress | undefined
   /** Generation of the snapshot that it started with. */
   readonly generation: number
 }
@@ -28,22 +30,28 @@ export interface Reloader {
   close(): Promise<void>
 }
 
-export function numbered(configuration: Configuration, generation: number): Snapshot {
-  return { ...configuration, generation }
+/** `bindAddress`: instead of that of the configuration. */
+export function numbered(configuration: Configuration, generation: number, bindAddress?: BindAddress): Snapshot {
+  const { server } = configuration
+  return {
+    ...configuration,
+    generation,
+    server: bindAddress === undefined ? server : Object.freeze({ ...server, bindAddress }),
+  }
 }
 
 export function logWarnings(log: Log, warnings: readonly string[]): void {
   for (const problem of warnings) announce(log, EVENTS.configurationWarning, { problem })
 }
 
-export function createReloader({ gateway, log, path, ...start }: ReloaderOptions): Reloader {
+export function createReloader({ gateway, log, path, bindAddress, ...start }: ReloaderOptions): Reloader {
   let { address, generation } = start
   let isClosed = false
   let published = Promise.resolve()
 
   async function publish({ settings, warnings }: Changed): Promise<void> {
     if (isClosed) return
-    const snapshot = numbered(assemble(settings), ++generation)
+    const snapshot = numbered(assemble(settings), ++generation, bindAddress)
     const result = await gateway.publish(snapshot)
     logWarnings(log, warnings)
     announce(log, EVENTS.reloaded, { path, status: 'applied' })

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module'
 import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
+import type { BindAddress } from '../config/snapshot.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
@@ -12,17 +13,21 @@ import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
 
-/**
- * A gateway's life: what the file says, and then what becomes of it; the exit code of the process. `isRequired`: without a valid
- * file there is none.
- */
-export function serveConfiguration(path: string, isRequired: boolean, watching: WatchThread): Promise<number> {
-  return serviceCommand((logging, processEvents) => live(path, isRequired, watching, logging, processEvents))
+export interface ServeOptions {
+  /** Without a valid file there is no gateway. */
+  readonly isRequired: boolean
+  /** Counts instead of the file's, for as long as the process lives. */
+  readonly bindAddress: BindAddress | undefined
+}
+
+/** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
+export function serveConfiguration(path: string, options: ServeOptions, watching: WatchThread): Promise<number> {
+  return serviceCommand((logging, processEvents) => live(path, options, watching, logging, processEvents))
 }
 
 async function live(
   path: string,
-  isRequired: boolean,
+  { isRequired, bindAddress }: ServeOptions,
   watching: WatchThread,
   logging: Logging,
   processEvents: ProcessEvents,
@@ -37,12 +42,12 @@ async function live(
   else if (isRequired) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     return 1
-  } else if (typeof loaded.bindAddress === 'string') {
+  } else if (bindAddress === undefined && typeof loaded.bindAddress === 'string') {
     announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
     return 1
   }
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
-  const snapshot = numbered(configuration, 1)
+  const snapshot = numbered(configuration, 1, bindAddress)
   const gateway = createGateway(snapshot, { log, writeRecord })
   processEvents.onStopAtOnce(() => gateway.cut())
   await watching.isUp()
@@ -54,7 +59,7 @@ async function live(
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)
   if (address === undefined) return 1
 
-  const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
+  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation: snapshot.generation })
   watching.watch(stateAfterStart(loaded), {
     onEvent: reloader.onEvent,
     onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
@@ -77,7 +82,8 @@ function tellProxyVariables(log: Log, env: NodeJS.ProcessEnv): void {
 
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']
 
-function fallBack(path: string, { error, cause, bindAddress }: LoadFailure, { log }: Logging): Configuration {
+function fallBack(path: string, failure: LoadFailure, { log }: Logging): Configuration {
+  const { error, cause } = failure
   announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
-  return defaultConfiguration(typeof bindAddress === 'object' ? bindAddress : undefined)
+  return defaultConfiguration(failure)
 }

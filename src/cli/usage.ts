@@ -47,7 +47,7 @@ export const USAGES: Readonly<Record<CommandName, Usage>> = {
   run: {
     lines: ['Usage: fluxgate [OPTIONS]', '       fluxgate <COMMAND> [OPTIONS]'],
     about: 'Fluxgate proxy service: between applications and LLM providers, keys in one place, bytes untouched',
-    options: ['--config', '--require-configuration'],
+    options: ['--config', '--bind-address', '--require-configuration'],
   },
   check: {
     lines: ['Usage: fluxgate check [OPTIONS]'],
@@ -94,7 +94,8 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
   '--config': `Configuration file, YAML [default: ${DEFAULT_CONFIG_PATH}]`,
   '--require-configuration':
     'Without a valid configuration print its problems and exit with 1, instead of waiting for one',
-  '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]`,
+  '--bind-address':
+    'Where to listen: 127.0.0.1:8080, [::1]:8080 or unix:PATH [default: server.bind_address of the file]',
   '--upstream': 'Upstream of the configuration to compare with',
   '--direct': 'Needs no provider: compares against a recording origin of its own, with a battery of odd requests',
   '--gateway': 'Gateway to compare [default: from server.bind_address; with --direct: one of its own]',
@@ -113,6 +114,11 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
 [default: 1h after it begins]`,
   '--not-before': 'When it begins, likewise [default: at once, without nbf]',
   '--check': 'A token to check instead, - for stdin, so that no history and no list of processes has it',
+}
+
+/** Where an option is something else for one command. */
+const OWN_HELP: Partial<Record<CommandName, Partial<Record<OptionName, string>>>> = {
+  demo: { '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]` },
 }
 
 const COMMANDS = `
@@ -141,7 +147,10 @@ Environment:
 export function helpText(command: CommandName): string {
   const { about, lines, options } = USAGES[command]
   const shown: [string, string][] = [
-    ...options.map((option): [string, string] => [`    ${shownOption(option)}`, OPTION_HELP[option]]),
+    ...options.map((option): [string, string] => [
+      `    ${shownOption(option)}`,
+      OWN_HELP[command]?.[option] ?? OPTION_HELP[option],
+    ]),
     ['-h, --help', 'Print help'],
     ['-V, --version', 'Print version'],
   ]

@@ -5,7 +5,7 @@ import { parseBindAddress } from './compile/bind-address.ts'
 import { compile } from './compile/compile.ts'
 import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
-import type { BindAddress } from './snapshot.ts'
+import type { BindAddress, ServerSettings } from './snapshot.ts'
 import { type Obstacle, readSource, type Source, type SourceContent } from './source.ts'
 import { decode, type TextFault } from './text/decode.ts'
 import { type Parsed, parse } from './text/parse.ts'
@@ -44,11 +44,15 @@ export interface LoadFailure extends Loaded {
   readonly error: string
   /** What `server.bind_address` says, if that much can be read of the file: an address, or a text that is none. */
   readonly bindAddress?: BindAddress | string
+  /** What else the file says of the way in, as far as it is valid: a balancer goes on sending what it is set up for. */
+  readonly wayIn?: Pick<ServerSettings, 'socketMode' | 'proxyProtocol' | 'trustedProxies'>
 }
 
 /** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
-export function defaultConfiguration(bindAddress = DEFAULT_SETTINGS.server.bindAddress): Configuration {
-  return assemble({ ...DEFAULT_SETTINGS, server: { ...DEFAULT_SETTINGS.server, bindAddress } })
+export function defaultConfiguration({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Configuration {
+  const { server } = DEFAULT_SETTINGS
+  const known = typeof bindAddress === 'object' ? { bindAddress } : {}
+  return assemble({ ...DEFAULT_SETTINGS, server: { ...server, ...wayIn, ...known } })
 }
 
 export function loadConfiguration(path: string, env?: NodeJS.ProcessEnv): LoadSuccess | LoadFailure {
@@ -96,6 +100,7 @@ function interpret(
   const settings = compile(document, {
     env,
     problem,
+    folder: dirname(file),
     read: sourceReader(dirname(file), sources),
     isGiven: (path) => isGiven(root, path),
   })
@@ -103,7 +108,9 @@ function interpret(
   if (problems.length === 0) return { ok: true, settings, warnings, sources }
   problems.sort(byPlace)
   const bindText = document.server?.bind_address
-  const bindAddress = bindText === undefined ? undefined : (parseBindAddress(bindText) ?? bindText)
+  const parsed = bindText === undefined ? undefined : parseBindAddress(bindText, dirname(file))
+  const bindAddress = parsed !== undefined && 'wrong' in parsed ? bindText : parsed
+  const { socketMode, proxyProtocol, trustedProxies } = settings.server
   return {
     ok: false,
     cause: 'validation',
@@ -112,6 +119,7 @@ function interpret(
     error: summarizeProblems(problems),
     sources,
     ...(bindAddress !== undefined && { bindAddress }),
+    wayIn: { socketMode, proxyProtocol, trustedProxies },
   }
 }
 

@@ -3,6 +3,7 @@
  * An exchange takes the current snapshot when its head has arrived and keeps it to its end.
  */
 
+import type { PeerSet } from '../http/address.ts'
 import type { FieldRules } from '../http/field-rules.ts'
 
 /** A field of the operator's choice that carries keys, and what stands before the key in it. */
@@ -138,11 +139,21 @@ export interface KeyRing {
   readonly jwtKeys: ReadonlyMap<string, JwtKey>
 }
 
-export interface BindAddress {
+export type BindAddress = TcpBindAddress | UnixBindAddress
+
+export interface TcpBindAddress {
   /** An IPv4 or IPv6 address (without brackets). */
   readonly host: string
   readonly port: number
+  readonly path?: undefined
   /** As written in the configuration, for the log. */
+  readonly text: string
+}
+
+export interface UnixBindAddress {
+  /** Of the socket's file, absolute. */
+  readonly path: string
+  /** As written in the configuration: `unix:` and the path. */
   readonly text: string
 }
 
@@ -159,6 +170,12 @@ export interface ServerSettings {
   readonly bodyTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly shutdownTimeoutMs: number | undefined
+  /** Permissions of the socket's file, where the address is one. */
+  readonly socketMode: number
+  /** Peers that must send a PROXY header; undefined: nobody. */
+  readonly proxyProtocol: PeerSet | undefined
+  /** Peers whose `X-Forwarded-For` or `Forwarded` tells the client's address; undefined: none. */
+  readonly trustedProxies: PeerSet | undefined
 }
 
 export interface Snapshot {

@@ -48,6 +48,11 @@ export const EVENTS = {
     'error',
     'The listening socket fails. Said once a minute while it lasts.',
   ),
+  proxyHeader: warn(
+    'Closed a connection without a valid PROXY header',
+    'peer_ip error count',
+    '`server.proxy_protocol` requires one from this peer. `error` is `no_header` (it speaks without one: switch it on there, or take the peer out of `from`), `malformed`, `too_long` or `timeout` (it was not whole within `server.head_timeout_ms`). Said once a minute at most; `count` is how many there were since it was said last.',
+  ),
   starting: info('Starting fluxgate proxy with configuration path', 'path', 'The first line of a start.'),
   proxyVariables: info(
     'Proxy variables of the environment are not used',

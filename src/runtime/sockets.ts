@@ -68,6 +68,13 @@ function readEvents(socket: net.Socket, reader: Reader): net.Socket {
   return socket
 }
 
+/** A Unix socket knows no reset: there, all that can be done is to close it. */
+export function resetSocket(socket: net.Socket): void {
+  const handle = (socket as unknown as { _handle?: { reset?: unknown } | null })._handle
+  if (handle && typeof handle.reset !== 'function') socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 /** Whom to connect to: an IP address and a port, or the path of a Unix socket if that is not empty. */
 export interface Peer {
   readonly host: string

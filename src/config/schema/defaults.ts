@@ -1,6 +1,7 @@
 /** What holds where the configuration file is silent. */
 export const DEFAULTS = {
   bind_address: '0.0.0.0:8080',
+  socket_mode: '0660',
   max_connections: 1024,
   allow_anonymous: false,
   head_timeout_ms: 10_000,

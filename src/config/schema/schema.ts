@@ -7,13 +7,25 @@ import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
 import { flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
+/** The judgement on it is made when it is compiled. */
+const PEER = /^(?:unix|[0-9A-Fa-f:.]+(?:\/\d+)?)$/
+
+function peers(description: string) {
+  const item = patterned(
+    PEER,
+    'must be an address or a range of addresses, such as 10.0.0.0/8',
+    'An address or a range.',
+  )
+  return v.pipe(v.array(item, 'must be a list of addresses, such as [10.0.0.0/8]'), v.description(description))
+}
+
 export const server = v.pipe(
   v.strictObject({
     bind_address: v.optional(
       v.pipe(
         v.string('must be text: an address and a port, such as "127.0.0.1:8080"'),
         v.description(
-          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port. Host names are not resolved. Port 0 takes any free one, and the log says which.',
+          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port; or `unix:` and the path of a socket. Host names are not resolved. Port 0 takes any free one, and the log says which.',
         ),
       ),
       DEFAULTS.bind_address,
@@ -59,6 +71,34 @@ export const server = v.pipe(
         v.description(
           'Let pages of other origins use the gateway: preflights from them are answered before a key is asked for, and they may read the answers.',
         ),
+      ),
+    ),
+    socket_mode: v.optional(
+      patterned(
+        /^0?[0-7]{3}$/,
+        'must be octal permissions in quotes, such as "0660"',
+        'Who may connect where `bind_address` is a Unix socket: the permissions of its file, in octal and in quotes; to connect takes the right to write.',
+      ),
+      DEFAULTS.socket_mode,
+    ),
+    proxy_protocol: v.optional(
+      v.pipe(
+        v.strictObject(
+          {
+            from: peers(
+              'Balancers, as addresses or ranges of them (10.0.0.0/8), or `unix` for whoever connects to a Unix socket.',
+            ),
+          },
+          'must be a mapping with from, a list of addresses: { from: [10.0.0.0/8] }',
+        ),
+        v.description(
+          "A PROXY header (version 1 or 2) is required at the start of each connection from these peers, and tells the client's address. From others it is a malformed request.",
+        ),
+      ),
+    ),
+    trusted_proxies: v.optional(
+      peers(
+        'Proxies whose `X-Forwarded-For` (or `Forwarded`, where there is none) tells the `client_ip` of the log: addresses, ranges of them (10.0.0.0/8), or `unix` for whoever connects to a Unix socket. The fields themselves pass untouched.',
       ),
     ),
     tls: v.optional(

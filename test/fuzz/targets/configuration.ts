@@ -103,7 +103,13 @@ function checkKeys({ keys }: Configuration, { count, digests }: Settings['static
 
 /** Everything that the path of a request relies on. */
 function checkSnapshot({ server, anonymous, keys, upstreams }: Configuration): void {
-  assert.ok(isIP(server.bindAddress.host) > 0 && server.bindAddress.port >= 0 && server.bindAddress.port <= 65_535)
+  const { bindAddress, socketMode, proxyProtocol, trustedProxies } = server
+  if (bindAddress.path !== undefined)
+    assert.ok(path.isAbsolute(bindAddress.path) && Buffer.byteLength(bindAddress.path) < 108)
+  else assert.ok(isIP(bindAddress.host) > 0 && bindAddress.port >= 0 && bindAddress.port <= 65_535)
+  assert.ok(socketMode >= 0 && socketMode <= 0o777)
+  for (const { base, prefixLength } of [proxyProtocol, trustedProxies].flatMap((peers) => peers?.ranges ?? []))
+    assert.ok(base.length === 8 && prefixLength >= 0 && prefixLength <= 128)
   assert.ok(Number.isSafeInteger(server.maxConnections) && server.maxConnections >= 1)
   assert.ok([server.headTimeoutMs, server.bodyTimeoutMs, server.keepAliveTimeoutMs].every(isTimeout))
   assert.ok(server.shutdownTimeoutMs === undefined || isTimeout(server.shutdownTimeoutMs))

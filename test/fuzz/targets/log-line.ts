@@ -23,6 +23,7 @@ function checkRecord(text: string): void {
   const record: RequestRecord = {
     level: 'warn',
     clientIp: text,
+    peerIp: text,
     method: text,
     requestUrl: target,
     requestBodyLength: length,
@@ -46,6 +47,7 @@ function checkRecord(text: string): void {
   for (const line of lines) assertOneLine(line)
   const expected = [
     ['client_ip', text],
+    ['peer_ip', text],
     ['method', cutToFit(text, 128)],
     ['request_url', target],
     ['request_body_length', cutToFit(length, 64)],

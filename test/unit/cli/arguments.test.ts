@@ -11,10 +11,11 @@ function diff(given: Partial<Record<OptionName, string[]>>): Command {
   return { name: 'diff', given: new Map(Object.entries(given) as [OptionName, string[]][]) }
 }
 
-const run = (configPath: string, requiresConfiguration = false): Command => ({
+const run = (configPath: string, requiresConfiguration = false, bindAddress?: string): Command => ({
   name: 'run',
   configPath,
   requiresConfiguration,
+  bindAddress,
 })
 const RUN: Command = run('fluxgate.yaml')
 const VALUE_MISSING = "a value is required for '--config <CONFIG>' but none was supplied"
@@ -37,6 +38,11 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['--config demo', run('demo')],
   ['--require-configuration', run('fluxgate.yaml', true)],
   ['--config a.yaml --require-configuration', run('a.yaml', true)],
+  ['--bind-address [::1]:0', run('fluxgate.yaml', false, '[::1]:0')],
+  ['--bind-address=unix:/run/x.sock --config a.yaml', run('a.yaml', false, 'unix:/run/x.sock')],
+  ['--bind-address', usageError("a value is required for '--bind-address <ADDRESS>' but none was supplied")],
+  ['--bind-address 127.0.0.1:1 check', usageError("unexpected argument '--bind-address' found", CHECK)],
+  ['--bind-address 127.0.0.1:1 demo', { name: 'demo', bindAddress: '127.0.0.1:1' }],
   ['check', { name: 'check', configPath: 'fluxgate.yaml' }],
   ['check --config a.yaml', { name: 'check', configPath: 'a.yaml' }],
   ['--config a.yaml check', { name: 'check', configPath: 'a.yaml' }],
@@ -87,7 +93,6 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['serve', usageError("unexpected argument 'serve' found")],
   ['--Config a.yaml', usageError("unexpected argument '--Config' found")],
   ['--nonsense --help', usageError("unexpected argument '--nonsense' found")],
-  ['--bind-address a', usageError("unexpected argument '--bind-address' found")],
   ['--help=x', usageError("unexpected value 'x' for '--help' found; no more were expected")],
   ['--version=', usageError("unexpected value '' for '--version' found; no more were expected")],
   ['--config', usageError(VALUE_MISSING)],

@@ -20,6 +20,9 @@ server:
   keep_alive_timeout_ms: 3
   shutdown_timeout_ms: 4
   cors: { allow_origins: ["https://app.example", "app://local"] }
+  socket_mode: "606"
+  proxy_protocol: { from: [10.0.0.0/8, unix] }
+  trusted_proxies: ["::1"]
 upstreams:
   connect_timeout_ms: 10
   response_timeout_ms: 11
@@ -75,6 +78,9 @@ test('everything that a file can say arrives', (t) => {
     bodyTimeoutMs: 2,
     keepAliveTimeoutMs: 3,
     shutdownTimeoutMs: 4,
+    socketMode: 0o606,
+    proxyProtocol: { ranges: [{ base: [0, 0, 0, 0, 0, 0xffff, 0x0a00, 0], prefixLength: 104 }], hasUnix: true },
+    trustedProxies: { ranges: [{ base: [0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 }], hasUnix: false },
   })
   assert.equal(configuration.anonymous, undefined)
   assert.deepEqual(configuration.upstreams, [
@@ -169,6 +175,9 @@ test('the default configuration listens and lets nobody in', () => {
     bodyTimeoutMs: 60_000,
     keepAliveTimeoutMs: 75_000,
     shutdownTimeoutMs: undefined,
+    socketMode: 0o660,
+    proxyProtocol: undefined,
+    trustedProxies: undefined,
   })
   assert.equal(anonymous, undefined)
   assert.equal(keys.staticKeys.size + keys.jwtKeys.size + upstreams.length, 0)
@@ -290,6 +299,23 @@ test('the address of an invalid file is handed on, also a text that is none, for
   })
   assert.equal(loadInvalid(t, 'version: 2\nserver: { bind_address: x }\n').bindAddress, 'x')
   assert.equal(loadInvalid(t, 'version: 2\n').bindAddress, undefined)
+})
+
+test('an invalid file still says how the door works, as far as that is valid', (t) => {
+  const wayIn = (text: string) => loadInvalid(t, `version: 2\nserver: { ${text} }\n`).wayIn
+  const peers = { ranges: [{ base: [0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 }], hasUnix: false }
+  assert.deepEqual(wayIn('proxy_protocol: { from: ["::1"] }, trusted_proxies: ["::1"], socket_mode: "0666"'), {
+    socketMode: 0o666,
+    proxyProtocol: peers,
+    trustedProxies: peers,
+  })
+  const nothing = { socketMode: 0o660, proxyProtocol: undefined, trustedProxies: undefined }
+  assert.deepEqual(wayIn('proxy_protocol: 1, trusted_proxies: x, socket_mode: 660'), nothing)
+  const failure = loadInvalid(t, 'version: 2\nserver: { bind_address: "unix:x.sock", trusted_proxies: ["::1"] }\n')
+  const { server, isDefault } = defaultConfiguration(failure)
+  assert.equal(isDefault, true)
+  assert.deepEqual(server.trustedProxies, peers)
+  assert.match(server.bindAddress.path!, /\/x\.sock$/)
 })
 
 test('the path is as it was given', (t) => {

@@ -22,7 +22,7 @@ const TEXT = 'must be text (in quotes if it looks like a number)'
 const SECRET = `${TEXT}, { env: NAME } or { file: PATH }`
 const BLANK = 'must be neither empty nor blank'
 const ADDRESS =
-  'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; names are not resolved'
+  'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; or a Unix socket: unix:/run/fluxgate/fluxgate.sock; names are not resolved'
 const NO_SWITCH = 'is not supported in this version; leave it out or set it to false'
 const NEEDED = "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass"
 const RELATIVE = "(relative paths start at the configuration's folder)"
