@@ -38,7 +38,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   #drained: (() => void) | undefined = undefined
   readonly #told: ListenerEvents
   /** Of the Unix socket that is listened on. */
-  #socket: { readonly path: string; mode: number } | undefined = undefined
+  #socket: { readonly path: string; mode: number; accepted: number } | undefined = undefined
 
   constructor(settings: ServerSettings, events: DownstreamEvents<E>, told: ListenerEvents) {
     this.#settings = settings
@@ -60,19 +60,22 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   async bind(address: BindAddress): Promise<BindResult> {
-    const { socketMode: mode } = this.#settings
     const { path } = address
+    const wanted = path === undefined ? undefined : { path, mode: this.#settings.socketMode, accepted: 0 }
     const result =
       path === undefined
-        ? await bindTcp(address, (socket) => this.#accept(socket, false))
-        : await bindUnix(path, mode, (socket) => this.#accept(socket, true))
+        ? await bindTcp(address, (accepted) => this.#accept(accepted, false))
+        : await bindUnix(path, wanted!.mode, (accepted) => {
+            wanted!.accepted++
+            this.#accept(accepted, true)
+          })
     if (!result.ok) return result
     const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
     this.#server.on('error', this.#told.acceptFailed)
-    this.#socket = path === undefined ? undefined : { path, mode }
+    this.#socket = wanted
     const shown = path === undefined ? describe(this.#server.address()) : address.text
-    if (socket !== undefined) await takeAway(socket.path)
+    if (socket !== undefined) await takeAway(socket.path, () => socket.accepted)
     server?.close()
     return { ok: true, address: shown }
   }

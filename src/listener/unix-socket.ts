@@ -81,12 +81,21 @@ function probe(path: string): Promise<string | undefined> {
 /**
  * Nobody finds the socket any more, and whoever has found it before has been accepted: now it can be closed without losing one. (A
  * TCP socket has no such moment.)
+ *
+ * @param accepted how many connections have been accepted so far. libuv accepts one in each turn of the loop, so the queue is
+ * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued.
  */
-export async function takeAway(path: string): Promise<void> {
+export async function takeAway(path: string, accepted: () => number): Promise<void> {
   // Somebody else may have removed it.
   await unlink(path).catch(() => {})
-  await new Promise(setImmediate)
+  for (let quiet = 0; quiet < QUIET_TURNS; ) {
+    const before = accepted()
+    await new Promise(setImmediate)
+    quiet = accepted() === before ? quiet + 1 : 0
+  }
 }
+
+const QUIET_TURNS = 2
 
 /** What went wrong, if anything did. */
 export async function changeMode(path: string, mode: number): Promise<string | undefined> {
