@@ -96,6 +96,7 @@ function interpret(
   const settings = compile(document, {
     env,
     problem,
+    warning: (path, text) => warning(path, text, locate(root, path)),
     read: sourceReader(dirname(file), sources),
     isGiven: (path) => isGiven(root, path),
   })

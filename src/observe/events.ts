@@ -22,6 +22,10 @@ const info = (message: string, fields: string, meaning: string): EventKind => ki
 const warn = (message: string, fields: string, meaning: string): EventKind => kind('warn', message, fields, meaning)
 const error = (message: string, fields: string, meaning: string): EventKind => kind('error', message, fields, meaning)
 
+const RELOADED = 'Configuration file changed, reloaded automatically'
+const CHANGE_FIELDS =
+  'keys_added keys_removed keys_changed upstreams_added upstreams_removed upstreams_changed files_changed'
+
 export const EVENTS = {
   unknownSetting: warn(
     'Unknown log setting; using the default',
@@ -57,7 +61,7 @@ export const EVENTS = {
   configurationWarning: warn(
     'Configuration warning',
     'problem',
-    'Something in the file is probably a mistake: an unknown key.',
+    'Something in the file is probably a mistake: an unknown key, a placeholder where a key should be, a short key.',
   ),
   loaded: info('Loaded configuration', 'path status', 'The file is valid and will be served.'),
   initialized: info('Fluxgate proxy initialized', 'path', 'Ready to listen; never on the default configuration.'),
@@ -77,7 +81,16 @@ export const EVENTS = {
     'address error',
     'A reload moved the listener to an address that could not be bound, and by then the old one, `address`, could not be bound again either. It is tried again after 100 ms, and less and less often, every five seconds at least; a reload tries the address in the file. `Fluxgate proxy server listening on` tells that it is over.',
   ),
-  reloaded: info('Configuration file changed, reloaded automatically', 'path status', 'A change of the file is live.'),
+  reloaded: info(
+    RELOADED,
+    `path status ${CHANGE_FIELDS}`,
+    'A change of the file is live. The other fields name what is different, twenty names each at most; `files_changed` are files that it takes secrets or certificates from.',
+  ),
+  reloadedToNothing: warn(
+    RELOADED,
+    `path status problem ${CHANGE_FIELDS}`,
+    'The same, where no key or no upstream is left of those that there were. `problem` says what that means. Perhaps the file was only half written.',
+  ),
   addressChanged: info(
     'Bind address changed, restarting server',
     'old_address new_address',

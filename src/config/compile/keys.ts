@@ -4,6 +4,7 @@ import type { ConfigurationDocument, JwtKeyDocument, StaticKeyDocument } from '.
 import type { JwtKeySettings } from '../settings.ts'
 import { formatPath, type Path } from '../text/problem.ts'
 import { nearest } from '../text/suggest.ts'
+import { exampleDigestFault, placeholderFault, weaknessOf } from './placeholder.ts'
 import type { Scope } from './scope.ts'
 import { readFieldSecret, readSecret } from './secret.ts'
 import { UniquePlaces } from './unique.ts'
@@ -40,13 +41,27 @@ function compileDigest(entry: StaticKeyDocument, path: Path, digests: UniquePlac
     const secret = readFieldSecret(entry.key, scope)
     if ('wrong' in secret) scope.problem([...path, 'key'], secret.wrong)
     else if (secret.text === '') scope.problem([...path, 'key'], 'must be neither empty nor blank')
-    else return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
+    else if (isKey(secret.text, [...path, 'key'], scope)) {
+      return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
+    }
   } else if (entry.key_sha256 !== undefined) {
     const digest = entry.key_sha256.toLowerCase()
-    if (digest === DIGEST_OF_NOTHING) scope.problem([...path, 'key_sha256'], 'is the digest of an empty key')
+    const fault = digest === DIGEST_OF_NOTHING ? 'is the digest of an empty key' : exampleDigestFault(digest)
+    if (fault !== undefined) scope.problem([...path, 'key_sha256'], fault)
     else return claimed(digest, [...path, 'key_sha256'], digests)
   }
   return undefined
+}
+
+function isKey(text: string, path: Path, scope: Scope): boolean {
+  const fault = placeholderFault(text)
+  if (fault !== undefined) {
+    scope.problem(path, fault)
+    return false
+  }
+  const weakness = weaknessOf(text)
+  if (weakness !== undefined) scope.warning(path, weakness)
+  return true
 }
 
 function claimed(digest: string, path: Path, digests: UniquePlaces): string | undefined {
@@ -79,6 +94,9 @@ class UpstreamNames {
 /** Indexes of the upstreams, in rising order. Where every upstream is as it should be, these are also their places in the settings. */
 function compileNames(entry: StaticKeyDocument, path: Path, known: UpstreamNames, scope: Scope): readonly number[] {
   const indexes = new Set<number>()
+  if (entry.upstreams?.length === 0) {
+    scope.warning([...path, 'upstreams'], 'is empty, so that the key opens every upstream; name some, or remove it')
+  }
   for (const [at, name] of (entry.upstreams ?? []).entries()) {
     if (name === undefined) continue
     const index = known.indexOf(name)
@@ -105,8 +123,14 @@ export function compileJwtKeys(document: KeysDocument, scope: Scope): readonly J
 function compileJwtSecret(entry: JwtKeyDocument, path: Path, scope: Scope): Buffer | undefined {
   if (entry.key === undefined) return undefined
   const secret = readSecret(entry.key, scope)
-  if ('wrong' in secret) scope.problem(path, secret.wrong)
-  else if (secret.bytes.toString('latin1').trim() === '') scope.problem(path, 'must be neither empty nor blank')
+  if ('wrong' in secret) {
+    scope.problem(path, secret.wrong)
+    return undefined
+  }
+  const text = secret.bytes.toString().trim()
+  const fault = placeholderFault(text)
+  if (fault !== undefined) scope.problem(path, fault)
+  else if (text === '') scope.problem(path, 'must be neither empty nor blank')
   else if (secret.bytes.length < MIN_JWT_KEY_BYTES) {
     scope.problem(path, `must have at least ${MIN_JWT_KEY_BYTES} bytes, which is what HS256 is safe with`)
   } else return secret.bytes

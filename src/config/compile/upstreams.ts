@@ -3,6 +3,7 @@ import { DEFAULTS } from '../schema/defaults.ts'
 import type { ConfigurationDocument, TimeoutsDocument, UpstreamDocument } from '../schema/document.ts'
 import type { Target, Upstream, UpstreamTls } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
+import { placeholderFault } from './placeholder.ts'
 import { parseRequestPath } from './request-path.ts'
 import type { Scope } from './scope.ts'
 import { readFieldSecret } from './secret.ts'
@@ -115,6 +116,8 @@ function compileApiKey(
   if (secret.text === '' && (isRequired || !door.allowsAnonymous)) {
     scope.problem(path, 'must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)')
   }
+  const fault = placeholderFault(secret.text)
+  if (fault !== undefined) scope.warning(path, fault)
   return secret.text
 }
 
