@@ -5,6 +5,7 @@ import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
+import { warnOfFewDescriptors } from './descriptors.ts'
 import { describeError } from './process-events.ts'
 
 type Changed = Extract<WatchEvent, { type: 'changed' }>
@@ -20,6 +21,7 @@ export interface ReloaderOptions {
   readonly address: string
   /** Generation of the snapshot that it started with. */
   readonly generation: number
+  readonly maxConnections: number
 }
 
 export interface Reloader {
@@ -60,7 +62,7 @@ function announceReload(log: Log, path: string, isAnonymous: boolean, changes: C
 }
 
 export function createReloader({ gateway, log, path, ...start }: ReloaderOptions): Reloader {
-  let { address, generation } = start
+  let { address, generation, maxConnections } = start
   let isClosed = false
   let published = Promise.resolve()
 
@@ -70,6 +72,10 @@ export function createReloader({ gateway, log, path, ...start }: ReloaderOptions
     const result = await gateway.publish(snapshot)
     logWarnings(log, warnings)
     announceReload(log, path, settings.allowAnonymous, changes)
+    if (snapshot.server.maxConnections !== maxConnections) {
+      maxConnections = snapshot.server.maxConnections
+      warnOfFewDescriptors(log, maxConnections)
+    }
     if (result.rebound === 'yes') {
       announce(log, EVENTS.addressChanged, { old_address: address, new_address: result.address })
       announce(log, EVENTS.listening, {}, result.address)

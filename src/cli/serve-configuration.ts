@@ -1,11 +1,13 @@
 import { flushCompileCache } from 'node:module'
 import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
+import type { SourceContent } from '../config/source.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Logging } from '../observe/logging.ts'
+import { warnOfFewDescriptors } from './descriptors.ts'
 import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
@@ -14,14 +16,19 @@ import { drain, listen, serviceCommand } from './serve.ts'
  * A gateway's life: what the file says, and then what becomes of it; the exit code of the process. `isRequired`: without a valid
  * file there is none.
  */
-export function serveConfiguration(path: string, isRequired: boolean, watching: WatchThread): Promise<number> {
-  return serviceCommand((logging, processEvents) => live(path, isRequired, watching, logging, processEvents))
+export function serveConfiguration(path: string, isRequired: boolean, origin: Origin): Promise<number> {
+  return serviceCommand((logging, processEvents) => live(path, isRequired, origin, logging, processEvents))
 }
+
+/** A file that is watched, or what came through a pipe, once and for all. */
+export type Origin =
+  | { readonly watching: WatchThread; readonly piped: undefined }
+  | { readonly watching: undefined; readonly piped: SourceContent }
 
 async function live(
   path: string,
   isRequired: boolean,
-  watching: WatchThread,
+  { watching, piped }: Origin,
   logging: Logging,
   processEvents: ProcessEvents,
 ): Promise<number> {
@@ -29,9 +36,10 @@ async function live(
   announce(log, EVENTS.starting, { path })
   logging.flushNow()
 
-  const loaded = loadConfiguration(path)
+  const loaded = loadConfiguration(path, process.env, piped)
   if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
-  else if (isRequired) {
+  // Nothing better will ever come through a pipe.
+  else if (isRequired || piped !== undefined) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     return 1
   } else if (typeof loaded.bindAddress === 'string') {
@@ -41,26 +49,36 @@ async function live(
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
   const snapshot = numbered(configuration, 1)
   const gateway = createGateway(snapshot, { log, writeRecord })
-  processEvents.onStopAtOnce(() => gateway.cut())
-  await watching.isUp()
+  processEvents.onStopAtOnce(
+    () => gateway.cut(),
+    () => gateway.busyCount(),
+  )
+  await watching?.isUp()
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
     announce(log, EVENTS.initialized, { path })
   }
+  warnOfFewDescriptors(log, snapshot.server.maxConnections)
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)
   if (address === undefined) return 1
 
-  const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
-  watching.watch(stateAfterStart(loaded), {
-    onEvent: reloader.onEvent,
-    onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
-  })
-  processEvents.onHangup(() => watching.reloadNow())
+  const { generation, server } = snapshot
+  const reloader = createReloader({ gateway, log, path, address, generation, maxConnections: server.maxConnections })
+  if (watching === undefined) {
+    announce(log, EVENTS.notWatched, { path })
+    processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
+  } else {
+    watching.watch(stateAfterStart(loaded), {
+      onEvent: reloader.onEvent,
+      onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
+    })
+    processEvents.onHangup(() => watching.reloadNow())
+  }
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
   await processEvents.stopRequested
-  watching.close()
+  watching?.close()
   await reloader.close()
   return drain(gateway, processEvents, log)
 }

@@ -52,11 +52,11 @@ export async function drain(
   log: Log,
   crashDrainMs = CRASH_DRAIN_MS,
 ): Promise<number> {
-  const outOfTime = events.crashed.then(() => wait(crashDrainMs, false))
-  const allEnded = await Promise.race([gateway.drain(), outOfTime])
+  const outOfTime = events.crashed.then(() => wait(crashDrainMs, 0))
+  const cut = await Promise.race([gateway.drain(), outOfTime])
   // What was cut at once has ended as well, but nothing is complete.
   if (events.hasCrashed() || events.isStoppedAtOnce()) return 1
-  if (!allEnded) announce(log, EVENTS.cut)
+  if (cut > 0) announce(log, EVENTS.cut, { connections: cut })
   announce(log, EVENTS.stopped)
-  return allEnded ? 0 : 1
+  return cut === 0 ? 0 : 1
 }

@@ -78,7 +78,7 @@ the configuration. The provider gets the request twice (GET, HEAD, OPTIONS: thre
 }
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
-  '--config': `Configuration file, YAML [default: ${DEFAULT_CONFIG_PATH}]`,
+  '--config': `Configuration file, YAML; - for stdin, read once [default: ${DEFAULT_CONFIG_PATH}]`,
   '--require-configuration':
     'Without a valid configuration print its problems and exit with 1, instead of waiting for one',
   '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]`,

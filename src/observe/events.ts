@@ -42,6 +42,11 @@ export const EVENTS = {
     'client_ip error reason',
     'An upstream could not be connected to because the process may open no more files. Raise its limit (`ulimit -n`).',
   ),
+  fewDescriptors: warn(
+    'Fewer file descriptors than connections may need',
+    'limit needed max_connections cure',
+    'The process may open `limit` files. `server.max_connections` connections take two each, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
+  ),
   bug: error(
     'A request has failed because of a bug',
     'error',
@@ -111,6 +116,16 @@ export const EVENTS = {
     'path',
     'The file cannot be read.',
   ),
+  notWatched: info(
+    'Configuration was read from a pipe and is not watched',
+    'path',
+    'After a start with `--config -` or with a pipe: a change needs a restart. Files that it names are not watched either.',
+  ),
+  notReadAgain: warn(
+    'Configuration was read from a pipe and cannot be read again',
+    'path',
+    'A SIGHUP asked for a reload. What is in force stays.',
+  ),
   reloadFailed: error(
     'Publishing the configuration failed',
     'path error stack',
@@ -124,12 +139,17 @@ export const EVENTS = {
   stopping: info('Shutdown signal received ({}); shutting down proxy', '', 'No new connections; what runs may end.'),
   stoppingAtOnce: warn(
     'Second shutdown signal received ({}); exiting at once',
-    '',
+    'connections',
     'Exchanges that still run are cut.',
+  ),
+  waiting: info(
+    'Waiting for connections before shutdown',
+    'connections waited_ms limit_ms',
+    'What runs is let finish. Said at once, and every ten seconds; never if nothing is waited for. `limit_ms` is `server.shutdown_timeout_ms`, if it is set.',
   ),
   cut: warn(
     'Exchanges were cut at the end of the shutdown timeout',
-    '',
+    'connections',
     '`server.shutdown_timeout_ms` was over before they were. The process exits with 1.',
   ),
   stopped: info('Proxy server shutdown complete', '', 'The last line of a stop.'),

@@ -26,7 +26,8 @@ const code = await serviceCommand(async ({ log }, processEvents) => {
   if (wrong === 'reject') setImmediate(() => void Promise.reject(new Error('a bug\nof ours')))
   await processEvents.stopRequested
   const gateway = {
-    drain: () => (drainEnds === 'never' ? new Promise<boolean>(() => {}) : Promise.resolve(drainEnds === 'ended')),
+    drain: () =>
+      drainEnds === 'never' ? new Promise<number>(() => {}) : Promise.resolve(drainEnds === 'ended' ? 0 : 2),
   }
   const exitCode = await drain(gateway, processEvents, log, 100)
   clearInterval(keepAlive)

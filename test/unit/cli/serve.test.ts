@@ -59,7 +59,7 @@ describe('a service', { timeout: 30_000 }, () => {
     assert.equal(code, 1)
     assert.deepEqual(lines.slice(1, -1), [
       STOPPING,
-      'WARN Exchanges were cut at the end of the shutdown timeout',
+      'WARN Exchanges were cut at the end of the shutdown timeout connections=2',
       STOPPED,
     ])
   })
