@@ -16,7 +16,12 @@ const MIN_JWT_KEY_BYTES = 32
 
 const DIGEST_OF_NOTHING = hash('sha256', '', 'hex')
 
-export function compileStaticKeys(document: KeysDocument, upstreamNames: readonly string[], scope: Scope): PackedKeys {
+/** `upstreamNames`: undefined where they cannot be told, which has been reported. */
+export function compileStaticKeys(
+  document: KeysDocument,
+  upstreamNames: readonly string[] | undefined,
+  scope: Scope,
+): PackedKeys {
   const upstreamsByName = new UpstreamNames(upstreamNames)
   const digests = new UniquePlaces(scope)
   const ids = new UniquePlaces(scope)
@@ -75,14 +80,25 @@ class UpstreamNames {
   readonly #names: readonly string[]
   readonly #indexes: ReadonlyMap<string, number>
   #hints = 0
+  /** That there is none at all. */
+  #isTold: boolean
 
-  constructor(names: readonly string[]) {
-    this.#names = names
-    this.#indexes = new Map(names.map((name, index) => [name, index]))
+  constructor(names: readonly string[] | undefined) {
+    this.#isTold = names === undefined
+    this.#names = names ?? []
+    this.#indexes = new Map(this.#names.map((name, index) => [name, index]))
   }
 
   indexOf(name: string): number | undefined {
     return this.#indexes.get(name)
+  }
+
+  /** Where there are no upstreams, every name is wrong for the same reason, which is told once. */
+  isWorthTelling(): boolean {
+    if (this.#names.length > 0) return true
+    const wasTold = this.#isTold
+    this.#isTold = true
+    return !wasTold
   }
 
   hint(name: string): string {
@@ -101,7 +117,8 @@ function compileNames(entry: StaticKeyDocument, path: Path, known: UpstreamNames
     if (name === undefined) continue
     const index = known.indexOf(name)
     if (index !== undefined) indexes.add(index)
-    else scope.problem([...path, 'upstreams', at], `is not the name of a configured upstream${known.hint(name)}`)
+    else if (known.isWorthTelling())
+      scope.problem([...path, 'upstreams', at], `is not the name of a configured upstream${known.hint(name)}`)
   }
   return [...indexes].sort((a, b) => a - b)
 }

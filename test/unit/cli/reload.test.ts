@@ -28,7 +28,14 @@ function bench(publish: (snapshot: Snapshot) => Promise<Published>): Bench {
       return publish(snapshot)
     },
   }
-  const reloader = createReloader({ gateway, log, path: 'f.yaml', address: '127.0.0.1:80', generation: 1, maxConnections: 1024 })
+  const reloader = createReloader({
+    gateway,
+    log,
+    path: 'f.yaml',
+    address: '127.0.0.1:80',
+    generation: 1,
+    maxConnections: 1024,
+  })
   return { reloader, lines, generations }
 }
 
