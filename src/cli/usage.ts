@@ -100,6 +100,8 @@ Commands:
   demo      Run against a built-in stand-in provider
   diff      Compare, byte for byte, the gateway with a provider without it
   hash-key  Print the digest of a key read from stdin
+  help      Print help, also of a command: fluxgate help check
+  version   Print version
   (none)    Run the gateway
 `
 
