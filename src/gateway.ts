@@ -8,6 +8,7 @@ import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import type { RequestRecord } from './observe/record.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
+import { adaptProcess } from './runtime/process-needs.ts'
 import { Pools } from './upstream/pools.ts'
 
 export interface GatewaySinks {
@@ -48,6 +49,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     },
     reportBug,
   }
+  adaptProcess(needsRoots(snapshot))
   const listener = new Listener(snapshot.server, downstreamEvents(path), reportAcceptFailures(sinks.log))
   const place = new Place(listener, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
@@ -58,6 +60,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     listen: () => listener.bind(snapshot.server.bindAddress),
 
     publish(next) {
+      adaptProcess(needsRoots(next))
       path.snapshot = next
       listener.publish(next.server)
       pools.publish(next)
@@ -92,6 +95,11 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
 
     cut: () => listener.destroy(),
   }
+}
+
+/** Whether certificates are checked against the roots of the machine. */
+function needsRoots({ upstreams }: Snapshot): boolean {
+  return upstreams.some(({ target, tls }) => target.scheme === 'https' && tls?.ca === undefined)
 }
 
 /** Said once a minute. (Out of descriptors, libuv hangs up on the client by itself and tells nobody.) */

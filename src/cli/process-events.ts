@@ -81,6 +81,12 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
     reload?.()
   })
   process.on('SIGUSR2', () => {})
+  // Node would write it to stderr in a format of its own.
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => {
+    const { name, message } = warning
+    announce(log, EVENTS.runtimeWarning, { name, code: (warning as NodeJS.ErrnoException).code, error: message })
+  })
   // Rejections that nobody handled arrive here as well: Node raises them, with `origin` saying so.
   process.on('uncaughtException', (error: unknown, origin) => {
     announce(log, EVENTS.crashed, { origin, ...describeError(error) })

@@ -32,6 +32,16 @@ export const EVENTS = {
     'name value expected',
     'An environment variable of the log has a value that it does not take.',
   ),
+  rootsMissing: warn(
+    'Certificates of the machine not found',
+    'name path',
+    'The environment variable `name` says where the roots of the machine are, and nothing is there. Those that come with Node are trusted all the same.',
+  ),
+  runtimeWarning: warn(
+    'Node.js warning',
+    'name code error',
+    'Something that Node would have written to stderr in a format of its own.',
+  ),
   suspicious: warn(
     'Refused a request that could be an attack',
     'client_ip error reason',
