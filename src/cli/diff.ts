@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { skipMissingRoots } from '../runtime/system-roots.ts'
 import { CannotCompare } from '../tools/diff/client.ts'
 import { DIRECT_UPSTREAM, directConfiguration, runDirect } from '../tools/diff/direct.ts'
 import { type DiffOptions, type Job, NotPrepared, prepareJob } from '../tools/diff/job.ts'
@@ -20,7 +19,6 @@ export async function diff(given: GivenOptions): Promise<number> {
     process.stderr.write(usageError('diff', options))
     return USAGE
   }
-  skipMissingRoots(process.env)
   const print = (text: string): void => void process.stdout.write(text)
   try {
     const job = options.upstream === undefined ? builtInJob(options) : configuredJob(options)

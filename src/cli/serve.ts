@@ -3,7 +3,7 @@ import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { type Logging, openLogging } from '../observe/logging.ts'
-import { skipMissingRoots } from '../runtime/system-roots.ts'
+import { missingRoots } from '../runtime/system-roots.ts'
 import { CRASH_DRAIN_MS, describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
 
 /** The parts of a gateway's life that `run` and `demo` share. */
@@ -17,7 +17,7 @@ export async function serviceCommand(
 ): Promise<number> {
   const logging = openLogging()
   const processEvents = takeProcessEvents(logging)
-  for (const { name, path } of skipMissingRoots(process.env)) announce(logging.log, EVENTS.rootsMissing, { name, path })
+  for (const { name, path } of missingRoots()) announce(logging.log, EVENTS.rootsMissing, { name, path })
   const atOnce = processEvents.stoppedAtOnce.then(async (code) => {
     await logging.flush(AT_ONCE_FLUSH_MS)
     return code

@@ -3,6 +3,7 @@
  * any other start makes up for what is missing by becoming the same program once more, with everything there.
  */
 import { existsSync } from 'node:fs'
+import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
 
 const FLAGS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
 
@@ -39,18 +40,28 @@ function nameOf(flag: string): string {
 
 /**
  * Becomes the same program with what is missing, and then does not return: same pid, same descriptors, same arguments. Returns
- * where nothing is missing, or where this cannot be done (Windows, a parent that talks to this process).
+ * where nothing is missing, or where this cannot be done (Windows, a parent that talks to this process). Also without roots that
+ * are named and not there, of which Node would write on stderr; returns where they were to be.
  */
-export function becomeWhole(): void {
+export function becomeWhole(): string | undefined {
   const { env } = process
-  const isAgain = env[MARK] === String(process.pid)
+  const [pid, ...lost] = (env[MARK] ?? '').split(' ')
   delete env[MARK]
+  if (pid === String(process.pid)) return lost.length === 0 ? undefined : lost.join(' ')
   const { flags, variables } = findMissing(process)
-  if (isAgain || (flags.length === 0 && Object.keys(variables).length === 0)) return
+  const extra = env[EXTRA_ROOTS]
+  const isLost = extra !== undefined && extra !== '' && !isReadable(extra)
+  if (flags.length === 0 && Object.keys(variables).length === 0 && !isLost) return undefined
   // A failed execve aborts the process.
-  if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return
+  if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
   const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
-  process.execve(process.execPath, args, { ...env, ...variables, [MARK]: String(process.pid) })
+  const next: NodeJS.ProcessEnv = { ...env, ...variables, [MARK]: String(process.pid) }
+  if (isLost) {
+    delete next[EXTRA_ROOTS]
+    next[MARK] += ` ${extra}`
+  }
+  process.execve(process.execPath, args, next)
+  return undefined
 }
 
 let hasSystemRoots = false

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { skipMissingRoots } from '../../../src/runtime/system-roots.ts'
+import { missingRoots, skipMissingRoots } from '../../../src/runtime/system-roots.ts'
 
 const table: Readonly<
   Record<string, readonly [env: NodeJS.ProcessEnv, there: string[], left: NodeJS.ProcessEnv, missing: string[]]>
@@ -20,11 +20,16 @@ const table: Readonly<
 
 for (const [what, [env, there, left, missing]] of Object.entries(table)) {
   test(what, () => {
-    const seen = skipMissingRoots(env, (path) => there.includes(String(path)))
+    skipMissingRoots(env, undefined, (path) => there.includes(path))
     assert.deepEqual(
-      seen.map(({ name, path }) => `${name} ${path}`),
+      missingRoots().map(({ name, path }) => `${name} ${path}`),
       missing,
     )
     assert.deepEqual(env, left)
   })
 }
+
+test('a file that Node was not to read', () => {
+  skipMissingRoots({}, '/x', () => true)
+  assert.deepEqual(missingRoots(), [{ name: 'NODE_EXTRA_CA_CERTS', path: '/x' }])
+})
