@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { get } from '../support/bytes.ts'
+import { SELF_SIGNED_CERTIFICATE, SELF_SIGNED_KEY } from '../support/certificates.ts'
 import { PROVIDER_KEY, startGateway } from '../support/gateway.ts'
-import { startOrigin } from '../support/origin.ts'
+import { OK, startOrigin } from '../support/origin.ts'
 import { exchange } from '../support/raw-client.ts'
 
 // Node says on stderr that there are no roots when it first needs them, which is when an upstream is dialled over TLS.
@@ -21,7 +22,7 @@ for (const [what, env, missing] of [
   ['roots', {}, []],
 ] as const) {
   test(`${what}: every line is one of the log`, async () => {
-    await using origin = await startOrigin()
+    await using origin = await startOrigin(OK, { tls: { cert: SELF_SIGNED_CERTIFICATE, key: SELF_SIGNED_KEY } })
     const up = { request_path: '/up', target_url: `https://127.0.0.1:${origin.port}`, api_key: PROVIDER_KEY }
     await using gateway = await startGateway({ upstreams: { up } }, { env: { ...BARE, ...env } })
     assert.equal((await exchange(gateway.port, get('/up/x'))).status, 502)
