@@ -167,6 +167,8 @@ test('shutdown_timeout_ms cuts what still runs, and the exit says so', async () 
   const elapsed = performance.now() - askedAt
   assert.ok(elapsed >= 280 && elapsed < 5_000, `${elapsed} ms`)
   assert.equal(gateway.records().length, 1, 'it leaves its record')
+  assert.match(gateway.log(), /before shutdown","connections":1,"waited_ms":\d+,"limit_ms":300\}/)
+  assert.match(gateway.log(), /cut at the end of the shutdown timeout","connections":1\}/)
 })
 
 test('other signals change nothing', async () => {

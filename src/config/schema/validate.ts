@@ -85,12 +85,18 @@ function findOutdented(shape: MappingShape, { entries }: Mapping): Outdented | u
   const names = [...entries.keys()]
   const owner = names.find((name) => isNull(entries.get(name)!.value) && !Object.hasOwn(shape.entries, name))
   if (owner === undefined || below.kind !== 'mapping') return undefined
-  const [first, ...others] = names.filter(
-    (name) => name !== owner && Object.hasOwn(below.entries, name) && !Object.hasOwn(shape.entries, name),
-  )
+  const [first, ...others] = names.filter((name) => {
+    const isOfUpstream = Object.hasOwn(below.entries, name) && !Object.hasOwn(shape.entries, name)
+    return isOfUpstream && !isUpstream(entries.get(name)!.value)
+  })
   if (first === undefined) return undefined
   const text = `has nothing below it; ${first} and what follows must be indented further than the name`
   return { owner, names: new Set([owner, first, ...others]), text }
+}
+
+/** One that is called like a key of an upstream (`tls`). */
+function isUpstream(tree: Tree): boolean {
+  return tree.kind === 'mapping' && (tree.entries.has('request_path') || tree.entries.has('target_url'))
 }
 
 /** An upstream, or a misspelt key beside the upstreams. */

@@ -22,6 +22,7 @@ export const NO_CHANGES: Changes = { losesKeys: false, losesUpstreams: false }
 
 /** A log line has an end. */
 const MAX_NAMES = 20
+const MAX_NAME_LENGTH = 200
 
 interface Entry {
   readonly name: string
@@ -111,7 +112,8 @@ function pair(before: readonly Entry[], after: readonly Entry[], keyOf: (entry: 
 
 function listed<Name extends string>(name: Name, names: readonly string[]): { readonly [K in Name]?: string } {
   if (names.length === 0) return {}
-  const shown = names.slice(0, MAX_NAMES).join(', ')
+  const short = (text: string): string => (text.length > MAX_NAME_LENGTH ? `${text.slice(0, MAX_NAME_LENGTH)}…` : text)
+  const shown = names.slice(0, MAX_NAMES).map(short).join(', ')
   const hidden = names.length - MAX_NAMES
   return { [name]: hidden > 0 ? `${shown} and ${hidden} more` : shown } as { readonly [K in Name]?: string }
 }

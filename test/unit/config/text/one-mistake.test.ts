@@ -52,6 +52,11 @@ const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string
     '  ',
     [`3:3: upstreams.openai: ${OUTDENTED}`],
   ],
+  'an upstream is empty, and another one is called like a key': [
+    / {2}openai:[\s\S]*/,
+    '  openai:\n  tls: { request_path: /t, target_url: "http://t" }\n',
+    ['3:3: upstreams.openai: must be an upstream: a mapping with request_path and target_url'],
+  ],
   'upstreams are a list': [/ {2}openai:\n {4}/, '  - ', ['2:1: upstreams: must be a mapping']],
   'upstreams are a text': [
     /upstreams:\n[\s\S]*?(?=api_keys)/,
