@@ -166,3 +166,22 @@ test('what somebody has set is left as it is', async () => {
   })
   assert.deepEqual(variables, { UV_THREADPOOL_SIZE: '7', MALLOC_ARENA_MAX: '3' })
 })
+
+/** A Node of this machine that is too old; npm may have come with one. */
+function oldNode(): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(':')
+    .map((folder) => path.join(folder, 'node'))
+    .find((node) => {
+      const version = /^v(\d+)/.exec(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1]
+      return version !== undefined && Number(version) >= 20 && Number(version) < 24
+    })
+}
+
+const old = oldNode()
+
+test('a Node that is too old says so in one line', { skip: old === undefined && 'there is no old Node here' }, () => {
+  const { status, stdout, stderr } = spawnSync(old!, [path.join(build, 'dist/main.js')], { encoding: 'utf8' })
+  assert.deepEqual([status, stdout], [1, ''])
+  assert.match(stderr, /^fluxgate: this is Node \d+\.\d+\.\d+, and it needs 24 or later; .*\n$/)
+})
