@@ -20,10 +20,12 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 } as cons
 export function readHidden(terminal: ReadStream, prompt: string): Promise<string | number> {
   return new Promise((resolve) => {
     let line = ''
+    let isOver = false
     function end(result: string | number): void {
+      if (isOver) return
+      isOver = true
       terminal.off('data', take)
       terminal.off('end', giveUp)
-      terminal.off('error', giveUp)
       for (const [signal, listener] of listeners) process.off(signal, listener)
       // A terminal that has gone (its window was closed) has no mode to be put back.
       if (!terminal.destroyed) terminal.setRawMode(false)
@@ -31,7 +33,8 @@ export function readHidden(terminal: ReadStream, prompt: string): Promise<string
       process.stderr.write('\n')
       resolve(result)
     }
-    const giveUp = (): void => end(line)
+    // The terminal has gone, and with it the rest of the line.
+    const giveUp = (): void => end(SIGNALS.SIGHUP)
     const listeners = Object.entries(SIGNALS).map(([signal, code]) => {
       return [signal as NodeJS.Signals, () => end(code)] as const
     })

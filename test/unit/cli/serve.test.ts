@@ -101,6 +101,14 @@ describe('a service', { timeout: 30_000 }, () => {
     assert.equal((await end()).code, 143)
   })
 
+  test("writes a warning of Node's as a line of the log", async () => {
+    start('ended', 'warning')
+    await logged('Node.js warning')
+    child.kill('SIGTERM')
+    const { lines } = await end()
+    assert.ok(lines.includes('WARN Node.js warning name=OddWarning code=ODD error="something odd"'), lines.join('\n'))
+  })
+
   test('reloads for a SIGHUP that came while it was starting', async () => {
     start('ended', 'hangup')
     await logged('Hangup seen')
