@@ -3,6 +3,7 @@
  * any other start makes up for what is missing by becoming the same program once more, with everything there.
  */
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
 
 const FLAGS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
@@ -12,6 +13,9 @@ const VARIABLES = { UV_THREADPOOL_SIZE: '32', MALLOC_ARENA_MAX: '1' } as const
 
 /** Holds the pid of a process that has become itself again, so that it does so once, whatever it finds. */
 const MARK = 'FLUXGATE_STARTED_AS'
+
+/** As in `bin/fluxgate`; from here and from `dist/runtime/`. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../node_modules/.cache/compile')
 
 export interface Missing {
   readonly flags: readonly string[]
@@ -55,7 +59,9 @@ export function becomeWhole(): string | undefined {
   // A failed execve aborts the process.
   if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
   const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
-  const next: NodeJS.ProcessEnv = { ...env, ...variables, [MARK]: String(process.pid) }
+  // No need of its own, but the second start is to be a fast one. Where nothing can be written Node goes on without it.
+  const NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE ?? COMPILE_CACHE
+  const next: NodeJS.ProcessEnv = { ...env, ...variables, NODE_COMPILE_CACHE, [MARK]: String(process.pid) }
   if (isLost) {
     delete next[EXTRA_ROOTS]
     next[MARK] += ` ${extra}`
