@@ -8,6 +8,8 @@ import { type Moved, Place } from './listener/place.ts'
 import { announce, EVENTS, type EventKind } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import type { RequestRecord } from './observe/record.ts'
+import { tellWhatIsWaitedFor } from './observe/waiting.ts'
+import { adaptProcess } from './runtime/process-needs.ts'
 import { Pools } from './upstream/pools.ts'
 
 export interface GatewaySinks {
@@ -20,8 +22,10 @@ export interface Gateway {
   listen(): Promise<BindResult>
   /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
   publish(snapshot: Snapshot): Promise<Moved>
-  /** Stops accepting and lets every exchange finish. False: `server.shutdown_timeout_ms` cut what still ran. */
-  drain(): Promise<boolean>
+  /** Stops accepting and lets every exchange finish. Resolves with what `server.shutdown_timeout_ms` cut: how many connections. */
+  drain(): Promise<number>
+  /** Connections that a stop would wait for, or waits for. */
+  busyCount(): number
   /** Ends at once what still runs; each exchange leaves its record. */
   cut(): void
 }
@@ -56,6 +60,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     },
     reportBug,
   }
+  adaptProcess(needsRoots(snapshot))
   const listener = new Listener(snapshot.server, downstreamEvents(path), {
     // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
     acceptFailed: onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
@@ -70,6 +75,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     listen: () => listener.bind(snapshot.server.bindAddress),
 
     publish(next) {
+      adaptProcess(needsRoots(next))
       path.snapshot = next
       listener.publish(next.server)
       pools.publish(next)
@@ -79,27 +85,36 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     async drain() {
       await place.stop()
       const { shutdownTimeoutMs } = path.snapshot.server
-      let isOutOfTime = false
+      let cut = 0
       return new Promise((resolve) => {
         const limit =
           shutdownTimeoutMs === undefined
             ? undefined
             : setTimeout(() => {
-                isOutOfTime = true
+                cut = listener.busyCount
                 // The records of what is cut come before the end that this is.
                 listener.destroy()
-                resolve(false)
+                resolve(cut)
               }, shutdownTimeoutMs)
+        const stopTelling = tellWhatIsWaitedFor(sinks.log, shutdownTimeoutMs, () => listener.busyCount)
         listener.drain(() => {
           clearTimeout(limit)
+          stopTelling()
           pools.close()
-          resolve(!isOutOfTime)
+          resolve(cut)
         })
       })
     },
 
+    busyCount: () => listener.busyCount,
+
     cut: () => listener.destroy(),
   }
+}
+
+/** Whether certificates are checked against the roots of the machine. */
+function needsRoots({ upstreams }: Snapshot): boolean {
+  return upstreams.some(({ target, tls }) => target.scheme === 'https' && tls?.ca === undefined)
 }
 
 /** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */

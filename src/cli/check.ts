@@ -1,17 +1,20 @@
-import { formatProblem, loadConfiguration } from '../config/load.ts'
+import { formatProblem } from '../config/load.ts'
+import { STDIN_PATH } from '../config/pipe.ts'
 import type { Settings } from '../config/settings.ts'
+import { loadGiven } from './given-configuration.ts'
 
 /** `fluxgate check`: says everything that is wrong with the file, or that nothing is; the exit code. */
 export function check(path: string, out: (line: string) => void, env: NodeJS.ProcessEnv = process.env): number {
-  const loaded = loadConfiguration(path, env)
+  const loaded = loadGiven(path, env)
+  const shown = path === STDIN_PATH ? '<stdin>' : path
   const problems = loaded.ok ? [] : loaded.problems
   for (const found of [...problems, ...loaded.warnings]) out(formatProblem(found))
   if (loaded.ok && loaded.warnings.length === 0) {
-    out(`${path}: OK, ${summary(loaded.settings)}${place(loaded.settings)}`)
+    out(`${shown}: OK, ${summary(loaded.settings)}${place(loaded.settings)}`)
     return 0
   }
   const counts = [count(problems.length, 'problem'), count(loaded.warnings.length, 'warning')]
-  out(`${path}: ${counts.filter((text) => !text.startsWith('0')).join(', ')}`)
+  out(`${shown}: ${counts.filter((text) => !text.startsWith('0')).join(', ')}`)
   return 1
 }
 

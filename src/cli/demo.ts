@@ -24,7 +24,10 @@ export function demo(bindAddress: string): Promise<number> {
     }
     const { log, writeRecord } = logging
     const gateway = createGateway(numbered(loaded.configuration, 1), { log, writeRecord })
-    processEvents.onStopAtOnce(() => gateway.cut())
+    processEvents.onStopAtOnce(
+      () => gateway.cut(),
+      () => gateway.busyCount(),
+    )
     const address = await listen(gateway, bindAddress, log)
     if (address === undefined) {
       process.stderr.write(`error: ${bindAddress} cannot be listened on; try another one with --bind-address\n`)

@@ -3,6 +3,7 @@ import type { BindAddress } from '../config/snapshot.ts'
 import { REAL_CLOCK } from '../config/watch/clock.ts'
 import { startWatchThread } from '../config/watch/thread.ts'
 import type { Command } from './arguments.ts'
+import { readGivenPipe } from './given-configuration.ts'
 import { shownOption, usageError } from './usage.ts'
 
 type Run = Extract<Command, { name: 'run' }>
@@ -20,8 +21,13 @@ export async function run({ configPath: path, requiresConfiguration, bindAddress
     }
     bindAddress = parsed
   }
-  // First of all: it comes up on another core while the rest is loaded here.
-  const watching = startWatchThread({ path, clock: REAL_CLOCK })
+  // Signals still end the process while it waits for the other end of a pipe.
+  const piped = readGivenPipe(path)
+  // First of all: it comes up on another core while the rest is loaded here. What was read once is not watched.
+  const origin =
+    piped === undefined
+      ? { watching: startWatchThread({ path, clock: REAL_CLOCK }), piped }
+      : { watching: undefined, piped }
   const { serveConfiguration } = await import('./serve-configuration.ts')
-  return serveConfiguration(path, { isRequired: requiresConfiguration, bindAddress }, watching)
+  return serveConfiguration(path, { isRequired: requiresConfiguration, bindAddress }, origin)
 }

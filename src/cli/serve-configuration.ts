@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module'
 import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
 import type { BindAddress } from '../config/snapshot.ts'
+import type { SourceContent } from '../config/source.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
@@ -9,6 +10,7 @@ import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { Logging } from '../observe/logging.ts'
 import { announceChangedFields } from './changed-fields.ts'
+import { warnOfFewDescriptors } from './descriptors.ts'
 import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
@@ -21,14 +23,19 @@ export interface ServeOptions {
 }
 
 /** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
-export function serveConfiguration(path: string, options: ServeOptions, watching: WatchThread): Promise<number> {
-  return serviceCommand((logging, processEvents) => live(path, options, watching, logging, processEvents))
+export function serveConfiguration(path: string, options: ServeOptions, origin: Origin): Promise<number> {
+  return serviceCommand((logging, processEvents) => live(path, options, origin, logging, processEvents))
 }
+
+/** A file that is watched, or what came through a pipe, once and for all. */
+export type Origin =
+  | { readonly watching: WatchThread; readonly piped: undefined }
+  | { readonly watching: undefined; readonly piped: SourceContent }
 
 async function live(
   path: string,
   { isRequired, bindAddress }: ServeOptions,
-  watching: WatchThread,
+  { watching, piped }: Origin,
   logging: Logging,
   processEvents: ProcessEvents,
 ): Promise<number> {
@@ -37,9 +44,10 @@ async function live(
   tellProxyVariables(log, process.env)
   logging.flushNow()
 
-  const loaded = loadConfiguration(path)
+  const loaded = loadConfiguration(path, process.env, piped)
   if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
-  else if (isRequired) {
+  // Nothing better will ever come through a pipe.
+  else if (isRequired || piped !== undefined) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     return 1
   } else if (bindAddress === undefined && typeof loaded.bindAddress === 'string') {
@@ -49,27 +57,38 @@ async function live(
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
   const snapshot = numbered(configuration, 1, bindAddress)
   const gateway = createGateway(snapshot, { log, writeRecord })
-  processEvents.onStopAtOnce(() => gateway.cut())
-  await watching.isUp()
+  processEvents.onStopAtOnce(
+    () => gateway.cut(),
+    () => gateway.busyCount(),
+  )
+  await watching?.isUp()
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
     announceChangedFields(log, loaded.configuration)
     announce(log, EVENTS.initialized, { path })
   }
+  warnOfFewDescriptors(log, snapshot.server.maxConnections)
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)
   if (address === undefined) return 1
 
-  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation: snapshot.generation })
-  watching.watch(stateAfterStart(loaded), {
-    onEvent: reloader.onEvent,
-    onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
-  })
-  processEvents.onHangup(() => watching.reloadNow())
+  const { generation, server } = snapshot
+  const { maxConnections } = server
+  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections })
+  if (watching === undefined) {
+    announce(log, EVENTS.notWatched, { path })
+    processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
+  } else {
+    watching.watch(stateAfterStart(loaded), {
+      onEvent: reloader.onEvent,
+      onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
+    })
+    processEvents.onHangup(() => watching.reloadNow())
+  }
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
   await processEvents.stopRequested
-  watching.close()
+  watching?.close()
   await reloader.close()
   return drain(gateway, processEvents, log)
 }

@@ -91,7 +91,7 @@ the gateway takes it, with 1 if not, with 2 for a mistake in the command line or
 }
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
-  '--config': `Configuration file, YAML [default: ${DEFAULT_CONFIG_PATH}]`,
+  '--config': `Configuration file, YAML; - for stdin, read once [default: ${DEFAULT_CONFIG_PATH}]`,
   '--require-configuration':
     'Without a valid configuration print its problems and exit with 1, instead of waiting for one',
   '--bind-address':
@@ -128,6 +128,8 @@ Commands:
   diff      Compare, byte for byte, the gateway with a provider without it
   hash-key  Print the digest of a key read from stdin
   token     Print a JSON Web Token, or say what one lacks
+  help      Print help, also of a command: fluxgate help check
+  version   Print version
   (none)    Run the gateway
 `
 

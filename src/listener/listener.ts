@@ -182,6 +182,11 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.#tellIfDrained()
   }
 
+  /** Connections that a stop waits for: those whose exchange is not over, or whose request has begun to come. */
+  get busyCount(): number {
+    return this.#open.size - this.#closing.size
+  }
+
   /** Accepts nothing more, closes what is idle, and calls back when the last exchange is over. */
   drain(drained: () => void): void {
     this.isDraining = true

@@ -7,6 +7,8 @@ export interface Scope extends SecretRoom {
   readonly folder: string
   /** Reports something wrong at a place of the document. */
   problem(path: Path, text: string): void
+  /** Reports something that is probably a mistake. */
+  warning(path: Path, text: string): void
   /** Whether something stands at a place, right or wrong: what is there but wrong has been reported already. */
   isGiven(path: Path): boolean
 }

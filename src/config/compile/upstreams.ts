@@ -6,6 +6,7 @@ import type { Target, Upstream, UpstreamTls } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
 import { compileConnectTo } from './connect-to.ts'
 import { compileCredential, compileFieldChanges } from './field-changes.ts'
+import { placeholderFault } from './placeholder.ts'
 import { compileProxy } from './proxy.ts'
 import { parseRequestPath } from './request-path.ts'
 import type { Scope } from './scope.ts'
@@ -128,6 +129,8 @@ function compileApiKey(
   if (secret.text === '' && (isRequired || !door.allowsAnonymous)) {
     scope.problem(path, 'must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)')
   }
+  const fault = placeholderFault(secret.text)
+  if (fault !== undefined) scope.warning(path, fault)
   return secret.text
 }
 

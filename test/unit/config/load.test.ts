@@ -1,5 +1,6 @@
 /** From a path to a configuration: what is made of a valid file, and what is said of one that cannot be read. */
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -51,7 +52,7 @@ upstreams:
     max_connection_age_ms: 35
 api_keys:
   static:
-    - key: abc
+    - key: abcdefghijklmnop
       id: team
       upstreams: [other]
     - key_sha256: "${'AB'.repeat(32)}"
@@ -131,7 +132,7 @@ test('everything that a file can say arrives', (t) => {
 
 test('keys open what they list, or everything', (t) => {
   const { staticKeys, jwtKeys } = loadValid(t, FULL).configuration.keys
-  const team = staticKeys.get('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  const team = staticKeys.get(hash('sha256', 'abcdefghijklmnop', 'hex'))
   assert.equal(team?.name, 'team')
   assert.equal(team.routes.find('/openai/v1')?.name, 'other')
   const nameless = staticKeys.get('ab'.repeat(32))

@@ -413,6 +413,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'upstreams of a key may be null or empty': {
     yaml: `${KEYED}  static:\n  - { key: a, upstreams: }\n  - { key: b, upstreams: [] }\n`,
+    warnings: [
+      '10:15: api_keys.static[1].upstreams: is empty, so that the key opens every upstream; name some, or remove it',
+    ],
   },
   'a jwt key has id and key': {
     yaml: `${KEYED}  jwt:\n  - id: ""\n    key: short\n  - id: x\n  - key: { env: NOPE }\n  - ~\n`,
@@ -478,7 +481,9 @@ for (const [title, { yaml, problems = [], warnings = [], around = {} }] of Objec
     const loaded = load(t, yaml, around)
     const prefixed = (lines: readonly string[]) => lines.map((line) => `fluxgate.yaml:${line}`)
     assert.deepEqual(linesOf(loaded.ok ? [] : loaded.problems), prefixed(problems))
-    assert.deepEqual(linesOf(loaded.warnings), prefixed(warnings))
+    // The keys here are short so that a rule can be read; placeholders.test.ts has the warning.
+    const lines = linesOf(loaded.warnings).filter((line) => !line.includes('has fewer than 16 characters'))
+    assert.deepEqual(lines, prefixed(warnings))
     if (!loaded.ok) assert.equal(loaded.cause, 'validation')
   })
 }
