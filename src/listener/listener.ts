@@ -20,6 +20,8 @@ export interface ListenerEvents {
 
 /** Connections past the limit that may wait for their 503 at once; further ones are closed without a word. */
 const MAX_OVER_LIMIT = 512
+/** What a stop leaves to clients that have their answers and have not ended their side. */
+const STOP_LINGER_MS = 1_000
 
 /**
  * Takes clients in, up to `max_connections`, and knows which of their connections are idle. A socket can be exchanged for
@@ -36,6 +38,8 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   readonly #idle = new IdleQueue<ServerConnection<E>>()
   #overLimit = 0
   #drained: (() => void) | undefined = undefined
+  #lingering: NodeJS.Timeout | undefined = undefined
+  #hasLingered = false
   readonly #told: ListenerEvents
   /** Of the Unix socket that is listened on. */
   #socket: { readonly path: string; mode: number; accepted: number } | undefined = undefined
@@ -197,8 +201,20 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.#tellIfDrained()
   }
 
+  /**
+   * When the last exchange is over, and a moment later where clients have not ended their side yet: the end of a process resets
+   * connections whose client has sent more than was read, and what was on its way to that client is lost.
+   */
   #tellIfDrained(): void {
-    if (this.#drained === undefined || this.#open.size > this.#closing.size) return
+    if (this.#drained === undefined || this.busyCount > 0) return
+    if (this.#closing.size > 0 && !this.#hasLingered) {
+      this.#lingering ??= setTimeout(() => {
+        this.#hasLingered = true
+        this.#tellIfDrained()
+      }, STOP_LINGER_MS)
+      return
+    }
+    clearTimeout(this.#lingering)
     const drained = this.#drained
     this.#drained = undefined
     drained()
