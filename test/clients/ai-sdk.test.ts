@@ -8,7 +8,7 @@ import { FAILURES } from '../../src/failure.ts'
 import { PROVIDER_KEY } from '../support/gateway.ts'
 import * as anthropicWire from './anthropic-wire.ts'
 import * as openaiWire from './openai-wire.ts'
-import { assertPause, collect, startParity, type Target } from './parity.ts'
+import { assertPause, collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible, type Reply, type Script } from './scripted-origin.ts'
 
 /** Less than what the SDK waits where there is no hint: two seconds. */
@@ -184,7 +184,7 @@ for (const [name, provider] of Object.entries(PROVIDERS)) {
         const error = await parity.refused(target, code, call)
         assert.ok(APICallError.isInstance(error), String(error))
         assert.equal(error.statusCode, FAILURES[code].status)
-        assert.equal(error.message, `fluxgate: ${FAILURES[code].message}`)
+        assert.equal(error.message, refusalText(code))
         assert.equal(error.responseHeaders?.['x-fluxgate-error'], `fluxgate_${code}`)
       }
     }

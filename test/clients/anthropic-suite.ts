@@ -4,7 +4,7 @@ import type Anthropic from '@anthropic-ai/sdk'
 import { FAILURES } from '../../src/failure.ts'
 import { CLIENT_KEY, PROVIDER_KEY } from '../support/gateway.ts'
 import * as wire from './anthropic-wire.ts'
-import { assertPause, collect, startParity, type Target } from './parity.ts'
+import { assertPause, collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible, type Script } from './scripted-origin.ts'
 
 type Module = typeof import('@anthropic-ai/sdk')
@@ -216,7 +216,7 @@ export async function anthropicSuite({ sdk, keyField, overloaded, upload }: Gene
     ] as const) {
       const error = await parity.refused(target, code, (to) => clientOf(to).messages.create(question))
       assert.ok(error instanceof expected)
-      assert.equal(error.message, `${FAILURES[code].status} fluxgate: ${FAILURES[code].message}`)
+      assert.equal(error.message, `${FAILURES[code].status} ${refusalText(code)}`)
       assert.equal(error.headers?.get('x-fluxgate-error'), `fluxgate_${code}`)
     }
   })

@@ -5,7 +5,7 @@ import { ApiError, GoogleGenAI, type HttpRetryOptions, Type } from '@google/gena
 import { FAILURES } from '../../src/failure.ts'
 import { CLIENT_KEY, PROVIDER_KEY } from '../support/gateway.ts'
 import * as wire from './gemini-wire.ts'
-import { collect, startParity, type Target } from './parity.ts'
+import { collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible, type Script } from './scripted-origin.ts'
 
 const UPLOAD_BYTES = 25 * 1024 * 1024
@@ -128,10 +128,7 @@ test('refusals of the gateway', async () => {
     for (const method of ['generateContent', 'generateContentStream'] as const) {
       const error = await parity.refused(target, code, (to) => clientOf(to).models[method](question))
       const body = assertApiError(error, FAILURES[code].status)
-      assert.deepEqual(
-        [body.error.message, body.error.code],
-        [`fluxgate: ${FAILURES[code].message}`, `fluxgate_${code}`],
-      )
+      assert.deepEqual([body.error.message, body.error.code], [refusalText(code), `fluxgate_${code}`])
     }
   }
 })

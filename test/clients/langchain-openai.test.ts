@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ChatOpenAI } from '@langchain/openai'
 import { FAILURES } from '../../src/failure.ts'
 import * as wire from './openai-wire.ts'
-import { assertPause, collect, startParity, type Target } from './parity.ts'
+import { assertPause, collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible } from './scripted-origin.ts'
 
 /** More than its first pause without a hint, which is two seconds at most. */
@@ -143,7 +143,7 @@ test('refusals of the gateway', async () => {
   ] as const) {
     const error = (await parity.refused(target, code, (to) => modelOf(to).invoke(question))) as Error
     assert.equal(error.constructor.name, name)
-    assert.ok(error.message.startsWith(`${FAILURES[code].status} fluxgate: ${FAILURES[code].message}`), error.message)
+    assert.ok(error.message.startsWith(`${FAILURES[code].status} ${refusalText(code)}`), error.message)
   }
 })
 

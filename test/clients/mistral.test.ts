@@ -5,7 +5,7 @@ import { Mistral } from '@mistralai/mistralai'
 import { SDKError } from '@mistralai/mistralai/models/errors'
 import { FAILURES } from '../../src/failure.ts'
 import * as wire from './mistral-wire.ts'
-import { assertPause, collect, startParity, type Target } from './parity.ts'
+import { assertPause, collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible } from './scripted-origin.ts'
 
 const UPLOAD_BYTES = 25 * 1024 * 1024
@@ -134,7 +134,7 @@ test('refusals of the gateway', async () => {
     const error = await parity.refused(target, code, (to) => clientOf(to).chat.complete(question))
     assert.ok(error instanceof SDKError)
     assert.equal(error.statusCode, FAILURES[code].status)
-    assert.ok(error.message.includes(`"fluxgate: ${FAILURES[code].message}"`), error.message)
+    assert.ok(error.message.includes(`"${refusalText(code)}"`), error.message)
     assert.equal(error.headers.get('x-fluxgate-error'), `fluxgate_${code}`)
   }
 })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Ollama } from 'ollama'
 import { FAILURES } from '../../src/failure.ts'
 import * as wire from './ollama-wire.ts'
-import { collect, startParity, type Target } from './parity.ts'
+import { collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible } from './scripted-origin.ts'
 
 const parity = await startParity()
@@ -102,7 +102,7 @@ test('refusals of the gateway', async () => {
   ] as const) {
     const thrown = await parity.refused(target, code, (to) => clientOf(to).chat(question))
     const { error, message } = assertResponseError(thrown, FAILURES[code].status)
-    assert.equal((error as { message: string }).message, `fluxgate: ${FAILURES[code].message}`)
+    assert.equal((error as { message: string }).message, refusalText(code))
     // It prints no error but a text, and every other client wants an object: the price of one answer for all.
     assert.equal(message, '[object Object]')
   }

@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import type OpenAI from 'openai'
 import { FAILURES } from '../../src/failure.ts'
 import * as wire from './openai-wire.ts'
-import { assertPause, collect, startParity, type Target } from './parity.ts'
+import { assertPause, collect, refusalText, startParity, type Target } from './parity.ts'
 import { compressible, type Script } from './scripted-origin.ts'
 
 type Module = typeof import('openai')
@@ -205,7 +205,7 @@ export async function openaiSuite(sdk: Module, leavesAtDone: boolean): Promise<v
     ] as const) {
       const error = await parity.refused(target, code, (to) => clientOf(to).chat.completions.create(question))
       assert.ok(error instanceof expected)
-      assert.equal(error.message, `${FAILURES[code].status} fluxgate: ${FAILURES[code].message}`)
+      assert.equal(error.message, `${FAILURES[code].status} ${refusalText(code)}`)
       assert.deepEqual([error.code, error.headers?.get('x-fluxgate-error')], [`fluxgate_${code}`, `fluxgate_${code}`])
     }
   })

@@ -140,6 +140,12 @@ export class Parity {
   }
 }
 
+/** What a refusal of ours says; the key of all these tests opens all upstreams. */
+export function refusalText(code: FailureCode): string {
+  const more = code === 'no_route' ? ' Open to you: /provider, /pass, /down' : ''
+  return `fluxgate: ${FAILURES[code].message}${more}`
+}
+
 export interface ParityOptions {
   /** Where the gateway has the provider; at `/`, there is no path that is unknown. */
   readonly prefix?: '/provider' | '/'

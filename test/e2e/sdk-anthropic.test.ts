@@ -124,7 +124,7 @@ test('an unknown path is a NotFoundError of ours, and the provider sees nothing'
   const seen = standIn.requests.length
   await assert.rejects(clientOf(`${gateway.url}/anthropic-evil`, CLIENT_KEY).models.list(), (error) => {
     assert.ok(error instanceof NotFoundError)
-    assert.equal(error.message, `404 fluxgate: ${FAILURES.no_route.message}`)
+    assert.equal(error.message, `404 fluxgate: ${FAILURES.no_route.message} Open to you: /anthropic, /down`)
     return true
   })
   assert.equal(standIn.requests.length, seen)
