@@ -28,7 +28,8 @@ RUN set -eu; \
 FROM scratch
 COPY --from=build /image/ /
 WORKDIR /app
-ENV NODE_ENV=production
+# As bin/fluxgate starts Node (docs/decisions/0019).
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=32 MALLOC_ARENA_MAX=1
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--use-system-ca", "--max-semi-space-size=2", "--v8-pool-size=1", "/app/dist/main.js"]

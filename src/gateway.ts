@@ -1,4 +1,5 @@
 import type { Snapshot } from './config/snapshot.ts'
+import { clientAddress } from './exchange/client-address.ts'
 import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES, type FailureCode } from './failure.ts'
@@ -7,6 +8,8 @@ import { type Moved, Place } from './listener/place.ts'
 import { announce, EVENTS, type EventKind } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import type { RequestRecord } from './observe/record.ts'
+import { tellWhatIsWaitedFor } from './observe/waiting.ts'
+import { adaptProcess } from './runtime/process-needs.ts'
 import { Pools } from './upstream/pools.ts'
 
 export interface GatewaySinks {
@@ -19,8 +22,10 @@ export interface Gateway {
   listen(): Promise<BindResult>
   /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
   publish(snapshot: Snapshot): Promise<Moved>
-  /** Stops accepting and lets every exchange finish. False: `server.shutdown_timeout_ms` cut what still ran. */
-  drain(): Promise<boolean>
+  /** Stops accepting and lets every exchange finish. Resolves with what `server.shutdown_timeout_ms` cut: how many connections. */
+  drain(): Promise<number>
+  /** Connections that a stop would wait for, or waits for. */
+  busyCount(): number
   /** Ends at once what still runs; each exchange leaves its record. */
   cut(): void
 }
@@ -32,7 +37,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
   }
   const report = (kind: EventKind, exchange: Exchange, failure: FailureCode): void => {
     announce(sinks.log, kind, {
-      client_ip: exchange.downstream.clientIp,
+      client_ip: clientAddress(exchange),
       error: failure,
       reason: FAILURES[failure].message,
       cause: exchange.cause,
@@ -44,6 +49,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
   // Each exchange that it costs has its own record.
   const reportDescriptors = onceAMinute((exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'))
   const pools = new Pools<Exchange>(upstreamEvents(reportBug))
+  pools.publish(snapshot)
   const path: Path = {
     snapshot,
     pools,
@@ -54,12 +60,12 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     },
     reportBug,
   }
-  const listener = new Listener(
-    snapshot.server,
-    downstreamEvents(path),
+  adaptProcess(needsRoots(snapshot))
+  const listener = new Listener(snapshot.server, downstreamEvents(path), {
     // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
-    onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
-  )
+    acceptFailed: onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
+    proxyHeaderFailed: reportProxyHeaders(sinks.log),
+  })
   const place = new Place(listener, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
     onFoundAgain: (address) => announce(sinks.log, EVENTS.listening, {}, address),
@@ -69,6 +75,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     listen: () => listener.bind(snapshot.server.bindAddress),
 
     publish(next) {
+      adaptProcess(needsRoots(next))
       path.snapshot = next
       listener.publish(next.server)
       pools.publish(next)
@@ -78,26 +85,48 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     async drain() {
       await place.stop()
       const { shutdownTimeoutMs } = path.snapshot.server
-      let isOutOfTime = false
+      let cut = 0
       return new Promise((resolve) => {
         const limit =
           shutdownTimeoutMs === undefined
             ? undefined
             : setTimeout(() => {
-                isOutOfTime = true
+                cut = listener.busyCount
                 // The records of what is cut come before the end that this is.
                 listener.destroy()
-                resolve(false)
+                resolve(cut)
               }, shutdownTimeoutMs)
+        const stopTelling = tellWhatIsWaitedFor(sinks.log, shutdownTimeoutMs, () => listener.busyCount)
         listener.drain(() => {
           clearTimeout(limit)
+          stopTelling()
           pools.close()
-          resolve(!isOutOfTime)
+          resolve(cut)
         })
       })
     },
 
+    busyCount: () => listener.busyCount,
+
     cut: () => listener.destroy(),
+  }
+}
+
+/** Whether certificates are checked against the roots of the machine. */
+function needsRoots({ upstreams }: Snapshot): boolean {
+  return upstreams.some(({ target, tls }) => target.scheme === 'https' && tls?.ca === undefined)
+}
+
+/** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
+function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: string) => void {
+  let silentUntil = 0
+  let count = 0
+  return (peerIp, error) => {
+    count++
+    if (performance.now() < silentUntil) return
+    silentUntil = performance.now() + 60_000
+    announce(log, EVENTS.proxyHeader, { peer_ip: peerIp, error, count })
+    count = 0
   }
 }
 

@@ -1,5 +1,8 @@
+import './runtime/old-node.ts'
 import { type Command, parseArguments } from './cli/arguments.ts'
 import { outliveSignals } from './cli/early-signals.ts'
+import { becomeWhole } from './runtime/process-needs.ts'
+import { skipMissingRoots } from './runtime/system-roots.ts'
 import { exitProcess } from './runtime/threads.ts'
 
 /** From the command line to the exit code. Each command is imported when it is asked for: a start loads what it runs. */
@@ -11,7 +14,7 @@ function print(text: string): void {
 async function execute(command: Command): Promise<number> {
   switch (command.name) {
     case 'run':
-      return (await import('./cli/run.ts')).run(command.configPath, command.requiresConfiguration)
+      return (await import('./cli/run.ts')).run(command)
     case 'check':
       return (await import('./cli/check.ts')).check(command.configPath, (line) => print(`${line}\n`))
     case 'demo':
@@ -37,6 +40,8 @@ async function execute(command: Command): Promise<number> {
 const command = parseArguments(process.argv.slice(2))
 const isService = command.name === 'run' || command.name === 'demo'
 if (isService) outliveSignals()
+// The others open no connection.
+if (isService || command.name === 'diff') skipMissingRoots(process.env, becomeWhole())
 // A reader that has left (`fluxgate --help | head -1`) is no failure. A service writes without this stream.
 if (!isService) process.stdout.on('error', () => {})
 const code = await execute(command)

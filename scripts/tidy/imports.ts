@@ -30,7 +30,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'config/text': [],
   'config/schema': ['config/text'],
   'config/compile': [...SETTLED, 'config/source', 'config/text', 'config/schema', 'http'],
-  config: ['config/text', 'config/schema', 'config/compile', 'http'],
+  config: ['config/text', 'config/schema', 'config/compile', 'http', 'runtime'],
   'config/watch': ['config', 'runtime'],
   access: [...BASE, 'http', 'config/snapshot'],
   observe: [...BASE, 'config/snapshot'],

@@ -37,7 +37,7 @@ export function findStrays(
     if (line === 'key_in_target') return line
     if (line !== undefined) found.push(line)
   }
-  return found
+  return found.sort((a, b) => a.start - b.start)
 }
 
 /** Its text ends where the line's value ends. */

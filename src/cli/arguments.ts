@@ -1,3 +1,4 @@
+import { nearest } from '../config/text/suggest.ts'
 import {
   type CommandName,
   DEFAULT_CONFIG_PATH,
@@ -14,7 +15,13 @@ import {
 /** The command line, read from left to right: whatever decides first (help, version, a mistake) decides. */
 
 export type Command =
-  | { readonly name: 'run'; readonly configPath: string; readonly requiresConfiguration: boolean }
+  | {
+      readonly name: 'run'
+      readonly configPath: string
+      readonly requiresConfiguration: boolean
+      /** Over the file's. */
+      readonly bindAddress: string | undefined
+    }
   | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string }
   | { readonly name: 'diff'; readonly given: GivenOptions }
@@ -52,11 +59,13 @@ export function parseArguments(args: readonly string[]): Command {
       if (ignored !== undefined) return mistake(unexpected(ignored))
       continue
     }
+    if (command === 'run' && argument === 'version') return { name: 'version' }
+    if (command === 'run' && argument === 'help') return readHelp(args[i + 1])
     const { spelling, value } = splitOption(argument)
     const flag = readFlag(spelling, command)
     if (flag !== undefined) return value === undefined ? flag : mistake(unexpectedValue(spelling, value))
     const option = USAGES[command].options.find((name) => name === spelling)
-    if (option === undefined) return mistake(unexpected(shownArgument(spelling)))
+    if (option === undefined) return mistake(unexpected(shownArgument(spelling), tipFor(spelling, command)))
     const shown = shownOption(option)
     const known = given.get(option) ?? []
     if (given.has(option) && !REPEATABLE.has(option)) {
@@ -80,14 +89,42 @@ function unexpectedValue(spelling: string, value: string): string {
   return `unexpected value '${value}' for '${spelling}' found; no more were expected`
 }
 
-function unexpected(argument: string): string {
-  // What people try first; its value, which may follow, is not repeated.
-  const tip = argument === '--key' ? KEY_TIP : ''
-  return `unexpected argument '${argument}' found${tip}`
+function unexpected(argument: string, tip?: string): string {
+  return `unexpected argument '${argument}' found${tip === undefined ? '' : `\n\n  tip: ${tip}`}`
 }
 
 const KEY_TIP =
-  "\n\n  tip: a key on the command line can be read by everybody on the machine; 'diff' takes it from FLUXGATE_DIFF_KEY"
+  "a key on the command line can be read by everybody on the machine; 'diff' takes it from FLUXGATE_DIFF_KEY"
+/** What other programs call it. */
+const TO_RUN: ReadonlySet<string> = new Set(['run', 'serve', 'start', 'proxy', 'up'])
+
+/** What somebody who wrote this most likely wanted. */
+function tipFor(spelling: string, command: CommandName): string | undefined {
+  // What people try first; its value, which may follow, is not repeated.
+  if (spelling === '--key') return KEY_TIP
+  if (spelling.startsWith('-')) {
+    const near = nearest(spelling, [...USAGES[command].options, '--help', '--version'])
+    return near === undefined ? undefined : `did you mean '${near}'?`
+  }
+  if (/\.ya?ml$/.test(spelling) && USAGES[command].options.includes('--config'))
+    return "a file is named with '--config'"
+  return command === 'run' ? tipForCommand(spelling) : undefined
+}
+
+function tipForCommand(word: string): string | undefined {
+  if (TO_RUN.has(word)) return "'fluxgate' without a command runs the gateway"
+  const near = nearest(word, [...Object.keys(USAGES).filter(isCommandName), 'help', 'version'])
+  return near === undefined ? undefined : `did you mean '${near}'?`
+}
+
+/** `fluxgate help`, `fluxgate help check`; an option after it is none of its business. */
+function readHelp(word: string | undefined): Command {
+  if (word === undefined || word.startsWith('-') || word === 'help' || word === 'version') {
+    return { name: 'help', about: 'run' }
+  }
+  if (isCommandName(word)) return { name: 'help', about: word }
+  return { name: 'usage-error', text: usageError('run', unexpected(word, tipForCommand(word))) }
+}
 
 /** `-h`, `-V` and their long forms; of short ones written together (`-hV`) the first decides. */
 function readFlag(spelling: string, command: CommandName): Command | undefined {
@@ -105,7 +142,12 @@ function complete(command: CommandName, given: GivenOptions): Command {
   const configPath = given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH
   switch (command) {
     case 'run':
-      return { name: command, configPath, requiresConfiguration: given.has('--require-configuration') }
+      return {
+        name: command,
+        configPath,
+        requiresConfiguration: given.has('--require-configuration'),
+        bindAddress: given.get('--bind-address')?.[0],
+      }
     case 'check':
       return { name: command, configPath }
     case 'demo':

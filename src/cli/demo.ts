@@ -18,9 +18,16 @@ export function demo(bindAddress: string): Promise<number> {
       process.stderr.write(usageError('demo', `invalid value '${bindAddress}' for '${shown}': ${reason}`))
       return 2
     }
+    if (loaded.configuration.server.bindAddress.path !== undefined) {
+      process.stderr.write(usageError('demo', 'the demo listens on an address and a port, not on a Unix socket'))
+      return 2
+    }
     const { log, writeRecord } = logging
     const gateway = createGateway(numbered(loaded.configuration, 1), { log, writeRecord })
-    processEvents.onStopAtOnce(() => gateway.cut())
+    processEvents.onStopAtOnce(
+      () => gateway.cut(),
+      () => gateway.busyCount(),
+    )
     const address = await listen(gateway, bindAddress, log)
     if (address === undefined) {
       process.stderr.write(`error: ${bindAddress} cannot be listened on; try another one with --bind-address\n`)

@@ -48,7 +48,7 @@ function findConflict(given: GivenOptions): string | undefined {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FIELD_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*$/
 
-function findInvalid({ keyFile, method, path, lines, bodyFile }: DiffOptions): string | undefined {
+function findInvalid({ configPath, keyFile, method, path, lines, bodyFile }: DiffOptions): string | undefined {
   if (method !== undefined && !TOKEN.test(method)) return invalid('--method', method, 'is no method')
   if (path !== undefined && !/^[/?][\x21-\x22\x24-\x7e]*$/.test(path)) {
     return invalid('--path', path, 'must start with / and be visible ASCII without #; write other characters encoded')
@@ -59,6 +59,10 @@ function findInvalid({ keyFile, method, path, lines, bodyFile }: DiffOptions): s
   }
   if (keyFile === '-' && bodyFile === '-') {
     return `the argument '${shownOption('--key-file')}' cannot be stdin (-) when '${shownOption('--body')}' is`
+  }
+  if (configPath === '-' && (keyFile === '-' || bodyFile === '-')) {
+    const other = shownOption(keyFile === '-' ? '--key-file' : '--body')
+    return `the argument '${shownOption('--config')}' cannot be stdin (-) when '${other}' is`
   }
   return undefined
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { loadConfiguration } from '../config/load.ts'
 import { CannotCompare } from '../tools/diff/client.ts'
 import { DIRECT_UPSTREAM, directConfiguration, runDirect } from '../tools/diff/direct.ts'
 import { type DiffOptions, type Job, NotPrepared, prepareJob } from '../tools/diff/job.ts'
 import { runAgainstProvider } from '../tools/diff/provider.ts'
 import { readDiffOptions } from './diff-options.ts'
+import { loadGiven } from './given-configuration.ts'
 import { loadText } from './load-text.ts'
 import { type GivenOptions, usageError } from './usage.ts'
 
@@ -32,7 +32,7 @@ export async function diff(given: GivenOptions): Promise<number> {
 }
 
 function configuredJob(options: DiffOptions): Job {
-  return prepareJob(options, loadConfiguration(options.configPath), { env: process.env, stdin: process.stdin.fd })
+  return prepareJob(options, loadGiven(options.configPath), { env: process.env, stdin: process.stdin.fd })
 }
 
 function builtInJob(options: DiffOptions): Job {

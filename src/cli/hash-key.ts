@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { readHidden } from './read-hidden.ts'
 
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
@@ -15,11 +16,19 @@ export function digestKey(input: Uint8Array): string | undefined {
   return key.length === 0 ? undefined : hash('sha256', key, 'hex')
 }
 
-export async function hashKey(stdin: NodeJS.ReadStream): Promise<number> {
-  if (stdin.isTTY) process.stderr.write('Type the key, then press Enter and Ctrl-D.\n')
+async function readAll(stdin: NodeJS.ReadStream): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of stdin) chunks.push(chunk)
-  const digest = digestKey(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
+}
+
+/** The exit code. */
+export async function hashKey(stdin: NodeJS.ReadStream): Promise<number> {
+  const input = stdin.isTTY
+    ? await readHidden(stdin, 'Type or paste the key, which is not shown, and press Enter: ')
+    : await readAll(stdin)
+  if (typeof input === 'number') return input
+  const digest = digestKey(typeof input === 'string' ? Buffer.from(input) : input)
   if (digest === undefined) {
     process.stderr.write('error: no key on stdin; try: printf %s "$KEY" | fluxgate hash-key\n')
     return 1

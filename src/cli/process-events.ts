@@ -28,8 +28,8 @@ export interface ProcessEvents {
   isStoppedAtOnce(): boolean
   /** For SIGHUP. One that came before there was anything to reload is answered now. */
   onHangup(reload: () => void): void
-  /** For the second signal: ends what runs, so that it leaves its records. */
-  onStopAtOnce(cut: () => void): void
+  /** For the second signal: ends what runs, so that it leaves its records, and says before how much that is. */
+  onStopAtOnce(cut: () => void, busyCount?: () => number): void
 }
 
 /** Takes over the signals of this process; once, and before its socket listens. */
@@ -43,6 +43,7 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
   let wasHungUp = wasHungUpEarly()
   let reload: (() => void) | undefined
   let cut = (): void => {}
+  let countBusy: (() => number) | undefined
   const events: ProcessEvents = {
     stopRequested: Promise.race([signal.promise, crash.promise]),
     crashed: crash.promise,
@@ -53,15 +54,17 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
       reload = listener
       if (wasHungUp) listener()
     },
-    onStopAtOnce(listener) {
+    onStopAtOnce(listener, busyCount) {
       cut = listener
+      countBusy = busyCount
     },
   }
 
   function stop(name: StopSignal): void {
     if (isStoppedAtOnce) return
-    announce(log, wasSignalled ? EVENTS.stoppingAtOnce : EVENTS.stopping, {}, name)
-    if (!wasSignalled) {
+    if (wasSignalled) announce(log, EVENTS.stoppingAtOnce, { connections: countBusy?.() }, name)
+    else {
+      announce(log, EVENTS.stopping, {}, name)
       wasSignalled = true
       signal.resolve()
       return
@@ -78,6 +81,12 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
     reload?.()
   })
   process.on('SIGUSR2', () => {})
+  // Node would write it to stderr in a format of its own.
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => {
+    const { name, message } = warning
+    announce(log, EVENTS.runtimeWarning, { name, code: (warning as NodeJS.ErrnoException).code, error: message })
+  })
   // Rejections that nobody handled arrive here as well: Node raises them, with `origin` saying so.
   process.on('uncaughtException', (error: unknown, origin) => {
     announce(log, EVENTS.crashed, { origin, ...describeError(error) })

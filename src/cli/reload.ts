@@ -1,10 +1,12 @@
 import { assemble, type Configuration } from '../config/assemble.ts'
-import type { Snapshot } from '../config/snapshot.ts'
+import type { BindAddress, Snapshot } from '../config/snapshot.ts'
+import type { Changes } from '../config/watch/changes.ts'
 import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { announceChangedFields } from './changed-fields.ts'
+import { warnOfFewDescriptors } from './descriptors.ts'
 import { describeError } from './process-events.ts'
 
 type Changed = Extract<WatchEvent, { type: 'changed' }>
@@ -18,8 +20,11 @@ export interface ReloaderOptions {
   readonly path: string
   /** Where the gateway listens now. */
   readonly address: string
+  /** Of the command line: counts instead of what the file says. */
+  readonly bindAddress?: BindAddress | undefined
   /** Generation of the snapshot that it started with. */
   readonly generation: number
+  readonly maxConnections: number
 }
 
 export interface Reloader {
@@ -28,26 +33,59 @@ export interface Reloader {
   close(): Promise<void>
 }
 
-export function numbered(configuration: Configuration, generation: number): Snapshot {
-  return { ...configuration, generation }
+/** `bindAddress`: instead of that of the configuration. */
+export function numbered(configuration: Configuration, generation: number, bindAddress?: BindAddress): Snapshot {
+  const { server } = configuration
+  return {
+    ...configuration,
+    generation,
+    server: bindAddress === undefined ? server : Object.freeze({ ...server, bindAddress }),
+  }
 }
 
 export function logWarnings(log: Log, warnings: readonly string[]): void {
   for (const problem of warnings) announce(log, EVENTS.configurationWarning, { problem })
 }
 
-export function createReloader({ gateway, log, path, ...start }: ReloaderOptions): Reloader {
-  let { address, generation } = start
+/** A file that was cut off in the middle of being written can be valid, and take every key away: that is more than news. */
+function announceReload(log: Log, path: string, isAnonymous: boolean, changes: Changes): void {
+  const losses: string[] = []
+  if (changes.losesKeys) {
+    losses.push(
+      isAnonymous ? 'no key is left, and none is needed' : 'no key is left: every request is answered with 401',
+    )
+  }
+  if (changes.losesUpstreams) losses.push('no upstream is left: no request goes anywhere')
+  announce(log, losses.length === 0 ? EVENTS.reloaded : EVENTS.reloadedToNothing, {
+    path,
+    status: 'applied',
+    problem: losses.length === 0 ? undefined : losses.join('; '),
+    keys_added: changes.keysAdded,
+    keys_removed: changes.keysRemoved,
+    keys_changed: changes.keysChanged,
+    upstreams_added: changes.upstreamsAdded,
+    upstreams_removed: changes.upstreamsRemoved,
+    upstreams_changed: changes.upstreamsChanged,
+    files_changed: changes.filesChanged,
+  })
+}
+
+export function createReloader({ gateway, log, path, bindAddress, ...start }: ReloaderOptions): Reloader {
+  let { address, generation, maxConnections } = start
   let isClosed = false
   let published = Promise.resolve()
 
-  async function publish({ settings, warnings }: Changed): Promise<void> {
+  async function publish({ settings, warnings, changes }: Changed): Promise<void> {
     if (isClosed) return
-    const snapshot = numbered(assemble(settings), ++generation)
+    const snapshot = numbered(assemble(settings), ++generation, bindAddress)
     const result = await gateway.publish(snapshot)
     logWarnings(log, warnings)
-    announce(log, EVENTS.reloaded, { path, status: 'applied' })
+    announceReload(log, path, settings.allowAnonymous, changes)
     announceChangedFields(log, snapshot)
+    if (snapshot.server.maxConnections !== maxConnections) {
+      maxConnections = snapshot.server.maxConnections
+      warnOfFewDescriptors(log, maxConnections)
+    }
     if (result.rebound === 'yes') {
       announce(log, EVENTS.addressChanged, { old_address: address, new_address: result.address })
       announce(log, EVENTS.listening, {}, result.address)

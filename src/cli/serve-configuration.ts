@@ -1,73 +1,108 @@
 import { flushCompileCache } from 'node:module'
 import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
+import type { BindAddress } from '../config/snapshot.ts'
+import type { SourceContent } from '../config/source.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
 import type { Logging } from '../observe/logging.ts'
 import { announceChangedFields } from './changed-fields.ts'
+import { warnOfFewDescriptors } from './descriptors.ts'
 import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
 
-/**
- * A gateway's life: what the file says, and then what becomes of it; the exit code of the process. `isRequired`: without a valid
- * file there is none.
- */
-export function serveConfiguration(path: string, isRequired: boolean, watching: WatchThread): Promise<number> {
-  return serviceCommand((logging, processEvents) => live(path, isRequired, watching, logging, processEvents))
+export interface ServeOptions {
+  /** Without a valid file there is no gateway. */
+  readonly isRequired: boolean
+  /** Counts instead of the file's, for as long as the process lives. */
+  readonly bindAddress: BindAddress | undefined
 }
+
+/** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
+export function serveConfiguration(path: string, options: ServeOptions, origin: Origin): Promise<number> {
+  return serviceCommand((logging, processEvents) => live(path, options, origin, logging, processEvents))
+}
+
+/** A file that is watched, or what came through a pipe, once and for all. */
+export type Origin =
+  | { readonly watching: WatchThread; readonly piped: undefined }
+  | { readonly watching: undefined; readonly piped: SourceContent }
 
 async function live(
   path: string,
-  isRequired: boolean,
-  watching: WatchThread,
+  { isRequired, bindAddress }: ServeOptions,
+  { watching, piped }: Origin,
   logging: Logging,
   processEvents: ProcessEvents,
 ): Promise<number> {
   const { log, writeRecord } = logging
   announce(log, EVENTS.starting, { path })
+  tellProxyVariables(log, process.env)
   logging.flushNow()
 
-  const loaded = loadConfiguration(path)
+  const loaded = loadConfiguration(path, process.env, piped)
   if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
-  else if (isRequired) {
+  // Nothing better will ever come through a pipe.
+  else if (isRequired || piped !== undefined) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     return 1
-  } else if (typeof loaded.bindAddress === 'string') {
+  } else if (bindAddress === undefined && typeof loaded.bindAddress === 'string') {
     announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
     return 1
   }
   const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
-  const snapshot = numbered(configuration, 1)
+  const snapshot = numbered(configuration, 1, bindAddress)
   const gateway = createGateway(snapshot, { log, writeRecord })
-  processEvents.onStopAtOnce(() => gateway.cut())
-  await watching.isUp()
+  processEvents.onStopAtOnce(
+    () => gateway.cut(),
+    () => gateway.busyCount(),
+  )
+  await watching?.isUp()
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
     announceChangedFields(log, loaded.configuration)
     announce(log, EVENTS.initialized, { path })
   }
+  warnOfFewDescriptors(log, snapshot.server.maxConnections)
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)
   if (address === undefined) return 1
 
-  const reloader = createReloader({ gateway, log, path, address, generation: snapshot.generation })
-  watching.watch(stateAfterStart(loaded), {
-    onEvent: reloader.onEvent,
-    onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
-  })
-  processEvents.onHangup(() => watching.reloadNow())
+  const { generation, server } = snapshot
+  const { maxConnections } = server
+  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections })
+  if (watching === undefined) {
+    announce(log, EVENTS.notWatched, { path })
+    processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
+  } else {
+    watching.watch(stateAfterStart(loaded), {
+      onEvent: reloader.onEvent,
+      onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
+    })
+    processEvents.onHangup(() => watching.reloadNow())
+  }
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
   await processEvents.stopRequested
-  watching.close()
+  watching?.close()
   await reloader.close()
   return drain(gateway, processEvents, log)
 }
 
-function fallBack(path: string, { error, cause, bindAddress }: LoadFailure, { log }: Logging): Configuration {
+/** Others obey them, so that somebody may count on it. Their values may hold a password. */
+function tellProxyVariables(log: Log, env: NodeJS.ProcessEnv): void {
+  const names = PROXY_VARIABLES.filter((name) => env[name] !== undefined && env[name] !== '')
+  if (names.length > 0) announce(log, EVENTS.proxyVariables, { names: names.join(' ') })
+}
+
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']
+
+function fallBack(path: string, failure: LoadFailure, { log }: Logging): Configuration {
+  const { error, cause } = failure
   announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
-  return defaultConfiguration(typeof bindAddress === 'object' ? bindAddress : undefined)
+  return defaultConfiguration(failure)
 }

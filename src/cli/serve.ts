@@ -3,6 +3,7 @@ import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { type Logging, openLogging } from '../observe/logging.ts'
+import { missingRoots } from '../runtime/system-roots.ts'
 import { CRASH_DRAIN_MS, describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
 
 /** The parts of a gateway's life that `run` and `demo` share. */
@@ -16,6 +17,7 @@ export async function serviceCommand(
 ): Promise<number> {
   const logging = openLogging()
   const processEvents = takeProcessEvents(logging)
+  for (const { name, path } of missingRoots()) announce(logging.log, EVENTS.rootsMissing, { name, path })
   const atOnce = processEvents.stoppedAtOnce.then(async (code) => {
     await logging.flush(AT_ONCE_FLUSH_MS)
     return code
@@ -52,11 +54,11 @@ export async function drain(
   log: Log,
   crashDrainMs = CRASH_DRAIN_MS,
 ): Promise<number> {
-  const outOfTime = events.crashed.then(() => wait(crashDrainMs, false))
-  const allEnded = await Promise.race([gateway.drain(), outOfTime])
+  const outOfTime = events.crashed.then(() => wait(crashDrainMs, 0))
+  const cut = await Promise.race([gateway.drain(), outOfTime])
   // What was cut at once has ended as well, but nothing is complete.
   if (events.hasCrashed() || events.isStoppedAtOnce()) return 1
-  if (!allEnded) announce(log, EVENTS.cut)
+  if (cut > 0) announce(log, EVENTS.cut, { connections: cut })
   announce(log, EVENTS.stopped)
-  return allEnded ? 0 : 1
+  return cut === 0 ? 0 : 1
 }

@@ -47,7 +47,7 @@ export const USAGES: Readonly<Record<CommandName, Usage>> = {
   run: {
     lines: ['Usage: fluxgate [OPTIONS]', '       fluxgate <COMMAND> [OPTIONS]'],
     about: 'Fluxgate proxy service: between applications and LLM providers, keys in one place, bytes untouched',
-    options: ['--config', '--require-configuration'],
+    options: ['--config', '--bind-address', '--require-configuration'],
   },
   check: {
     lines: ['Usage: fluxgate check [OPTIONS]'],
@@ -91,10 +91,11 @@ the gateway takes it, with 1 if not, with 2 for a mistake in the command line or
 }
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
-  '--config': `Configuration file, YAML [default: ${DEFAULT_CONFIG_PATH}]`,
+  '--config': `Configuration file, YAML; - for stdin, read once [default: ${DEFAULT_CONFIG_PATH}]`,
   '--require-configuration':
     'Without a valid configuration print its problems and exit with 1, instead of waiting for one',
-  '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]`,
+  '--bind-address':
+    'Where to listen: 127.0.0.1:8080, [::1]:8080 or unix:PATH [default: server.bind_address of the file]',
   '--upstream': 'Upstream of the configuration to compare with',
   '--direct': 'Needs no provider: compares against a recording origin of its own, with a battery of odd requests',
   '--gateway': 'Gateway to compare [default: from server.bind_address; with --direct: one of its own]',
@@ -115,6 +116,11 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
   '--check': 'A token to check instead, - for stdin, so that no history and no list of processes has it',
 }
 
+/** Where an option is something else for one command. */
+const OWN_HELP: Partial<Record<CommandName, Partial<Record<OptionName, string>>>> = {
+  demo: { '--bind-address': `Address and port to listen on [default: ${DEFAULT_DEMO_ADDRESS}]` },
+}
+
 const COMMANDS = `
 Commands:
   check     Validate the configuration and print every problem
@@ -122,6 +128,8 @@ Commands:
   diff      Compare, byte for byte, the gateway with a provider without it
   hash-key  Print the digest of a key read from stdin
   token     Print a JSON Web Token, or say what one lacks
+  help      Print help, also of a command: fluxgate help check
+  version   Print version
   (none)    Run the gateway
 `
 
@@ -141,7 +149,10 @@ Environment:
 export function helpText(command: CommandName): string {
   const { about, lines, options } = USAGES[command]
   const shown: [string, string][] = [
-    ...options.map((option): [string, string] => [`    ${shownOption(option)}`, OPTION_HELP[option]]),
+    ...options.map((option): [string, string] => [
+      `    ${shownOption(option)}`,
+      OWN_HELP[command]?.[option] ?? OPTION_HELP[option],
+    ]),
     ['-h, --help', 'Print help'],
     ['-V, --version', 'Print version'],
   ]

@@ -68,6 +68,18 @@ export function packKeys(keys: readonly KeyToPack[]): PackedKeys {
   }
 }
 
+/** What went in. It takes time for each key. */
+export function unpackKeys({ count, digests, names, nameEnds, sets, members, memberEnds }: PackedKeys): KeyToPack[] {
+  return Array.from({ length: count }, (_, index) => {
+    const set = sets[index]!
+    return {
+      digest: digests.slice(index * DIGEST_LENGTH, (index + 1) * DIGEST_LENGTH),
+      name: names.slice(index === 0 ? 0 : nameEnds[index - 1], nameEnds[index]),
+      upstreams: set === 0 ? [] : [...members.subarray(memberEnds[set - 1], memberEnds[set])],
+    }
+  })
+}
+
 function firstSlot(digest: string, count: number): number {
   return (Number.parseInt(digest.slice(0, SLOT_DIGITS), 16) >>> 0) % count
 }

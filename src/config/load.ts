@@ -3,9 +3,11 @@ import { dirname, resolve } from 'node:path'
 import { assemble, type Configuration } from './assemble.ts'
 import { parseBindAddress } from './compile/bind-address.ts'
 import { compile } from './compile/compile.ts'
+import type { Scope } from './compile/scope.ts'
+import { isNameless, STDIN_PATH } from './pipe.ts'
 import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
-import type { BindAddress } from './snapshot.ts'
+import type { BindAddress, ServerSettings } from './snapshot.ts'
 import { type Obstacle, readSource, type Source, type SourceContent } from './source.ts'
 import { decode, type TextFault } from './text/decode.ts'
 import { type Parsed, parse } from './text/parse.ts'
@@ -14,7 +16,7 @@ import { isGiven, locate } from './text/tree.ts'
 
 export { type Configuration, formatProblem, type Problem }
 
-const MAX_CONFIGURATION_BYTES = 10 * 1024 * 1024
+export const MAX_CONFIGURATION_BYTES = 10 * 1024 * 1024
 
 export type LoadCause = 'parse' | 'validation' | 'io'
 
@@ -44,34 +46,47 @@ export interface LoadFailure extends Loaded {
   readonly error: string
   /** What `server.bind_address` says, if that much can be read of the file: an address, or a text that is none. */
   readonly bindAddress?: BindAddress | string
+  /** What else the file says of the way in, as far as it is valid: a balancer goes on sending what it is set up for. */
+  readonly wayIn?: Pick<ServerSettings, 'socketMode' | 'proxyProtocol' | 'trustedProxies'>
 }
 
 /** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
-export function defaultConfiguration(bindAddress = DEFAULT_SETTINGS.server.bindAddress): Configuration {
-  return assemble({ ...DEFAULT_SETTINGS, server: { ...DEFAULT_SETTINGS.server, bindAddress } })
+export function defaultConfiguration({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Configuration {
+  const { server } = DEFAULT_SETTINGS
+  const known = typeof bindAddress === 'object' ? { bindAddress } : {}
+  return assemble({ ...DEFAULT_SETTINGS, server: { ...server, ...wayIn, ...known } })
 }
 
-export function loadConfiguration(path: string, env?: NodeJS.ProcessEnv): LoadSuccess | LoadFailure {
-  const loaded = loadSettings(path, env)
+/** `content`: what was read already, of a pipe. */
+export function loadConfiguration(
+  path: string,
+  env?: NodeJS.ProcessEnv,
+  content?: SourceContent,
+): LoadSuccess | LoadFailure {
+  const loaded = loadSettings(path, env, content)
   return loaded.ok ? { ...loaded, configuration: assemble(loaded.settings) } : loaded
 }
 
-export function loadSettings(path: string, env: NodeJS.ProcessEnv = process.env): LoadedSettings | LoadFailure {
-  const content = readSource(path, MAX_CONFIGURATION_BYTES)
+export function loadSettings(
+  path: string,
+  env: NodeJS.ProcessEnv = process.env,
+  content = readSource(path, MAX_CONFIGURATION_BYTES),
+): LoadedSettings | LoadFailure {
   const sources = [sourceOf(content)]
+  const file = path === STDIN_PATH ? '<stdin>' : path
   const fail = (cause: LoadCause, faults: readonly TextFault[]): LoadFailure => {
-    const problems = faults.map((fault) => ({ file: path, path: '', ...fault }))
+    const problems = faults.map((fault) => ({ file, path: '', ...fault }))
     return { ok: false, cause, problems, warnings: [], error: summarizeProblems(problems), sources }
   }
   if (content.obstacle !== undefined) {
-    const problem = { file: path, line: undefined, column: undefined, path: '', text: content.wrong ?? '' }
+    const problem = { file, line: undefined, column: undefined, path: '', text: content.wrong ?? '' }
     return { ...fail('io', []), reason: content.obstacle, problems: [problem], error: formatProblem(problem) }
   }
   const text = decode(content.bytes)
   if (typeof text !== 'string') return fail('parse', [text])
   const parsed = parse(text)
   if (parsed.faults.length > 0) return fail('parse', parsed.faults)
-  return interpret(path, parsed, env, sources)
+  return interpret(file, parsed, env, sourceReader(isNameless(path) ? '.' : dirname(path), sources), sources)
 }
 
 /** Parsed text → settings, or everything that is wrong with it. */
@@ -79,7 +94,8 @@ function interpret(
   file: string,
   { root, position }: Parsed,
   env: NodeJS.ProcessEnv,
-  sources: Source[],
+  read: Scope['read'],
+  sources: readonly Source[],
 ): LoadedSettings | LoadFailure {
   const problems: Problem[] = []
   const warnings: Problem[] = []
@@ -96,14 +112,18 @@ function interpret(
   const settings = compile(document, {
     env,
     problem,
-    read: sourceReader(dirname(file), sources),
+    warning: (path, text) => warning(path, text, locate(root, path)),
+    folder: dirname(file),
+    read,
     isGiven: (path) => isGiven(root, path),
   })
   warnings.sort(byPlace)
   if (problems.length === 0) return { ok: true, settings, warnings, sources }
   problems.sort(byPlace)
   const bindText = document.server?.bind_address
-  const bindAddress = bindText === undefined ? undefined : (parseBindAddress(bindText) ?? bindText)
+  const parsed = bindText === undefined ? undefined : parseBindAddress(bindText, dirname(file))
+  const bindAddress = parsed !== undefined && 'wrong' in parsed ? bindText : parsed
+  const { socketMode, proxyProtocol, trustedProxies } = settings.server
   return {
     ok: false,
     cause: 'validation',
@@ -112,11 +132,12 @@ function interpret(
     error: summarizeProblems(problems),
     sources,
     ...(bindAddress !== undefined && { bindAddress }),
+    wayIn: { socketMode, proxyProtocol, trustedProxies },
   }
 }
 
 /** Reads the files that the document names, each one once, and notes them among the sources. */
-function sourceReader(folder: string, sources: Source[]): (path: string, limit: number) => SourceContent {
+function sourceReader(folder: string, sources: Source[]): Scope['read'] {
   const contents = new Map<string, SourceContent>()
   return (path, limit) => {
     const place = resolve(folder, path)

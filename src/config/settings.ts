@@ -36,6 +36,9 @@ export interface JwtKeySettings {
   readonly upstreams: readonly number[]
 }
 
+/** The gateway's user and group may connect. */
+export const DEFAULT_SOCKET_MODE: number = Number.parseInt(DEFAULTS.socket_mode, 8)
+
 /** Nobody is let in, but the address is bound: what the gateway runs on while its file is missing or wrong. */
 export const DEFAULT_SETTINGS: Settings = {
   isDefault: true,
@@ -47,6 +50,9 @@ export const DEFAULT_SETTINGS: Settings = {
     bodyTimeoutMs: DEFAULTS.body_timeout_ms,
     keepAliveTimeoutMs: DEFAULTS.keep_alive_timeout_ms,
     shutdownTimeoutMs: undefined,
+    socketMode: DEFAULT_SOCKET_MODE,
+    proxyProtocol: undefined,
+    trustedProxies: undefined,
   },
   allowAnonymous: false,
   upstreams: [],

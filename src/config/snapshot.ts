@@ -3,6 +3,7 @@
  * An exchange takes the current snapshot when its head has arrived and keeps it to its end.
  */
 
+import type { PeerSet } from '../http/address.ts'
 import type { FieldRules } from '../http/field-rules.ts'
 
 /** A field of the operator's choice that carries keys, and what stands before the key in it. */
@@ -38,6 +39,27 @@ export interface UpstreamTls {
   readonly key: string | undefined
 }
 
+/** Where a connection goes: an IP address with its port, or a Unix socket. */
+export interface Address {
+  /** An IPv4 or IPv6 address without brackets; empty for a Unix socket. */
+  readonly host: string
+  /** 0 for a Unix socket. */
+  readonly port: number
+  /** Of a Unix socket; else empty. */
+  readonly path: string
+  /** As the log shows it: `192.0.2.7:443`, `[2001:db8::7]:443`, `unix:/run/model.sock`. */
+  readonly text: string
+}
+
+/** An HTTP proxy on the way to an upstream. */
+export interface UpstreamProxy {
+  /** A name or an address, an IPv6 address without its brackets. */
+  readonly host: string
+  readonly port: number
+  /** Value of `Proxy-Authorization`, one character for each byte; undefined: no login. */
+  readonly authorization: string | undefined
+}
+
 export interface Upstream {
   readonly name: string
   /** `request_path` without its trailing slashes: empty for `/`. */
@@ -51,13 +73,20 @@ export interface Upstream {
   /** A `Location` in its answers that leads to itself gets the gateway's prefix. */
   readonly rewritesLocation: boolean
   readonly tls: UpstreamTls | undefined
-  /** Two upstreams with the same endpoint (scheme, host, port and TLS material) share their connections. */
+  /** Addresses that stand in for those of the target's host; never empty, and never beside a proxy. */
+  readonly connectTo: readonly Address[] | undefined
+  readonly proxy: UpstreamProxy | undefined
+  /** Two upstreams with the same endpoint (scheme, host, port, TLS material and the way there) share their connections. */
   readonly endpoint: string
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly idleTimeoutMs: number
   /** Deadline of a whole exchange; undefined: none. */
   readonly requestTimeoutMs: number | undefined
+  /** How long a connection is kept while it is idle; 0: it is not. */
+  readonly keepAliveTimeoutMs: number
+  /** From this age on, give or take a tenth, a connection takes no other exchange. */
+  readonly maxConnectionAgeMs: number
 }
 
 /** Longest-prefix match over a fixed set of upstreams. */
@@ -110,11 +139,21 @@ export interface KeyRing {
   readonly jwtKeys: ReadonlyMap<string, JwtKey>
 }
 
-export interface BindAddress {
+export type BindAddress = TcpBindAddress | UnixBindAddress
+
+export interface TcpBindAddress {
   /** An IPv4 or IPv6 address (without brackets). */
   readonly host: string
   readonly port: number
+  readonly path?: undefined
   /** As written in the configuration, for the log. */
+  readonly text: string
+}
+
+export interface UnixBindAddress {
+  /** Of the socket's file, absolute. */
+  readonly path: string
+  /** As written in the configuration: `unix:` and the path. */
   readonly text: string
 }
 
@@ -131,6 +170,12 @@ export interface ServerSettings {
   readonly bodyTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly shutdownTimeoutMs: number | undefined
+  /** Permissions of the socket's file, where the address is one. */
+  readonly socketMode: number
+  /** Peers that must send a PROXY header; undefined: nobody. */
+  readonly proxyProtocol: PeerSet | undefined
+  /** Peers whose `X-Forwarded-For` or `Forwarded` tells the client's address; undefined: none. */
+  readonly trustedProxies: PeerSet | undefined
 }
 
 export interface Snapshot {

@@ -90,7 +90,7 @@ function readBounded(descriptor: number, limit: number, size: number): Uint8Arra
   }
 }
 
-function unreadable(path: string, limit: number, obstacle: Obstacle, wrong: string): SourceContent {
+export function unreadable(path: string, limit: number, obstacle: Obstacle, wrong: string): SourceContent {
   return { path, limit, digest: `!${obstacle}: ${wrong}`, obstacle, stamp: '', bytes: new Uint8Array(0), wrong }
 }
 
@@ -109,7 +109,7 @@ function kindOf(stats: BigIntStats): string {
   return 'is not a regular file'
 }
 
-function limitText(limit: number): string {
+export function limitText(limit: number): string {
   const kibibytes = Math.floor(limit / 1024)
   return kibibytes >= 1024 ? `${Math.floor(kibibytes / 1024)} MiB` : `${kibibytes} KiB`
 }

@@ -25,7 +25,7 @@ export function attempt(
   exchange.isLogin = logsConnectionIn(exchange)
   const owned = takeOwned(exchange)
   exchange.pool = exchange.path.pools.of(upstream)
-  const taken = owned === undefined ? exchange.pool.take() : { connection: owned, isStale: true }
+  const taken = owned === undefined ? exchange.pool.take(upstream) : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange)
     send(exchange, taken.connection, before, buffer, start, end, content)
@@ -60,17 +60,20 @@ function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchan
 /** A new connection, then the request. Nothing has left before that, so any method may go through here again. */
 function connect(exchange: Exchange): void {
   const upstream = exchange.upstream!
-  exchange.cancelConnect = exchange.pool!.connect(
-    upstream.connectTimeoutMs,
-    (connection) => {
+  exchange.cancelConnect = exchange.pool!.connect(upstream, {
+    trying(address) {
+      exchange.upstreamAddress = address
+    },
+    connected(connection) {
       exchange.cancelConnect = undefined
       sendHeld(exchange, connection)
     },
-    (failure) => {
+    failed(failure, cause) {
       exchange.cancelConnect = undefined
+      exchange.cause = cause
       refuse(exchange, failure)
     },
-  )
+  })
 }
 
 /** Once more from the beginning, on a fresh connection. */
@@ -106,6 +109,7 @@ function send(
   content: number,
 ): void {
   exchange.connection = connection
+  exchange.upstreamAddress = connection.address
   exchange.clock = 'none'
   exchange.downstream.bodyDeadline.disarm()
   connection.begin(exchange)

@@ -13,29 +13,39 @@ export function forward(exchange: Exchange): void {
   const upstream = exchange.upstream!
   const ruled = upstream.fields === undefined ? NONE : ruledLines(exchange.head!, upstream.fields)
   const own = typeof upstream.credential === 'string' ? NO_LINES : linesNamed(exchange.head!, upstream.credential.name)
-  const head = headOf(exchange, own, ruled)
+  const head = exchange.head!
+  const lines = linesOfInterest(exchange, own, ruled)
   const disguised = disguisedIn(exchange, head)
   const edits: LineEdit[] = []
-  for (const line of head.lines) {
+  for (const line of lines) {
     if (line.field === FIELD.host) edits.push(withValue(head.text, line, line.valueStart, upstream.target.authority))
     else if (isKeptBack(exchange, head.text, line, own, disguised)) edits.push(REMOVED)
     else edits.push(connectionSpecificEdit(head.text, line))
   }
-  let appended = upstream.fields === undefined ? '' : applyRules(upstream.fields, ruled, head, edits)
-  if (upstream.credential !== 'pass') appended += placeCredential(exchange, head, own[0], edits)
-  exchange.upstreamHead = encodeRequestHead(head, exchange.upstreamTarget, edits, appended)
+  let appended = upstream.fields === undefined ? '' : applyRules(upstream.fields, ruled, lines, edits)
+  if (upstream.credential !== 'pass') appended += placeCredential(exchange, lines, own[0], edits)
+  exchange.upstreamHead = encodeRequestHead(head, lines, exchange.upstreamTarget, edits, appended)
 }
 
 const REMOVED = ''
 const NO_LINES: readonly FieldLine[] = []
 const NONE: readonly RuledLine[] = []
 
-/** The head, with those lines that are of interest for this request only. */
-function headOf(exchange: Exchange, own: readonly FieldLine[], ruled: readonly RuledLine[]): RequestHead {
-  const head = exchange.head!
-  const { strays } = exchange
-  if (strays.length + own.length + ruled.length === 0) return head
-  return { ...head, lines: mergeLines(head.lines, [...strays, ...own, ...ruled.map(({ line }) => line)]) }
+/** Those of the head, and those that are of interest for this request only. */
+function linesOfInterest(
+  exchange: Exchange,
+  own: readonly FieldLine[],
+  ruled: readonly RuledLine[],
+): readonly FieldLine[] {
+  let { lines } = exchange.head!
+  if (exchange.strays.length > 0) lines = mergeLines(lines, exchange.strays)
+  if (own.length > 0) lines = mergeLines(lines, own)
+  if (ruled.length > 0)
+    lines = mergeLines(
+      lines,
+      ruled.map(({ line }) => line),
+    )
+  return lines
 }
 
 /**
@@ -75,16 +85,24 @@ function nameOf(text: string, line: FieldLine): string {
 }
 
 /** What the operator wants removed and set. Returns what goes to the end of the head. */
-function applyRules(rules: FieldRules, ruled: readonly RuledLine[], head: RequestHead, edits: LineEdit[]): string {
+function applyRules(
+  rules: FieldRules,
+  ruled: readonly RuledLine[],
+  lines: readonly FieldLine[],
+  edits: LineEdit[],
+): string {
   const isSet: boolean[] = []
-  for (const { line, rule } of ruled) {
-    const at = head.lines.findIndex(({ start }) => start === line.start)
+  let at = 0
+  for (const { line, effect } of ruled) {
+    while (lines[at]!.start < line.start) at++
     // What the gateway answers for itself no pattern takes away, and what holds a key is gone already.
-    if (!isRulable(head.lines[at]!.field) || edits[at] === REMOVED) continue
-    edits[at] = rule === REMOVE || isSet[rule] === true ? REMOVED : rules.set[rule]
-    if (rule !== REMOVE) isSet[rule] = true
+    if (!isRulable(lines[at]!.field) || edits[at] === REMOVED) continue
+    edits[at] = effect === REMOVE || isSet[effect] === true ? REMOVED : rules.set[effect]
+    if (effect !== REMOVE) isSet[effect] = true
   }
-  return rules.set.filter((_, index) => isSet[index] !== true).join('')
+  let appended = ''
+  for (let index = 0; index < rules.set.length; index++) if (isSet[index] !== true) appended += rules.set[index]
+  return appended
 }
 
 /** Plain text: no decoding, no merging of slashes, no dot segments. Scheme, host and port have no part in it. */

@@ -1,7 +1,7 @@
 import { credentialStart, startBehind } from '../access/credential.ts'
 import type { CredentialPlace, OwnField } from '../config/snapshot.ts'
 import { FIELD, type Field } from '../http/fields.ts'
-import type { FieldLine, RequestHead } from '../http/message.ts'
+import type { FieldLine } from '../http/message.ts'
 import { type LineEdit, withValue } from '../http1/encoder.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -22,7 +22,7 @@ const CANONICAL_LINE: Record<Exclude<CredentialPlace, 'swap' | 'pass' | OwnField
  */
 export function placeCredential(
   exchange: Exchange,
-  head: RequestHead,
+  lines: readonly FieldLine[],
   own: FieldLine | undefined,
   edits: LineEdit[],
 ): string {
@@ -30,27 +30,28 @@ export function placeCredential(
   const credential = exchange.upstream!.credential as Exclude<CredentialPlace, 'pass'>
   // Only an anonymous gateway has none: then no credential at all goes on.
   if (apiKey === undefined || apiKey === '') return ''
-  let slot = slotOf(exchange, head)
+  const { text } = exchange.head!
+  let slot = slotOf(exchange, lines)
   let filled: string
   if (typeof credential === 'object') {
     slot = own ?? slot
-    filled = own === undefined ? ownLine(credential, apiKey) : filledLine(head, own, credential, apiKey)
+    filled = own === undefined ? ownLine(credential, apiKey) : filledLine(text, own, credential, apiKey)
   } else {
     const field = credential === 'swap' ? (slot?.field ?? FIELD.authorization) : CANONICAL_LINE[credential].field
     // A fixed field that the client has sent already is filled where it stands.
-    if (slot?.field !== field) slot = head.lines.find((line) => line.field === field) ?? slot
-    filled = slot === undefined ? `${canonicalBefore(field)}${apiKey}\r\n` : credentialLine(head, slot, field, apiKey)
+    if (slot?.field !== field) slot = lines.find((line) => line.field === field) ?? slot
+    filled = slot === undefined ? `${canonicalBefore(field)}${apiKey}\r\n` : credentialLine(text, slot, field, apiKey)
   }
   if (slot === undefined) return filled
   const { start } = slot
-  edits[head.lines.findIndex((line) => line.start === start)] = filled
+  edits[lines.findIndex((line) => line.start === start)] = filled
   return ''
 }
 
-function slotOf(exchange: Exchange, head: RequestHead): FieldLine | undefined {
+function slotOf(exchange: Exchange, lines: readonly FieldLine[]): FieldLine | undefined {
   const carrier = exchange.credentialLine
   if (carrier !== undefined && carrier.field !== FIELD.xFluxgateKey) return carrier
-  return head.lines.find((line) => line.field === FIELD.authorization)
+  return lines.find((line) => line.field === FIELD.authorization)
 }
 
 function canonicalBefore(field: Field): string {
@@ -59,12 +60,12 @@ function canonicalBefore(field: Field): string {
 }
 
 /** The slot's line with the provider's key: the client's spelling where it is the same field, else a line of ours. */
-function credentialLine(head: RequestHead, line: FieldLine, field: Field, apiKey: string): string {
+function credentialLine(text: string, line: FieldLine, field: Field, apiKey: string): string {
   if (line.field !== field) return `${canonicalBefore(field)}${apiKey}\r\n`
-  const start = credentialStart(head.text, line)
+  const start = credentialStart(text, line)
   return start === -1
-    ? withValue(head.text, line, line.valueStart, `Bearer ${apiKey}`)
-    : withValue(head.text, line, start, apiKey)
+    ? withValue(text, line, line.valueStart, `Bearer ${apiKey}`)
+    : withValue(text, line, start, apiKey)
 }
 
 function ownLine({ field, scheme }: OwnField, apiKey: string): string {
@@ -72,7 +73,7 @@ function ownLine({ field, scheme }: OwnField, apiKey: string): string {
 }
 
 /** The client's spelling, but for a scheme that is not the one. */
-function filledLine({ text }: RequestHead, line: FieldLine, { scheme }: OwnField, apiKey: string): string {
+function filledLine(text: string, line: FieldLine, { scheme }: OwnField, apiKey: string): string {
   const start = startBehind(text, line, scheme)
   return start === -1
     ? withValue(text, line, line.valueStart, `${scheme} ${apiKey}`)

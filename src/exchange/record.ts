@@ -2,6 +2,7 @@ import { isCause } from '../cause.ts'
 import { FAILURES, recordLevel } from '../failure.ts'
 import { isRegistered } from '../http/method.ts'
 import { monotonicMs } from '../runtime/clock.ts'
+import { clientAddress } from './client-address.ts'
 import type { Exchange } from './exchange.ts'
 
 const MASK = '***'
@@ -12,10 +13,13 @@ export function record(exchange: Exchange): void {
   // A connection that ends before a whole request line has asked for nothing.
   if (refusedHead !== undefined && !refusedHead.hasRequestLine) return
   const target = upstream?.target
+  const clientIp = clientAddress(exchange)
+  const { peerIp } = exchange.downstream
   exchange.path.writeRecord(
     {
       level: recordLevel(failure, exchange.cause),
-      clientIp: exchange.downstream.clientIp,
+      clientIp,
+      peerIp: peerIp === clientIp ? undefined : peerIp,
       method: shownMethod(exchange),
       requestUrl: shownTarget(exchange),
       requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,

@@ -10,7 +10,10 @@ import type { OwnedConnection } from './owned-connection.ts'
  */
 export interface Downstream<E = unknown> {
   readonly response: ResponseSink
+  /** Whom the connection speaks for: `peerIp`, unless a PROXY header said otherwise; undefined for the other end of a Unix socket. */
   readonly clientIp: string | undefined
+  /** The connection's other end. */
+  readonly peerIp: string | undefined
   /** The client asked for the connection to close after this exchange. */
   readonly wantsClose: boolean
   /** It waits for a 100 before it sends its body. */

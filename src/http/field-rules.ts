@@ -1,6 +1,7 @@
 import { FIELD, type Field } from './fields.ts'
 import { fieldLine, type Lines } from './lines.ts'
 import type { FieldLine } from './message.ts'
+import { COLON } from './octets.ts'
 
 /** What an operator wants done to the fields of requests, as it is written. */
 export interface FieldChanges {
@@ -19,60 +20,76 @@ export interface FieldRules {
   readonly keep: ReadonlySet<string>
   /** Whole lines, with their CRLF. */
   readonly set: readonly string[]
-  /** By lower-case name: REMOVE, or the index of the line in `set`. */
-  readonly exact: ReadonlyMap<string, number>
-  readonly prefixes: readonly string[]
-  /** Characters that a name of interest begins with: one look tells most lines apart. */
-  readonly initials: ReadonlySet<number>
+  /** By the character that a name begins with: most lines are told apart by one look. */
+  readonly byInitial: readonly (readonly Rule[] | undefined)[]
+}
+
+interface Rule {
+  /** Lower-case; of a pattern without its star. */
+  readonly name: string
+  readonly isPattern: boolean
+  /** REMOVE, or the index of the line in `set`. */
+  readonly effect: number
 }
 
 export const REMOVE = -1
 
 export function createFieldRules({ remove, set, keep }: FieldChanges): FieldRules {
-  const exact = new Map<string, number>()
-  const prefixes: string[] = []
-  for (const name of remove) {
-    if (name.endsWith('*')) prefixes.push(name.slice(0, -1))
-    else exact.set(name, REMOVE)
+  // What is removed and set is set: the first rule that a name meets counts.
+  const rules: Rule[] = [
+    ...set.map(({ name }, index) => ({ name: name.toLowerCase(), isPattern: false, effect: index })),
+    ...remove.map((name) => {
+      const isPattern = name.endsWith('*')
+      return { name: isPattern ? name.slice(0, -1) : name, isPattern, effect: REMOVE }
+    }),
+  ]
+  const byInitial: Rule[][] = []
+  for (const rule of rules) {
+    for (const initial of new Set([rule.name, rule.name.toUpperCase()])) {
+      const list = (byInitial[initial.charCodeAt(0)] ??= [])
+      if (!list.includes(rule)) list.push(rule)
+    }
   }
-  // What is removed and set is set.
-  set.forEach(({ name }, index) => void exact.set(name.toLowerCase(), index))
-  const initials = [...exact.keys(), ...prefixes].flatMap((name) => [name, name.toUpperCase()])
-  return {
-    remove,
-    keep: new Set(keep),
-    set: set.map(({ name, value }) => `${name}: ${value}\r\n`),
-    exact,
-    prefixes,
-    initials: new Set(initials.map((name) => name.charCodeAt(0))),
-  }
+  const lines = set.map(({ name, value }) => `${name}: ${value}\r\n`)
+  return { remove, keep: new Set(keep), set: lines, byInitial: Array.from({ length: 256 }, (_, c) => byInitial[c]) }
 }
 
 /** A line that a rule is about. */
 export interface RuledLine {
   readonly line: FieldLine
-  readonly rule: number
+  readonly effect: number
 }
 
 /** Those of the head, in order. */
-export function ruledLines({ text, fieldsStart, end }: Lines, rules: FieldRules): readonly RuledLine[] {
+export function ruledLines({ text, fieldsStart, end }: Lines, { byInitial }: FieldRules): readonly RuledLine[] {
   const found: RuledLine[] = []
   for (let at = fieldsStart; at < end - 2; ) {
-    const lineEnd = text.indexOf('\r\n', at)
-    if (rules.initials.has(text.charCodeAt(at))) {
-      const colon = text.indexOf(':', at)
-      const rule = ruleOf(text.slice(at, colon).toLowerCase(), rules)
-      if (rule !== undefined) found.push({ line: fieldLine(text, FIELD.other, at, colon + 1, lineEnd), rule })
+    const next = text.indexOf('\n', at) + 1
+    const rules = byInitial[text.charCodeAt(at)]
+    const rule = rules?.find((each) => isAbout(text, at, each))
+    if (rule !== undefined) {
+      const line = fieldLine(text, FIELD.other, at, text.indexOf(':', at) + 1, next - 2)
+      found.push({ line, effect: rule.effect })
     }
-    at = lineEnd + 2
+    at = next
   }
   return found
 }
 
-function ruleOf(name: string, { exact, prefixes }: FieldRules): number | undefined {
-  const rule = exact.get(name)
-  if (rule !== undefined) return rule
-  return prefixes.some((prefix) => name.startsWith(prefix)) ? REMOVE : undefined
+function isAbout(text: string, start: number, { name, isPattern }: Rule): boolean {
+  const { length } = name
+  if (!isPattern && text.charCodeAt(start + length) !== COLON) return false
+  for (let i = 0; i < length; i++) {
+    const wanted = name.charCodeAt(i)
+    const given = text.charCodeAt(start + i)
+    const isSame = given === wanted || (isLetter(wanted) && (given | 0x20) === wanted)
+    if (!isSame) return false
+  }
+  return true
+}
+
+function isLetter(lowerCase: number): boolean {
+  return lowerCase >= 0x61 && lowerCase <= 0x7a
 }
 
 /** Whether a rule may be about a line: what the gateway looks at itself it answers for. */

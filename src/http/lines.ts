@@ -1,6 +1,6 @@
 import { FIELD, type Field } from './fields.ts'
 import type { FieldLine, RequestHead, ResponseHead } from './message.ts'
-import { SP, TAB } from './octets.ts'
+import { COLON, SP, TAB } from './octets.ts'
 
 /**
  * Field lines of a head that has been parsed: each is a name, a colon, a value without a control in it, CRLF. Most lines are
@@ -30,22 +30,28 @@ export function linesNamed({ text, fieldsStart, end }: Lines, lowerCaseName: str
   const { length } = lowerCaseName
   let found: FieldLine[] | undefined
   for (let at = fieldsStart; at < end - 2; ) {
-    const lineEnd = text.indexOf('\r\n', at)
-    if (text[at + length] === ':' && text.slice(at, at + length).toLowerCase() === lowerCaseName) {
+    const next = text.indexOf('\n', at) + 1
+    if (text.charCodeAt(at + length) === COLON && text.slice(at, at + length).toLowerCase() === lowerCaseName) {
       found ??= []
-      found.push(fieldLine(text, FIELD.other, at, at + length + 1, lineEnd))
+      found.push(fieldLine(text, FIELD.other, at, at + length + 1, next - 2))
     }
-    at = lineEnd + 2
+    at = next
   }
   return found ?? NONE
 }
 
-/** All of them in their order, each once; where two begin at the same place, the first list's. */
+/** Both in one order, each line once: two ordered lists, and where both have a line it is the first one's. */
 export function mergeLines(lines: readonly FieldLine[], more: readonly FieldLine[]): readonly FieldLine[] {
   if (more.length === 0) return lines
-  const byStart = new Map(more.map((line) => [line.start, line]))
-  for (const line of lines) byStart.set(line.start, line)
-  return [...byStart.values()].sort((a, b) => a.start - b.start)
+  const merged: FieldLine[] = []
+  let at = 0
+  for (const line of lines) {
+    while (at < more.length && more[at]!.start < line.start) merged.push(more[at++]!)
+    merged.push(line)
+    if (at < more.length && more[at]!.start === line.start) at++
+  }
+  while (at < more.length) merged.push(more[at++]!)
+  return merged
 }
 
 export function fieldValue(text: string, line: FieldLine): string {

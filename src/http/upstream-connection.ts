@@ -7,6 +7,8 @@ import type { OwnedConnection } from './owned-connection.ts'
 export interface UpstreamConnection<E> {
   /** Where it leads: see `Upstream.endpoint`. */
   readonly endpoint: string
+  /** The address that it is connected to, as the log shows it: see `Address.text`. */
+  readonly address: string
   /** It waits for an exchange, as far as is known. */
   readonly isUsable: boolean
   /** It has carried an exchange before: its peer may have dropped it without our knowing. */

@@ -11,16 +11,17 @@ import { BodyFollower } from './body-follower.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseResponseHead, RESPONSE_PREFIX } from './parse-response.ts'
 
-/** Where a connection goes when its exchange is over, and who hears that it has died while it was idle. */
+/** Where a connection goes when its exchange is over, and who hears that it has been closed. Each connection has its own. */
 export interface ConnectionHome<E> {
   readonly events: UpstreamEvents<E>
-  /** `maxIdleSeconds`: what the upstream has announced. */
-  keep(connection: ClientConnection<E>, maxIdleSeconds: number | undefined): void
+  /** It is idle. `maxIdleSeconds`: what the upstream has announced. */
+  keep(maxIdleSeconds: number | undefined): void
   /** It was taken and not needed: it has the time left that it had. */
-  putBack(connection: ClientConnection<E>): void
+  putBack(): void
   /** Whether it may wait for its owner; the home goes on watching it. */
-  keepsForOwner(connection: ClientConnection<E>): boolean
-  closed(connection: ClientConnection<E>): void
+  keepsForOwner(): boolean
+  /** Told once, whatever it was doing. */
+  closed(): void
 }
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
@@ -44,10 +45,6 @@ const LAST_WORDS_MS = 1_000
 type Phase = 'idle' | 'head' | 'body' | 'done' | 'leaving' | 'closed'
 
 export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
-  /** Counter value of the pool's clock when this connection became idle, and when it must go. */
-  idleSinceTick = 0
-  expiresAtTick = 0
-  /** The peer's address, so that a pool can let go of addresses that a name no longer has. */
   readonly address: string
   readonly endpoint: string
 
@@ -260,7 +257,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     }, LAST_WORDS_MS)
   }
 
-  /** FIN or an error with this code: between exchanges nothing is lost, in the middle of one its owner decides. */
+  /**
+   * FIN or an error with this code: between exchanges nothing is lost, in the middle of one its owner decides. What TLS itself
+   * tells is a failure of TLS: in TLS 1.3 a server refuses our certificate only after the handshake, and has read no request.
+   */
   #lost(code: string = this.#writeCode ?? 'closed'): void {
     switch (this.#phase) {
       case 'closed':
@@ -269,10 +269,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         this.#close()
         return
       case 'head':
-        this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', code)
+        if (isOfTls(code)) this.#fail('tls', code)
+        else this.#fail(this.isReused && !this.#hasAnyByte ? 'reused_conn_lost' : 'upstream_reset', code)
         return
       default:
-        this.#fail('upstream_truncated', code)
+        this.#fail(isOfTls(code) ? 'tls' : 'upstream_truncated', code)
     }
   }
 
@@ -321,7 +322,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     if (this.#phase === 'closed') return
     if (this.#phase === 'idle') {
       if (!reusable) this.#close()
-      else if (this.#owner === undefined) this.#home.putBack(this)
+      else if (this.#owner === undefined) this.#home.putBack()
       else this.#keepForOwner(this.#owner)
       return
     }
@@ -338,12 +339,12 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     }
     this.#phase = 'idle'
     this.#head = undefined
-    if (this.#owner === undefined) this.#home.keep(this, head.keepAliveSeconds)
+    if (this.#owner === undefined) this.#home.keep(head.keepAliveSeconds)
     else this.#keepForOwner(this.#owner)
   }
 
   #keepForOwner(owner: OwnedConnection<E>): void {
-    if (this.#home.keepsForOwner(this)) owner.put(this, this.#ownerKey)
+    if (this.#home.keepsForOwner()) owner.put(this, this.#ownerKey)
     else this.#close()
   }
 
@@ -374,9 +375,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     clearTimeout(this.#lastWait)
     this.deadline.close()
-    this.#home.closed(this)
+    this.#home.closed()
     this.#socket.destroy()
   }
+}
+
+/** OpenSSL's errors, an alert of the peer among them. */
+function isOfTls(code: string | undefined): boolean {
+  return code?.startsWith('ERR_SSL') === true
 }
 
 /** Whether the beginning of a head may still turn out to be HTTP/1. */

@@ -4,6 +4,9 @@ import { Deadline } from '../runtime/deadline.ts'
 const TOTAL_MS = 30_000
 const SILENCE_MS = 5_000
 
+/** A refused request's remaining body up to this length is read and dropped, and the connection kept. */
+export const DROP_BYTES = 65_536
+
 /**
  * For how long what a client still sends is read and dropped: 30 s in all, 5 s of silence. That is so after our FIN (RFC 9112
  * section 9.6: a client that is busy uploading gets to read its answer that way; closing at once would reset it away), and for

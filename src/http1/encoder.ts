@@ -45,17 +45,19 @@ export function withValue(text: string, line: FieldLine, valueStart: number, val
 }
 
 /**
+ * @param lines those that are looked at, in order: `head.lines`, or more than these
  * @param requestTarget origin-form, as the upstream is to see it
- * @param edits one for each of `head.lines`
+ * @param edits one for each of `lines`
  * @param appended further whole lines for the end of the section, with their CRLF
  */
 export function encodeRequestHead(
   head: RequestHead,
+  lines: readonly FieldLine[],
   requestTarget: string,
   edits: readonly LineEdit[],
   appended: string,
 ): string {
-  const { text, lines } = head
+  const { text } = head
   let out = `${head.method} ${requestTarget} HTTP/1.1\r\n`
   let from = head.fieldsStart
   for (let i = 0; i < lines.length; i++) {

@@ -7,19 +7,17 @@ import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
-import type { Reader } from '../runtime/sockets.ts'
+import { type Reader, resetSocket } from '../runtime/sockets.ts'
 import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
-import { DropLimits } from './drop-limits.ts'
+import { DROP_BYTES, DropLimits } from './drop-limits.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { RequestHeadReader } from './request-head-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 /** Bytes of further requests that are read while one is being answered; then reading pauses. */
 const PIPELINE_BYTES = 65_536
-/** A refused request's remaining body up to this length is read and dropped, and the connection kept. */
-const DROP_BYTES = 65_536
 
 /**
  * A client's HTTP/1.1 connection: one exchange at a time, in order.
@@ -32,7 +30,8 @@ type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
 export class ServerConnection<E> implements Downstream<E>, Reader {
   readonly isOverLimit: boolean
-  readonly clientIp: string | undefined
+  readonly peerIp: string | undefined
+  clientIp: string | undefined
   /** Neighbours in the listener's queue of idle connections. */
   idlePrevious: ServerConnection<E> | undefined = undefined
   idleNext: ServerConnection<E> | undefined = undefined
@@ -67,9 +66,9 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   /** While what still comes is read and dropped. */
   #dropLimits: DropLimits | undefined = undefined
 
-  constructor(host: ConnectionHost<E, ServerConnection<E>>, clientIp: string | undefined, isOverLimit: boolean) {
+  constructor(host: ConnectionHost<E, ServerConnection<E>>, peerIp: string | undefined, isOverLimit: boolean) {
     this.#host = host
-    this.clientIp = clientIp
+    this.clientIp = this.peerIp = peerIp
     this.isOverLimit = isOverLimit
     this.#ahead = new ReadAhead({
       takes: () => this.#takesBytes(),
@@ -345,7 +344,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   cut(reset: boolean): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
-    if (reset) this.#socket.resetAndDestroy()
+    if (reset) resetSocket(this.#socket)
     this.#close()
   }
 

@@ -1,17 +1,25 @@
-import net from 'node:net'
+import type net from 'node:net'
 import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
+import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
 import { adoptAccepted } from '../runtime/sockets.ts'
+import { bindTcp, describe } from './bind.ts'
 import { IdleQueue } from './idle-queue.ts'
+import { ProxyGate } from './proxy-gate.ts'
+import { bindUnix, changeMode, takeAway } from './unix-socket.ts'
 
 export type BindResult = { ok: true; address: string } | { ok: false; error: string }
 
+export interface ListenerEvents {
+  acceptFailed(error: Error): void
+  /** A connection whose peer had to send a PROXY header was closed, for it sent none. */
+  proxyHeaderFailed(peerIp: string | undefined, fault: string): void
+}
+
 /** Connections past the limit that may wait for their 503 at once; further ones are closed without a word. */
 const MAX_OVER_LIMIT = 512
-/** Connections that the kernel may hold for us between two turns of the event loop. */
-const BACKLOG = 4_096
 
 /**
  * Takes clients in, up to `max_connections`, and knows which of their connections are idle. A socket can be exchanged for
@@ -28,12 +36,14 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   readonly #idle = new IdleQueue<ServerConnection<E>>()
   #overLimit = 0
   #drained: (() => void) | undefined = undefined
-  readonly #acceptFailed: (error: Error) => void
+  readonly #told: ListenerEvents
+  /** Of the Unix socket that is listened on. */
+  #socket: { readonly path: string; mode: number; accepted: number } | undefined = undefined
 
-  constructor(settings: ServerSettings, events: DownstreamEvents<E>, acceptFailed: (error: Error) => void) {
+  constructor(settings: ServerSettings, events: DownstreamEvents<E>, told: ListenerEvents) {
     this.#settings = settings
     this.events = events
-    this.#acceptFailed = acceptFailed
+    this.#told = told
   }
 
   get headTimeoutMs(): number {
@@ -50,22 +60,47 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   async bind(address: BindAddress): Promise<BindResult> {
-    const result = await bind(address, (socket) => this.#accept(socket))
-    if (!result.ok) return { ok: false, error: result.error }
-    this.#server?.close()
+    const { path } = address
+    const wanted = path === undefined ? undefined : { path, mode: this.#settings.socketMode, accepted: 0 }
+    const result =
+      path === undefined
+        ? await bindTcp(address, (accepted) => this.#accept(accepted, false))
+        : await bindUnix(path, wanted!.mode, (accepted) => {
+            wanted!.accepted++
+            this.#accept(accepted, true)
+          })
+    if (!result.ok) return result
+    const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
-    this.#server.on('error', this.#acceptFailed)
-    const { address: host, port } = this.#server.address() as net.AddressInfo
-    return { ok: true, address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` }
+    this.#server.on('error', this.#told.acceptFailed)
+    this.#socket = wanted
+    const shown = path === undefined ? describe(this.#server.address()) : address.text
+    if (socket !== undefined) await takeAway(socket.path, () => socket.accepted)
+    server?.close()
+    return { ok: true, address: shown }
   }
 
-  /** Stops accepting on the present socket, for a rebind to an address that overlaps it. */
+  /** What can be changed of the present socket without binding it again: the mode of its file. What went wrong, if anything did. */
+  async adjust(): Promise<string | undefined> {
+    const { socketMode: mode } = this.#settings
+    if (this.#socket === undefined || this.#socket.mode === mode) return undefined
+    const error = await changeMode(this.#socket.path, mode)
+    if (error === undefined) this.#socket.mode = mode
+    return error
+  }
+
+  /** Stops accepting on the present socket, for a rebind to an address that overlaps it. The file of a Unix socket goes with it. */
   unbind(): void {
     this.#server?.close()
     this.#server = undefined
+    this.#socket = undefined
   }
 
-  #accept(accepted: net.Socket): void {
+  #accept(accepted: net.Socket, isUnix: boolean): void {
+    if (!isUnix && this.#isOfNobody(accepted)) {
+      accepted.destroy()
+      return
+    }
     if (!this.#isFull) {
       this.#adopt(accepted, false)
       return
@@ -75,6 +110,15 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
       if (this.#isFull) (this.#answeredLongest(false) ?? this.#idle.longest)?.close()
       this.#adopt(accepted, this.#isFull)
     })
+  }
+
+  /**
+   * A TCP connection that was reset before it was accepted has no address. Where it matters who a peer is, it must not pass for
+   * somebody on a Unix socket, nor a balancer's health check for a client that sends a PROXY header.
+   */
+  #isOfNobody(accepted: net.Socket): boolean {
+    const { proxyProtocol, trustedProxies } = this.#settings
+    return (proxyProtocol ?? trustedProxies) !== undefined && accepted.remoteAddress === undefined
   }
 
   get #isFull(): boolean {
@@ -99,7 +143,21 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     const connection = new ServerConnection<E>(this, plainAddress(accepted.remoteAddress), isOverLimit)
     this.#open.add(connection)
     if (isOverLimit) this.#overLimit++
-    connection.attach(adoptAccepted(accepted, connection))
+    const { proxyProtocol } = this.#settings
+    if (proxyProtocol === undefined || !includesPeer(proxyProtocol, connection.peerIp)) {
+      connection.attach(adoptAccepted(accepted, connection))
+    } else this.#guard(accepted, connection)
+  }
+
+  /** Its peer is a balancer, which says first who the client is. */
+  #guard(accepted: net.Socket, connection: ServerConnection<E>): void {
+    const gate = new ProxyGate(connection, this.headTimeoutMs, {
+      failed: (fault) => this.#told.proxyHeaderFailed(connection.peerIp, fault),
+      bug: (error) => this.events.bug(undefined, connection, error),
+    })
+    const socket = adoptAccepted(accepted, gate)
+    socket.once('close', () => gate.close())
+    connection.attach(socket)
   }
 
   // ---- ConnectionHost
@@ -124,6 +182,11 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.#tellIfDrained()
   }
 
+  /** Connections that a stop waits for: those whose exchange is not over, or whose request has begun to come. */
+  get busyCount(): number {
+    return this.#open.size - this.#closing.size
+  }
+
   /** Accepts nothing more, closes what is idle, and calls back when the last exchange is over. */
   drain(drained: () => void): void {
     this.isDraining = true
@@ -145,25 +208,6 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   destroy(): void {
     for (const connection of [...this.#open]) connection.close()
   }
-}
-
-/**
- * Keep-alive probes hold a connection open in NATs and balancers while an answer is awaited, which may be silent for minutes: AWS
- * forgets one after 350 s, home routers after 60 to 300. As towards upstreams.
- */
-const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
-
-type Bound = { ok: true; server: net.Server } | { ok: false; error: string }
-
-function bind(address: BindAddress, accept: (socket: net.Socket) => void): Promise<Bound> {
-  return new Promise((resolve) => {
-    const server = net.createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true, allowHalfOpen: true }, accept)
-    server.once('error', (error) => resolve({ ok: false, error: error.message }))
-    server.listen({ host: address.host, port: address.port, backlog: BACKLOG, exclusive: true }, () => {
-      server.removeAllListeners('error')
-      resolve({ ok: true, server })
-    })
-  })
 }
 
 /** IPv4 clients of an IPv6 socket are shown as what they are. */

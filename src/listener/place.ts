@@ -11,6 +11,8 @@ export type Moved =
 export interface Binding {
   bind(address: BindAddress): Promise<BindResult>
   unbind(): void
+  /** Applies what may have changed of the address that is listened on; what went wrong, if anything did. */
+  adjust(): Promise<string | undefined>
 }
 
 export interface PlaceEvents {
@@ -42,7 +44,7 @@ export class Place {
   async move(wanted: BindAddress): Promise<Moved> {
     await this.stop()
     const isLost = this.#isLost
-    if (!isLost && wanted.host === this.#address.host && wanted.port === this.#address.port) return { rebound: 'no' }
+    if (!isLost && isSame(wanted, this.#address)) return this.#adjust()
     const isBlocked = !isLost && overlap(this.#address, wanted)
     if (isBlocked) this.#binding.unbind()
     const result = await this.#binding.bind(wanted)
@@ -54,6 +56,11 @@ export class Place {
     if (isBlocked) await this.#restore()
     else if (isLost) this.#searchOn()
     return { rebound: 'failed', error: result.error }
+  }
+
+  async #adjust(): Promise<Moved> {
+    const error = await this.#binding.adjust()
+    return error === undefined ? { rebound: 'no' } : { rebound: 'failed', error }
   }
 
   /** No more attempts; resolves when the last one is through. */
@@ -90,7 +97,13 @@ export class Place {
   }
 }
 
+function isSame(a: BindAddress, b: BindAddress): boolean {
+  if (a.path !== undefined || b.path !== undefined) return a.path === b.path
+  return a.host === b.host && a.port === b.port
+}
+
 function overlap(a: BindAddress, b: BindAddress): boolean {
+  if (a.path !== undefined || b.path !== undefined) return false
   return a.port === b.port && a.port !== 0 && (isWildcard(a.host) || isWildcard(b.host))
 }
 

@@ -9,7 +9,9 @@ import { redactMethod, redactTarget, redactUnchecked } from './redact.ts'
 
 /** Every field of the line, in the order in which they stand there, with its meaning for the reference. */
 export const ACCESS_FIELDS = {
-  client_ip: "Address of the connection's other end.",
+  client_ip:
+    "Address of the client: the connection's other end, or whom a balancer (`server.proxy_protocol`) or a trusted proxy (`server.trusted_proxies`) names. Absent for a client of a Unix socket.",
+  peer_ip: "Address of the connection's other end, where `client_ip` is another.",
   method: 'Method of the request; cut after 128 bytes, which `…` shows.',
   request_url:
     'Request target as received, credentials in its query masked. Of a request for which no upstream was found static keys in its path are masked too, and it is cut so that it, `method` and `request_body_length` take 2 KiB at most; `…` shows that.',
@@ -129,6 +131,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const length = (value: string): string => lengthText(cutToFit(value, MAX_LENGTH_BYTES))
   const label = labels(json)
   const clientIp = recurring(label.client_ip, text)
+  const peerIp = recurring(label.peer_ip, text)
   const method = recurring(label.method, text)
   const apiKey = recurring(label.api_key, text)
   const upstream = recurring(label.upstream, text)
@@ -139,6 +142,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     const { keys } = snapshot
     let line = start + timestamp() + (r.level === 'warn' ? warnHead : head)
     if (r.clientIp !== undefined) line += clientIp(r.clientIp)
+    if (r.peerIp !== undefined) line += peerIp(r.peerIp)
     const url = text(shownUrl(r, keys))
     line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + url
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)

@@ -22,11 +22,25 @@ const info = (message: string, fields: string, meaning: string): EventKind => ki
 const warn = (message: string, fields: string, meaning: string): EventKind => kind('warn', message, fields, meaning)
 const error = (message: string, fields: string, meaning: string): EventKind => kind('error', message, fields, meaning)
 
+const RELOADED = 'Configuration file changed, reloaded automatically'
+const CHANGE_FIELDS =
+  'keys_added keys_removed keys_changed upstreams_added upstreams_removed upstreams_changed files_changed'
+
 export const EVENTS = {
   unknownSetting: warn(
     'Unknown log setting; using the default',
     'name value expected',
     'An environment variable of the log has a value that it does not take.',
+  ),
+  rootsMissing: warn(
+    'Certificates of the machine not found',
+    'name path',
+    'The environment variable `name` says where the roots of the machine are, and nothing is there. Those that come with Node are trusted all the same.',
+  ),
+  runtimeWarning: warn(
+    'Node.js warning',
+    'name code error',
+    'Something that Node would have written to stderr in a format of its own.',
   ),
   suspicious: warn(
     'Refused a request that could be an attack',
@@ -38,6 +52,11 @@ export const EVENTS = {
     'client_ip error reason cause',
     'An upstream could not be connected to because the process may open no more files. Raise its limit (`ulimit -n`). Said once a minute while it lasts; each request that it costs has its record.',
   ),
+  fewDescriptors: warn(
+    'Fewer file descriptors than connections may need',
+    'limit needed max_connections cure',
+    'The process may open `limit` files. `server.max_connections` connections take two each, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
+  ),
   bug: error(
     'A request has failed because of a bug',
     'error',
@@ -48,7 +67,17 @@ export const EVENTS = {
     'error',
     'The listening socket fails. Said once a minute while it lasts.',
   ),
+  proxyHeader: warn(
+    'Closed a connection without a valid PROXY header',
+    'peer_ip error count',
+    '`server.proxy_protocol` requires one from this peer. `error` is `no_header` (it speaks without one: switch it on there, or take the peer out of `from`), `malformed`, `too_long` or `timeout` (it was not whole within `server.head_timeout_ms`). Said once a minute at most; `count` is how many there were since it was said last.',
+  ),
   starting: info('Starting fluxgate proxy with configuration path', 'path', 'The first line of a start.'),
+  proxyVariables: info(
+    'Proxy variables of the environment are not used',
+    'names',
+    'The environment has some of `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` (or in lower case), as `names` says. An upstream goes through a proxy if its `proxy` says so.',
+  ),
   defaultConfiguration: warn(
     'Using default configuration due to load failure',
     'path error status cause',
@@ -57,7 +86,7 @@ export const EVENTS = {
   configurationWarning: warn(
     'Configuration warning',
     'problem',
-    'Something in the file is probably a mistake: an unknown key.',
+    'Something in the file is probably a mistake: an unknown key, a placeholder where a key should be, a short key.',
   ),
   loaded: info('Loaded configuration', 'path status', 'The file is valid and will be served.'),
   fieldsChanged: info(
@@ -82,7 +111,16 @@ export const EVENTS = {
     'address error',
     'A reload moved the listener to an address that could not be bound, and by then the old one, `address`, could not be bound again either. It is tried again after 100 ms, and less and less often, every five seconds at least; a reload tries the address in the file. `Fluxgate proxy server listening on` tells that it is over.',
   ),
-  reloaded: info('Configuration file changed, reloaded automatically', 'path status', 'A change of the file is live.'),
+  reloaded: info(
+    RELOADED,
+    `path status ${CHANGE_FIELDS}`,
+    'A change of the file is live. The other fields name what is different, twenty names each at most; `files_changed` are files that it takes secrets or certificates from.',
+  ),
+  reloadedToNothing: warn(
+    RELOADED,
+    `path status problem ${CHANGE_FIELDS}`,
+    'The same, where no key or no upstream is left of those that there were. `problem` says what that means. Perhaps the file was only half written.',
+  ),
   addressChanged: info(
     'Bind address changed, restarting server',
     'old_address new_address',
@@ -103,6 +141,16 @@ export const EVENTS = {
     'path',
     'The file cannot be read.',
   ),
+  notWatched: info(
+    'Configuration was read from a pipe and is not watched',
+    'path',
+    'After a start with `--config -` or with a pipe: a change needs a restart. Files that it names are not watched either.',
+  ),
+  notReadAgain: warn(
+    'Configuration was read from a pipe and cannot be read again',
+    'path',
+    'A SIGHUP asked for a reload. What is in force stays.',
+  ),
   reloadFailed: error(
     'Publishing the configuration failed',
     'path error stack',
@@ -116,12 +164,17 @@ export const EVENTS = {
   stopping: info('Shutdown signal received ({}); shutting down proxy', '', 'No new connections; what runs may end.'),
   stoppingAtOnce: warn(
     'Second shutdown signal received ({}); exiting at once',
-    '',
+    'connections',
     'Exchanges that still run are cut.',
+  ),
+  waiting: info(
+    'Waiting for connections before shutdown',
+    'connections waited_ms limit_ms',
+    'What runs is let finish. Said at once, and every ten seconds; never if nothing is waited for. `limit_ms` is `server.shutdown_timeout_ms`, if it is set.',
   ),
   cut: warn(
     'Exchanges were cut at the end of the shutdown timeout',
-    '',
+    'connections',
     '`server.shutdown_timeout_ms` was over before they were. The process exits with 1.',
   ),
   stopped: info('Proxy server shutdown complete', '', 'The last line of a stop.'),

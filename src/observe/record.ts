@@ -4,6 +4,8 @@ import type { Outcome, RecordLevel } from '../failure.ts'
 export interface RequestRecord {
   readonly level: RecordLevel
   readonly clientIp: string | undefined
+  /** The connection's other end, where that is not the client. */
+  readonly peerIp: string | undefined
   readonly method: string
   /** The request target as received; the log redacts the credentials in its query. */
   readonly requestUrl: string

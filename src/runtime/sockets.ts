@@ -39,59 +39,142 @@ export function adoptAccepted(accepted: net.Socket, reader: Reader): net.Socket 
   const handle = (accepted as unknown as WithHandle)._handle
   if (typeof (handle as { useUserBuffer?: unknown } | null)?.useUserBuffer !== 'function')
     return readByEvents(accepted, reader)
-  ;(accepted as unknown as WithHandle)._handle = null
+  return moveHandle(accepted, reader, true)
+}
+
+/** The old socket is left without a handle: it is nobody's, and does nothing any more. */
+function moveHandle(from: net.Socket, reader: Reader, allowHalfOpen: boolean): net.Socket {
+  const handle = (from as unknown as WithHandle)._handle
+  ;(from as unknown as WithHandle)._handle = null
   return new net.Socket({
     handle,
     onread: onReadOf(reader),
-    allowHalfOpen: true,
+    allowHalfOpen,
     highWaterMark: WRITE_HIGH_WATER_BYTES,
   } as net.SocketConstructorOpts)
 }
 
 function readByEvents(accepted: net.Socket, reader: Reader): net.Socket {
   accepted.allowHalfOpen = true
+  return readEvents(accepted, reader)
+}
+
+function readEvents(socket: net.Socket, reader: Reader): net.Socket {
   // A chunk belongs to nobody else: it may be changed in place and written from like any other read buffer.
-  accepted.on('data', (chunk: Buffer) => {
-    if (!reader.onBytes(chunk, chunk.length)) accepted.pause()
+  socket.on('data', (chunk: Buffer) => {
+    if (!reader.onBytes(chunk, chunk.length)) socket.pause()
   })
-  accepted.resume()
-  return accepted
+  socket.resume()
+  return socket
 }
 
-export function connectTcp(address: string, port: number, reader: Reader): net.Socket {
-  return net.connect({
-    host: address,
-    port,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-    highWaterMark: WRITE_HIGH_WATER_BYTES,
-    onread: onReadOf(reader),
-  } as net.TcpNetConnectOpts)
+/** A Unix socket knows no reset: there, all that can be done is to close it. */
+export function resetSocket(socket: net.Socket): void {
+  const handle = (socket as unknown as { _handle?: { reset?: unknown } | null })._handle
+  if (handle && typeof handle.reset !== 'function') socket.destroy()
+  else socket.resetAndDestroy()
 }
 
+/** Whom to connect to: an IP address and a port, or the path of a Unix socket if that is not empty. */
+export interface Peer {
+  readonly host: string
+  readonly port: number
+  readonly path: string
+}
+
+const KEPT_OPEN = {
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+  highWaterMark: WRITE_HIGH_WATER_BYTES,
+}
+
+function connectOptions({ host, port, path }: Peer): net.NetConnectOpts {
+  return path === '' ? { host, port, ...KEPT_OPEN } : { path, ...KEPT_OPEN }
+}
+
+export function connectTcp(peer: Peer, reader: Reader): net.Socket {
+  return net.connect({ ...connectOptions(peer), onread: onReadOf(reader) } as net.NetConnectOpts)
+}
+
+/** `servername`: a name or an address that the certificate must carry. */
 export function connectTls(
-  address: string,
-  port: number,
+  peer: Peer,
   servername: string,
   secureContext: tls.SecureContext,
   reader: Reader,
 ): tls.TLSSocket {
   return tls.connect({
-    host: address,
-    port,
+    ...connectOptions(peer),
+    ...tlsOptions(servername, secureContext),
+    onread: onReadOf(reader),
+  } as unknown as tls.ConnectionOptions)
+}
+
+function tlsOptions(servername: string, secureContext: tls.SecureContext): tls.ConnectionOptions {
+  return {
     // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
     ...(net.isIP(servername) === 0 ? { servername } : {}),
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername, certificate),
     rejectUnauthorized: true,
     secureContext,
     ALPNProtocols: ['http/1.1'],
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-    highWaterMark: WRITE_HIGH_WATER_BYTES,
-    onread: onReadOf(reader),
+  }
+}
+
+/** Connects to a proxy. Read it by 'data' events until its tunnel is there; then one of the two below takes it over. */
+export function connectProxy(peer: Peer): net.Socket {
+  return net.connect(connectOptions(peer))
+}
+
+/** Nothing is read any more, from now on and not only after the next read: what comes belongs to the tunnel. */
+export function stopReading(socket: net.Socket): void {
+  const handle = (socket as unknown as { _handle?: { reading: boolean; readStop?: () => number } | null })._handle
+  socket.pause()
+  if (typeof handle?.readStop !== 'function') return
+  handle.reading = false
+  handle.readStop()
+}
+
+/** A tunnel in the clear, once `stopReading` has been called and its callback has returned. */
+export function enterTunnel(proxied: net.Socket, reader: Reader): net.Socket {
+  const handle = (proxied as unknown as WithHandle)._handle
+  if (typeof (handle as { useUserBuffer?: unknown } | null)?.useUserBuffer !== 'function')
+    return readEvents(proxied, reader)
+  return moveHandle(proxied, reader, false)
+}
+
+/**
+ * TLS through a tunnel, once `stopReading` has been called and its callback has returned. `tls.connect` takes no `onread` for a
+ * socket that is there already, so what it would do is done here.
+ */
+export function enterTlsTunnel(
+  proxied: net.Socket,
+  servername: string,
+  secureContext: tls.SecureContext,
+  reader: Reader,
+): tls.TLSSocket {
+  const socket = tls.connect({
+    socket: proxied,
+    ...tlsOptions(servername, secureContext),
+    ...KEPT_OPEN,
   } as tls.ConnectionOptions)
+  if (!readOwnMemory(socket, reader)) readEvents(socket, reader)
+  return socket
+}
+
+/** What `onread` does in the constructor of a socket. Its members have symbols for names. */
+function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
+  const symbols = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]))
+  const [current, next, take] = ['kBuffer', 'kBufferGen', 'kBufferCb'].map((name) => symbols.get(name))
+  const handle = (socket as unknown as { _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null })._handle
+  if (current === undefined || next === undefined || take === undefined) return false
+  if (typeof handle?.useUserBuffer !== 'function') return false
+  const onRead = onReadOf(reader)
+  const buffer = onRead.buffer()
+  Object.assign(socket, { [current]: buffer, [next]: onRead.buffer, [take]: onRead.callback })
+  handle.useUserBuffer(buffer)
+  return true
 }
 
 /** Writes to a TCP socket past its stream. */

@@ -6,6 +6,8 @@ import { Pool } from './pool.ts'
 export class Pools<E> {
   readonly #events: UpstreamEvents<E>
   readonly #pools = new Map<string, Pool<E>>()
+  /** Those of the current snapshot by endpoint. */
+  #upstreams: ReadonlyMap<string, readonly Upstream[]> = new Map()
 
   constructor(events: UpstreamEvents<E>) {
     this.#events = events
@@ -15,16 +17,22 @@ export class Pools<E> {
     let pool = this.#pools.get(upstream.endpoint)
     if (pool === undefined) {
       pool = new Pool(upstream, this.#events)
+      pool.publish(this.#upstreams.get(upstream.endpoint) ?? [upstream])
       this.#pools.set(upstream.endpoint, pool)
     }
     return pool
   }
 
-  /** Retires the pools of endpoints that the snapshot does not name. */
+  /** Retires the pools of endpoints that the snapshot does not name; the others go by what it says from now on. */
   publish(snapshot: Snapshot): void {
-    const named = new Set(snapshot.upstreams.map((upstream) => upstream.endpoint))
+    const upstreams = Map.groupBy(snapshot.upstreams, (upstream) => upstream.endpoint)
+    this.#upstreams = upstreams
     for (const [endpoint, pool] of this.#pools) {
-      if (named.has(endpoint)) continue
+      const users = upstreams.get(endpoint)
+      if (users !== undefined) {
+        pool.publish(users)
+        continue
+      }
       this.#pools.delete(endpoint)
       pool.retire()
     }

@@ -1,11 +1,15 @@
 import dns from 'node:dns'
 import { isIP } from 'node:net'
 import { monotonicMs } from '../runtime/clock.ts'
+import { causeOf } from './cause.ts'
 
 /** getaddrinfo tells no time to live; an answer is good for this long. A new connection after that looks again. */
 const FRESH_MS = 1_000
 
 export type Lookup = (host: string, answer: (error: Error | null, addresses: string[]) => void) => void
+
+/** `cause`: why there are none, if a look-up has said so. */
+type Use = (addresses: readonly string[], cause: string | undefined) => void
 
 /** The system's resolver: /etc/hosts, nsswitch and search domains as everything else on the machine sees them. */
 const systemLookup: Lookup = (host, answer) => {
@@ -21,14 +25,17 @@ const systemLookup: Lookup = (host, answer) => {
 export class Resolver {
   readonly #host: string
   readonly #lookup: Lookup
+  readonly #onAnswer: () => void
   #addresses: readonly string[] = []
   #freshUntil = 0
   #isLookingUp = false
-  readonly #waiting = new Set<(addresses: readonly string[]) => void>()
+  readonly #waiting = new Set<Use>()
 
-  constructor(host: string, lookup: Lookup = systemLookup) {
+  /** `onAnswer`: a look-up has found addresses, perhaps others than before. */
+  constructor(host: string, lookup: Lookup = systemLookup, onAnswer: () => void = () => {}) {
     this.#host = host
     this.#lookup = lookup
+    this.#onAnswer = onAnswer
     if (isIP(host) !== 0) {
       this.#addresses = [host]
       this.#freshUntil = Number.POSITIVE_INFINITY
@@ -44,16 +51,21 @@ export class Resolver {
    * Calls back with the addresses, at once where they are known; none: the name cannot be resolved. Returns how to give up: a
    * name server may take its time, and holds nothing of those who have not waited for it.
    */
-  resolve(use: (addresses: readonly string[]) => void): () => void {
+  resolve(use: Use): () => void {
     if (this.#freshUntil === Number.POSITIVE_INFINITY || monotonicMs() < this.#freshUntil) {
-      use(this.#addresses)
+      use(this.#addresses, undefined)
       return () => {}
     }
     // Of its own, so that whoever asks twice waits twice.
-    const waiter = (addresses: readonly string[]): void => use(addresses)
+    const waiter: Use = (addresses, cause) => use(addresses, cause)
     this.#waiting.add(waiter)
     if (!this.#isLookingUp) this.#lookUp()
     return () => this.#waiting.delete(waiter)
+  }
+
+  /** Looks whether the name has moved, while nobody waits for it. A failure changes nothing. */
+  lookAgain(): void {
+    if (this.#freshUntil !== Number.POSITIVE_INFINITY && !this.#isLookingUp) this.#lookUp()
   }
 
   #lookUp(): void {
@@ -63,10 +75,11 @@ export class Resolver {
       if (error === null && addresses.length > 0) {
         this.#addresses = addresses
         this.#freshUntil = monotonicMs() + FRESH_MS
+        this.#onAnswer()
       }
       const waiting = [...this.#waiting]
       this.#waiting.clear()
-      for (const tell of waiting) tell(this.#addresses)
+      for (const tell of waiting) tell(this.#addresses, causeOf(error))
     })
   }
 }

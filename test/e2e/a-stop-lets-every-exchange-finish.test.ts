@@ -30,6 +30,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
     gateway.signal(signal)
     await gateway.waitForLog(`Shutdown signal received (${signal}); shutting down proxy`)
+    await gateway.waitForLog('"Waiting for connections before shutdown","connections":3')
     assert.equal(await idle.ended(), 'fin')
     assert.equal(idle.receivedBytes, 0)
     await assert.rejects(connect(port), { code: 'ECONNREFUSED' })
@@ -67,6 +68,7 @@ test('an idle gateway stops at once', async () => {
   const askedAt = performance.now()
   gateway.signal('SIGTERM')
   assert.deepEqual(await gateway.exited, { code: 0, signal: null })
+  assert.doesNotMatch(gateway.log(), /Waiting for connections/)
   assert.ok(performance.now() - askedAt < 5_000, 'neither idle clients nor idle upstream connections hold it up')
 })
 
@@ -100,6 +102,7 @@ test('a second signal leaves the record of every exchange that it cuts', async (
   assert.equal(gateway.records().length, 0)
   gateway.signal('SIGTERM')
   assert.deepEqual(await within(gateway.exited, 'the exit'), { code: 143, signal: null })
+  assert.match(gateway.log(), /exiting at once","connections":2\}/)
   assert.deepEqual(
     gateway
       .records()
@@ -167,6 +170,8 @@ test('shutdown_timeout_ms cuts what still runs, and the exit says so', async () 
   const elapsed = performance.now() - askedAt
   assert.ok(elapsed >= 280 && elapsed < 5_000, `${elapsed} ms`)
   assert.equal(gateway.records().length, 1, 'it leaves its record')
+  assert.match(gateway.log(), /before shutdown","connections":1,"waited_ms":\d+,"limit_ms":300\}/)
+  assert.match(gateway.log(), /cut at the end of the shutdown timeout","connections":1\}/)
 })
 
 test('other signals change nothing', async () => {

@@ -8,10 +8,15 @@ import {
   CA,
   CLIENT_CERTIFICATE,
   CLIENT_CERTIFICATE_KEY,
+  COMPANY_CERTIFICATE,
+  COMPANY_INTERMEDIATE,
+  COMPANY_KEY,
   EXPIRED_CERTIFICATE,
   EXPIRED_KEY,
   NAMED_CERTIFICATE,
   NAMED_KEY,
+  SELF_SIGNED_CERTIFICATE,
+  SELF_SIGNED_KEY,
   SERVER_CERTIFICATE,
   SERVER_KEY,
 } from '../support/certificates.ts'
@@ -21,10 +26,20 @@ import { exchange } from '../support/raw-client.ts'
 
 const good: TlsOptions = { cert: SERVER_CERTIFICATE, key: SERVER_KEY }
 
+const FILES = {
+  ca: CA,
+  client: CLIENT_CERTIFICATE,
+  key: CLIENT_CERTIFICATE_KEY,
+  intermediate: COMPANY_INTERMEDIATE,
+  leaf: COMPANY_CERTIFICATE,
+  self: SELF_SIGNED_CERTIFICATE,
+  both: CA + COMPANY_INTERMEDIATE,
+}
+
 /** A gateway that reaches the origin with these TLS settings; their files lie beside its configuration. */
 async function startWithTls(origin: Origin, tls: ConfigObject | undefined): Promise<RunningGateway> {
   const gateway = await startGateway({})
-  for (const [name, pem] of Object.entries({ ca: CA, client: CLIENT_CERTIFICATE, key: CLIENT_CERTIFICATE_KEY })) {
+  for (const [name, pem] of Object.entries(FILES)) {
     writeFileSync(path.join(gateway.directory, `${name}.pem`), pem)
   }
   gateway.rewrite(upTo(origin, tls === undefined ? {} : { tls }))
@@ -66,10 +81,48 @@ test('and shown a certificate, if the configuration has one', async () => {
   assert.equal((origin.connections[0]!.socket as TLSSocket).authorized, true)
 })
 
+const company: TlsOptions = { cert: COMPANY_CERTIFICATE, key: COMPANY_KEY }
+const trusted: readonly (readonly [what: string, options: TlsOptions, ca: string])[] = [
+  ['an authority below a root that is not named', company, 'intermediate.pem'],
+  [
+    'an authority that the server sends as well',
+    { ...company, cert: COMPANY_CERTIFICATE + COMPANY_INTERMEDIATE },
+    'intermediate.pem',
+  ],
+  ["the server's own certificate", company, 'leaf.pem'],
+  ['a certificate that has signed itself', { cert: SELF_SIGNED_CERTIFICATE, key: SELF_SIGNED_KEY }, 'self.pem'],
+  ['one of several', company, 'both.pem'],
+]
+for (const [what, options, ca] of trusted) {
+  test(`who is named in ca is trusted: ${what}`, async () => {
+    await using origin = await startOrigin(undefined, { tls: options })
+    await using gateway = await startWithTls(origin, { ca })
+    assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+  })
+}
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`a server that misses a certificate of ours in ${version} is a failure of TLS, also after the handshake`, async () => {
+    await using origin = await startOrigin(undefined, {
+      tls: { ...good, requestCert: true, rejectUnauthorized: true, maxVersion: version },
+    })
+    await using gateway = await startWithTls(origin, { ca: 'ca.pem' })
+    for (const request of [get('/up/x'), post('/up/x', 'content')]) {
+      const response = await exchange(gateway.port, request)
+      assert.equal(response.status, 502)
+      assert.equal(response.value('x-fluxgate-error'), 'fluxgate_tls')
+    }
+    assert.equal((await gateway.waitForRecord()).error, 'tls')
+    assert.equal(origin.requests.length, 0)
+  })
+}
+
 const refused: readonly (readonly [name: string, options: TlsOptions, tls: ConfigObject | undefined])[] = [
   ['of a certificate that nobody knows', good, undefined],
   ['of a certificate for another name', { cert: NAMED_CERTIFICATE, key: NAMED_KEY }, { ca: 'ca.pem' }],
   ['of a certificate that has expired', { cert: EXPIRED_CERTIFICATE, key: EXPIRED_KEY }, { ca: 'ca.pem' }],
+  ['of an authority beside the one that is named', company, { ca: 'ca.pem' }],
+  ['of another name, though its certificate is named', { cert: NAMED_CERTIFICATE, key: NAMED_KEY }, { ca: 'ca.pem' }],
 ]
 for (const [name, options, tls] of refused) {
   test(`not a byte is sent because ${name}`, async () => {

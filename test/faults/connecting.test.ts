@@ -190,6 +190,50 @@ describe('names', { skip: whyNoNameServer() }, () => {
     assert.ok(gateway.records().every((record) => record.outcome === 'complete'))
   })
 
+  test('a name that moves while traffic never pauses: within a minute new requests go to the new address', async () => {
+    await using names = await startNameServer({ 'up.test': ['127.0.0.1'] })
+    await using before = await startOrigin()
+    await using after = await startOrigin(undefined, { host: '127.0.0.2', port: before.port })
+    await using gateway = await startGateway(
+      { upstreams: { up: to('/up', `http://up.test:${before.port}`) } },
+      { under: names.under },
+    )
+    using client = await connect(gateway.port)
+    const ask = async (n: number): Promise<void> => {
+      void client.write(post('/up/x', `${n}`))
+      assert.equal((await client.response(n)).status, 200)
+      await sleep(5)
+    }
+    let n = 0
+    await ask(n++)
+    names.answers['up.test'] = ['127.0.0.2']
+    for (const asked = names.asked('up.test', 2, 60_000); await isPending(asked); ) await ask(n++)
+    while (after.requests.length === 0) await ask(n++)
+    const count = before.requests.length
+    for (let i = 0; i < 20; i++) await ask(n++)
+    assert.equal(before.requests.length, count)
+    assert.equal(before.connections.length, 1, 'one connection was enough until it moved')
+    assert.equal(await before.connections[0]!.ended(), 'fin')
+  })
+
+  test('three addresses of one name: connections are spread over them', async () => {
+    const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
+    await using names = await startNameServer({ 'up.test': hosts })
+    await using a = await startOrigin(() => {})
+    await using b = await startOrigin(() => {}, { host: '127.0.0.2', port: a.port })
+    await using c = await startOrigin(() => {}, { host: '127.0.0.3', port: a.port })
+    await using gateway = await startGateway(
+      { upstreams: { up: to('/up', `http://up.test:${a.port}`) } },
+      { under: names.under },
+    )
+    const clients = await Promise.all(Array.from({ length: 9 }, () => connect(gateway.port)))
+    for (const client of clients) void client.write(get('/up/x'))
+    for (const origin of [a, b, c]) {
+      await origin.until(() => origin.connections.length === 3, 'three connections at each')
+    }
+    for (const client of clients) client[Symbol.dispose]()
+  })
+
   const deadAddresses: Readonly<Record<string, NameAnswer>> = {
     'the first': ['127.0.0.3', '127.0.0.2'],
     'the second': ['127.0.0.2', '127.0.0.3'],

@@ -48,6 +48,7 @@ test('no file descriptor is left: what runs goes on, the rest is told or hung up
     await connection.write('HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nfirst')
   })
   await using gateway = await starved(origin)
+  assert.match(gateway.log(), /"Fewer file descriptors than connections may need","limit":64,"needed":2112,/)
   const before = openDescriptors(gateway.pid)
   using streaming = await connect(gateway.port)
   void streaming.write(get('/up/stream'))

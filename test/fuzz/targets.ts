@@ -6,6 +6,7 @@ import { diffReader } from './targets/diff-reader.ts'
 import { downloads, uploads } from './targets/exchanges.ts'
 import { fidelity } from './targets/fidelity.ts'
 import { logLine } from './targets/log-line.ts'
+import { proxyHeader } from './targets/proxy-header.ts'
 import { redaction } from './targets/redaction.ts'
 import { requestHead } from './targets/request-head.ts'
 import { routing } from './targets/routing.ts'
@@ -17,6 +18,7 @@ import { wholeGateway } from './targets/whole-gateway.ts'
 /** Everything that `npm run fuzz` knows to try. */
 export const TARGETS: readonly Target[] = [
   requestHead,
+  proxyHeader,
   responseHead,
   chunkedBody,
   smuggling,

@@ -27,7 +27,7 @@ function parseRequest(text: string): string {
   const head = parseRequestHead(text, 0)
   if (isRefused(head)) return `${head.failure} ${head.target.slice(0, 1)}`
   const edits = head.lines.map((line) => connectionSpecificEdit(head.text, line))
-  encodeRequestHead(head, '/', edits, '')
+  encodeRequestHead(head, head.lines, '/', edits, '')
   return head.end === text.length ? 'whole' : 'cut short'
 }
 

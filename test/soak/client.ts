@@ -66,7 +66,7 @@ export class Client {
     const target = `/${order.upstream ?? 'up'}/x/${id}`
     soak.ledger.open(target)
     const { fields, bytes } = encode(`q${id}`, plan.request, random)
-    const key = `Authorization: Bearer client-key-of-${soak.generation}`
+    const key = `Authorization: Bearer soak-client-key-of-${soak.generation}`
     return Object.assign(plan, {
       target,
       bytes,

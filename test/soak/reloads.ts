@@ -11,7 +11,7 @@ const REFUSED = 'Configuration file changed but validation failed; keeping previ
  * that a request served by parts of two of them shows.
  */
 export function configuration(generation: number, provider: Provider, odd: Provider): ConfigObject {
-  const clientKey = (each: number): ConfigObject => ({ id: `client ${each}`, key: `client-key-of-${each}` })
+  const clientKey = (each: number): ConfigObject => ({ id: `client ${each}`, key: `soak-client-key-of-${each}` })
   const to = (name: string, url: string, more: ConfigObject = {}): ConfigObject => ({
     request_path: `/${name}`,
     target_url: `${url}/g${generation}`,

@@ -292,8 +292,13 @@ async function refusedWith(
 async function wrongKey(client: Client): Promise<void> {
   const plan = client.begin(anyOrder(client))
   // Some have been right some time ago.
-  const wrong = client.random.pick([`client-key-of-${client.soak.generation - 3}`, 'client-key-of-', 'Basic', 'x'])
-  const [before, after] = plan.head.split(`client-key-of-${plan.generation}`)
+  const wrong = client.random.pick([
+    `soak-client-key-of-${client.soak.generation - 3}`,
+    'soak-client-key-of-',
+    'Basic',
+    'x',
+  ])
+  const [before, after] = plan.head.split(`soak-client-key-of-${plan.generation}`)
   await refusedWith(client, plan, [`${before}${wrong}${after}`, plan.bytes], '401 complete unauthorized')
 }
 

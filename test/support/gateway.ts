@@ -37,7 +37,8 @@ export interface LoggedRecord {
   readonly time: string
   readonly level: string
   readonly message: string
-  readonly client_ip: string
+  readonly client_ip?: string
+  readonly peer_ip?: string
   readonly method: string
   readonly request_url: string
   readonly request_body_length?: number

@@ -19,6 +19,8 @@ export interface OriginOptions {
   /** Where it listens; default any free port of 127.0.0.1. */
   readonly host?: string
   readonly port?: number
+  /** Path of a Unix socket to listen on instead. */
+  readonly socket?: string
 }
 
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -146,7 +148,9 @@ export class Origin implements AsyncDisposable {
   }
 
   async listen(): Promise<this> {
-    this.#server.listen(this.#options.port ?? 0, this.#options.host ?? '127.0.0.1')
+    const { socket, port = 0, host = '127.0.0.1' } = this.#options
+    if (socket === undefined) this.#server.listen(port, host)
+    else this.#server.listen(socket)
     await once(this.#server, 'listening')
     return this
   }

@@ -183,3 +183,9 @@ export async function exchange(
   void client.write(bytes)
   return await client.response()
 }
+
+export async function connectUnix(path: string, options: ClientOptions = {}): Promise<RawClient> {
+  const socket = net.connect({ path, allowHalfOpen: true })
+  await once(socket, 'connect')
+  return new RawClient(socket, options)
+}

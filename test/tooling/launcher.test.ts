@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -13,6 +22,17 @@ after(() => rmSync(scratch, { recursive: true }))
 
 const SYSTEM_PATH = '/usr/bin:/bin'
 const REPORT = 'console.log(JSON.stringify([process.pid, process.execArgv, process.argv.slice(2), process.cwd()]))'
+
+const skipBroken = existsSync(process.arch === 'x64' ? '/lib64/ld-linux-x86-64.so.2' : '/lib/ld-linux-aarch64.so.1')
+  ? false
+  : 'the Node that npm brings is for glibc'
+
+/** The few programs that the script may need, without any Node beside them. */
+function withoutNode(): string {
+  const folder = mkdtempSync(join(scratch, 'programs-'))
+  for (const name of ['sh', 'head', 'readlink']) symlinkSync(`/usr/bin/${name}`, join(folder, name))
+  return folder
+}
 
 interface Run {
   readonly pid: number | undefined
@@ -101,6 +121,42 @@ test("without a Node of its own it takes the host's first one that is new enough
   const path = [fakeNode('v20.20.2'), fakeNode('v24.0.0'), fakeNode('v26.1.0'), SYSTEM_PATH].join(':')
   const { code, out } = await run(join(root, 'bin/fluxgate'), [], { path })
   assert.deepEqual([code, out], [0, 'started v24.0.0\n'])
+})
+
+/** A checkout whose own Node says this and fails, as the loader does for libraries that are too old. */
+function brokenCheckout(said: string): string {
+  const root = checkout({ node: false })
+  const bin = join(root, `node_modules/node-linux-${process.arch}/bin`)
+  mkdirSync(bin, { recursive: true })
+  writeFileSync(join(bin, 'node'), `#!/bin/sh\necho '${said}' >&2\nexit 127\n`)
+  chmodSync(join(bin, 'node'), 0o755)
+  return root
+}
+
+const GLIBC = '/x/node: /lib/libc.so.6: version `GLIBC_2.28 not found (required by /x/node)'
+const LIBATOMIC = 'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file'
+
+test("with one of its own that does not run here it takes the host's", { skip: skipBroken }, async () => {
+  const path = `${fakeNode('v26.1.0')}:${SYSTEM_PATH}`
+  const { code, out, err } = await run(join(brokenCheckout(GLIBC), 'bin/fluxgate'), [], { path })
+  assert.deepEqual([code, out, err], [0, 'started v26.1.0\n', ''])
+})
+
+test('with none that runs it says why in one line', { skip: skipBroken }, async () => {
+  const path = `${fakeNode('v20.20.2')}:/nowhere:/usr/bin/nowhere`
+  const old = await run(join(brokenCheckout(GLIBC), 'bin/fluxgate'), [], { path: `${path}:${withoutNode()}` })
+  assert.equal(old.code, 1)
+  assert.match(old.err, /^fluxgate: the Node that npm installed cannot run here, .* v20\.20\.2: .*GLIBC_2\.28.*\n$/)
+  const without = await run(join(brokenCheckout(LIBATOMIC), 'bin/fluxgate'), [], { path: `${path}:${withoutNode()}` })
+  assert.equal(without.code, 1)
+  assert.match(without.err, /^fluxgate: .* libatomic\.so\.1, on Debian: apt-get install libatomic1 .*\n$/)
+})
+
+test('where Node has run once, nothing else is started before it', { skip: skipBroken }, async () => {
+  const root = brokenCheckout('started at once')
+  mkdirSync(join(root, 'node_modules/.cache/compile'), { recursive: true })
+  const { code, err } = await run(join(root, 'bin/fluxgate'))
+  assert.deepEqual([code, err], [127, 'started at once\n'])
 })
 
 test('with none that is new enough it says which one it found', async () => {

@@ -14,6 +14,7 @@ const line = createRecordFormatter({ level: 'trace', format: 'json', colour: fal
   {
     level: 'warn',
     clientIp: NASTY,
+    peerIp: NASTY,
     method: NASTY,
     requestUrl: NASTY,
     requestBodyLength: NASTY,

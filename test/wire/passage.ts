@@ -108,7 +108,7 @@ export class Passage {
   #openRequest(head: RequestHead | RefusedHead, at: number, end: number): number {
     if (isRefused(head)) return this.#refuse(head.failure, end)
     const edits = head.lines.map((line) => connectionSpecificEdit(head.text, line))
-    this.#add(describeRequest(head), encodeRequestHead(head, head.pathAndQuery, edits, ''), '')
+    this.#add(describeRequest(head), encodeRequestHead(head, head.lines, head.pathAndQuery, edits, ''), '')
     this.#open(head)
     return at
   }

@@ -15,6 +15,9 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
   const keys = document.api_keys ?? {}
   const allowsAnonymous = server.allow_anonymous ?? DEFAULTS.allow_anonymous
   const hasKeys = (keys.static ?? []).length + (keys.jwt ?? []).length > 0
+  // What is there and wrong has been reported; what would follow from taking it for a no is not.
+  const mayAllowAnonymous =
+    allowsAnonymous || (server.allow_anonymous === undefined && scope.isGiven(['server', 'allow_anonymous']))
   if (allowsAnonymous && hasKeys) {
     scope.problem(
       ['server', 'allow_anonymous'],
@@ -22,12 +25,13 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
     )
   }
   const upstreamNames = Object.keys(upstreams).filter((name) => typeof upstreams[name] !== 'number')
+  const areKnown = document.upstreams !== undefined || !scope.isGiven(['upstreams'])
   return {
     isDefault: false,
     server: compileServer(server, scope),
     allowAnonymous: allowsAnonymous,
-    upstreams: compileUpstreams(upstreams, { allowsAnonymous, hasKeys }, scope),
-    staticKeys: compileStaticKeys(keys, upstreamNames, scope),
-    jwtKeys: compileJwtKeys(keys, upstreamNames, scope),
+    upstreams: compileUpstreams(upstreams, { allowsAnonymous: mayAllowAnonymous, hasKeys }, scope),
+    staticKeys: compileStaticKeys(keys, areKnown ? upstreamNames : undefined, scope),
+    jwtKeys: compileJwtKeys(keys, areKnown ? upstreamNames : undefined, scope),
   }
 }

@@ -5,6 +5,7 @@ import type { ConfigurationDocument, JwtKeyDocument, StaticKeyDocument } from '.
 import type { JwtKeySettings } from '../settings.ts'
 import { formatPath, type Path } from '../text/problem.ts'
 import { nearest } from '../text/suggest.ts'
+import { exampleDigestFault, placeholderFault, weaknessOf } from './placeholder.ts'
 import type { Scope } from './scope.ts'
 import { readFieldSecret, readSecret } from './secret.ts'
 import { UniquePlaces } from './unique.ts'
@@ -16,7 +17,12 @@ const MIN_JWT_KEY_BYTES = 32
 
 const DIGEST_OF_NOTHING = hash('sha256', '', 'hex')
 
-export function compileStaticKeys(document: KeysDocument, upstreamNames: readonly string[], scope: Scope): PackedKeys {
+/** `upstreamNames`: undefined where they cannot be told, which has been reported. */
+export function compileStaticKeys(
+  document: KeysDocument,
+  upstreamNames: readonly string[] | undefined,
+  scope: Scope,
+): PackedKeys {
   const upstreamsByName = new UpstreamNames(upstreamNames)
   const digests = new UniquePlaces(scope)
   const ids = new UniquePlaces(scope)
@@ -41,13 +47,27 @@ function compileDigest(entry: StaticKeyDocument, path: Path, digests: UniquePlac
     const secret = readFieldSecret(entry.key, scope)
     if ('wrong' in secret) scope.problem([...path, 'key'], secret.wrong)
     else if (secret.text === '') scope.problem([...path, 'key'], 'must be neither empty nor blank')
-    else return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
+    else if (isKey(secret.text, [...path, 'key'], scope)) {
+      return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
+    }
   } else if (entry.key_sha256 !== undefined) {
     const digest = entry.key_sha256.toLowerCase()
-    if (digest === DIGEST_OF_NOTHING) scope.problem([...path, 'key_sha256'], 'is the digest of an empty key')
+    const fault = digest === DIGEST_OF_NOTHING ? 'is the digest of an empty key' : exampleDigestFault(digest)
+    if (fault !== undefined) scope.problem([...path, 'key_sha256'], fault)
     else return claimed(digest, [...path, 'key_sha256'], digests)
   }
   return undefined
+}
+
+function isKey(text: string, path: Path, scope: Scope): boolean {
+  const fault = placeholderFault(text)
+  if (fault !== undefined) {
+    scope.problem(path, fault)
+    return false
+  }
+  const weakness = weaknessOf(text)
+  if (weakness !== undefined) scope.warning(path, weakness)
+  return true
 }
 
 function claimed(digest: string, path: Path, digests: UniquePlaces): string | undefined {
@@ -61,14 +81,25 @@ class UpstreamNames {
   readonly #names: readonly string[]
   readonly #indexes: ReadonlyMap<string, number>
   #hints = 0
+  /** That there is none at all. */
+  #isTold: boolean
 
-  constructor(names: readonly string[]) {
-    this.#names = names
-    this.#indexes = new Map(names.map((name, index) => [name, index]))
+  constructor(names: readonly string[] | undefined) {
+    this.#isTold = names === undefined
+    this.#names = names ?? []
+    this.#indexes = new Map(this.#names.map((name, index) => [name, index]))
   }
 
   indexOf(name: string): number | undefined {
     return this.#indexes.get(name)
+  }
+
+  /** Where there are no upstreams, every name is wrong for the same reason, which is told once. */
+  isWorthTelling(): boolean {
+    if (this.#names.length > 0) return true
+    const wasTold = this.#isTold
+    this.#isTold = true
+    return !wasTold
   }
 
   hint(name: string): string {
@@ -85,18 +116,23 @@ function compileNames(
   scope: Scope,
 ): readonly number[] {
   const indexes = new Set<number>()
+  if (entry.upstreams?.length === 0) {
+    scope.warning([...path, 'upstreams'], 'is empty, so that the key opens every upstream; name some, or remove it')
+  }
   for (const [at, name] of (entry.upstreams ?? []).entries()) {
     if (name === undefined) continue
     const index = known.indexOf(name)
     if (index !== undefined) indexes.add(index)
-    else scope.problem([...path, 'upstreams', at], `is not the name of a configured upstream${known.hint(name)}`)
+    else if (known.isWorthTelling())
+      scope.problem([...path, 'upstreams', at], `is not the name of a configured upstream${known.hint(name)}`)
   }
   return [...indexes].sort((a, b) => a - b)
 }
 
+/** `upstreamNames`: see `compileStaticKeys`. */
 export function compileJwtKeys(
   document: KeysDocument,
-  upstreamNames: readonly string[],
+  upstreamNames: readonly string[] | undefined,
   scope: Scope,
 ): readonly JwtKeySettings[] {
   const upstreamsByName = new UpstreamNames(upstreamNames)
@@ -135,8 +171,14 @@ function listOf(texts: JwtKeyDocument['audience']): readonly string[] {
 function compileJwtSecret(entry: JwtKeyDocument, path: Path, scope: Scope): Buffer | undefined {
   if (entry.key === undefined) return undefined
   const secret = readSecret(entry.key, scope)
-  if ('wrong' in secret) scope.problem(path, secret.wrong)
-  else if (secret.bytes.toString('latin1').trim() === '') scope.problem(path, 'must be neither empty nor blank')
+  if ('wrong' in secret) {
+    scope.problem(path, secret.wrong)
+    return undefined
+  }
+  const text = secret.bytes.toString().trim()
+  const fault = placeholderFault(text)
+  if (fault !== undefined) scope.problem(path, fault)
+  else if (text === '') scope.problem(path, 'must be neither empty nor blank')
   else if (secret.bytes.length < MIN_JWT_KEY_BYTES) {
     scope.problem(path, `must have at least ${MIN_JWT_KEY_BYTES} bytes, which is what HS256 is safe with`)
   } else return secret.bytes

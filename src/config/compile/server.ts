@@ -1,8 +1,11 @@
+import { type PeerSet, parseRange } from '../../http/address.ts'
 import { DEFAULTS } from '../schema/defaults.ts'
 import type { ServerDocument } from '../schema/document.ts'
-import { DEFAULT_SETTINGS } from '../settings.ts'
-import type { BindAddress, CorsSettings, ServerSettings } from '../snapshot.ts'
+import { DEFAULT_SETTINGS, DEFAULT_SOCKET_MODE } from '../settings.ts'
+import type { BindAddress, ServerSettings } from '../snapshot.ts'
+import type { Path } from '../text/problem.ts'
 import { parseBindAddress } from './bind-address.ts'
+import { compileCors } from './cors.ts'
 import type { Scope } from './scope.ts'
 
 export function compileServer(document: ServerDocument, scope: Scope): ServerSettings {
@@ -14,45 +17,41 @@ export function compileServer(document: ServerDocument, scope: Scope): ServerSet
     bodyTimeoutMs: document.body_timeout_ms ?? DEFAULTS.body_timeout_ms,
     keepAliveTimeoutMs: document.keep_alive_timeout_ms ?? DEFAULTS.keep_alive_timeout_ms,
     shutdownTimeoutMs: document.shutdown_timeout_ms,
+    socketMode: document.socket_mode === undefined ? DEFAULT_SOCKET_MODE : Number.parseInt(document.socket_mode, 8),
+    proxyProtocol: compileProxyProtocol(document.proxy_protocol, scope),
+    trustedProxies: compilePeers(document.trusted_proxies, ['server', 'trusted_proxies'], scope),
   }
 }
 
 function compileBindAddress(document: ServerDocument, scope: Scope): BindAddress {
   if (document.bind_address === undefined) return DEFAULT_SETTINGS.server.bindAddress
-  const address = parseBindAddress(document.bind_address)
-  if (address !== undefined) return address
-  scope.problem(
-    ['server', 'bind_address'],
-    'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; names are not resolved',
-  )
+  const address = parseBindAddress(document.bind_address, scope.folder)
+  if (!('wrong' in address)) return address
+  scope.problem(['server', 'bind_address'], address.wrong)
   return DEFAULT_SETTINGS.server.bindAddress
 }
 
-/** RFC 6454 section 6.2, in the one spelling that browsers send: lower case, no path, no default port. */
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
-const DEFAULT_PORT = /^http:.*:80$|^https:.*:443$/
-
-function compileCors(document: ServerDocument['cors'], scope: Scope): CorsSettings | undefined {
-  if (document === undefined) return undefined
-  const place = ['server', 'cors', 'allow_origins']
-  const origins = (document.allow_origins ?? []).filter((origin) => origin !== undefined)
-  if (scope.isGiven(place) && origins.length === 0) scope.problem(place, 'must name an origin, or * for all')
-  if (origins.length > 1 && origins.includes('*'))
-    scope.problem(place, 'holds *, which stands for all: leave out the others')
-  for (const [index, origin] of (document.allow_origins ?? []).entries()) {
-    if (origin === undefined || origin === '*') continue
-    const wrong = wrongWithOrigin(origin)
-    if (wrong !== undefined) scope.problem([...place, index], wrong)
-  }
-  return { allowOrigins: origins }
+function compileProxyProtocol(document: ServerDocument['proxy_protocol'], scope: Scope): PeerSet | undefined {
+  const path: Path = ['server', 'proxy_protocol', 'from']
+  if (document?.from?.length === 0)
+    scope.problem(path, 'must name somebody; without a balancer leave out proxy_protocol')
+  return compilePeers(document?.from, path, scope)
 }
 
-function wrongWithOrigin(origin: string): string | undefined {
-  if (origin.includes('*')) return 'must be an exact origin; a * is understood alone only'
-  if (!ORIGIN.test(origin)) {
-    return 'must be an origin as browsers send it: scheme, host and port in lower case, such as https://app.example, without a path or a slash at the end'
+/** Undefined where nobody is named, so that the path has nothing to look at. */
+function compilePeers(
+  entries: readonly (string | undefined)[] | undefined,
+  path: Path,
+  scope: Scope,
+): PeerSet | undefined {
+  if (entries === undefined || entries.length === 0) return undefined
+  const ranges: PeerSet['ranges'][number][] = []
+  for (const [index, entry] of entries.entries()) {
+    // What is undefined has been reported.
+    if (entry === undefined || entry === 'unix') continue
+    const range = parseRange(entry)
+    if ('wrong' in range) scope.problem([...path, index], range.wrong)
+    else ranges.push(range)
   }
-  return DEFAULT_PORT.test(origin)
-    ? "must be written without the scheme's default port, as browsers send it"
-    : undefined
+  return { ranges, hasUnix: entries.includes('unix') }
 }

@@ -28,7 +28,7 @@ export function parseTargetUrl(text: string): Target | { readonly wrong: string 
 
 type Place = Pick<Target, 'host' | 'port' | 'authority'>
 
-function parseAuthority(authority: string, defaultPort: number): Place | { readonly wrong: string } {
+export function parseAuthority(authority: string, defaultPort: number): Place | { readonly wrong: string } {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d*))?$/.exec(authority)
   if (match === null) return { wrong: 'must have a host, and a number as port if there is one' }
   const [, v6, name = '', digits = ''] = match

@@ -4,7 +4,10 @@ import type { ConfigurationDocument, TimeoutsDocument, UpstreamDocument } from '
 import type { UpstreamSettings } from '../settings.ts'
 import type { Target, Upstream, UpstreamTls } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
+import { compileConnectTo } from './connect-to.ts'
 import { compileCredential, compileFieldChanges } from './field-changes.ts'
+import { placeholderFault } from './placeholder.ts'
+import { compileProxy } from './proxy.ts'
 import { parseRequestPath } from './request-path.ts'
 import type { Scope } from './scope.ts'
 import { readFieldSecret } from './secret.ts'
@@ -60,6 +63,7 @@ function compileUpstream(
   if (document.tls !== undefined && target?.scheme === 'http') {
     scope.problem([...path, 'tls'], 'is for https targets only; remove it, or use https in target_url')
   }
+  const way = compileWay(document, target, path, scope)
   if (prefix === undefined || target === undefined) return undefined
   return {
     name,
@@ -69,11 +73,16 @@ function compileUpstream(
     credential,
     fields,
     rewritesLocation: document.rewrite_location ?? false,
-    ...connectionOf(target, tls, seen),
+    ...way,
+    ...connectionOf(target, tls, way, seen),
     connectTimeoutMs: document.connect_timeout_ms ?? shared.connect_timeout_ms ?? DEFAULTS.connect_timeout_ms,
     responseTimeoutMs: document.response_timeout_ms ?? shared.response_timeout_ms ?? DEFAULTS.response_timeout_ms,
     idleTimeoutMs: document.idle_timeout_ms ?? shared.idle_timeout_ms ?? DEFAULTS.idle_timeout_ms,
     requestTimeoutMs: document.request_timeout_ms ?? shared.request_timeout_ms,
+    keepAliveTimeoutMs:
+      document.keep_alive_timeout_ms ?? shared.keep_alive_timeout_ms ?? DEFAULTS.upstream_keep_alive_timeout_ms,
+    maxConnectionAgeMs:
+      document.max_connection_age_ms ?? shared.max_connection_age_ms ?? DEFAULTS.max_connection_age_ms,
   }
 }
 
@@ -120,16 +129,42 @@ function compileApiKey(
   if (secret.text === '' && (isRequired || !door.allowsAnonymous)) {
     scope.problem(path, 'must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)')
   }
+  const fault = placeholderFault(secret.text)
+  if (fault !== undefined) scope.warning(path, fault)
   return secret.text
 }
 
-/** Connections are shared by endpoint, and the name of one may be logged: TLS material goes into it as a digest. */
-function connectionOf(target: Target, tls: UpstreamTls | undefined, seen: Seen): Pick<Upstream, 'endpoint' | 'tls'> {
+type Way = Pick<Upstream, 'connectTo' | 'proxy'>
+
+/** How its connections get there: straight, to addresses of the file's own, or through a proxy. */
+function compileWay(document: UpstreamDocument, target: Target | undefined, path: Path, scope: Scope): Way {
+  if (scope.isGiven([...path, 'connect_to']) && scope.isGiven([...path, 'proxy'])) {
+    scope.problem([...path, 'proxy'], 'stands beside connect_to; one of them must go')
+  }
+  return {
+    connectTo:
+      document.connect_to && compileConnectTo(document.connect_to, target?.port, [...path, 'connect_to'], scope),
+    proxy: document.proxy && compileProxy(document.proxy, [...path, 'proxy'], scope),
+  }
+}
+
+/** Connections are shared by endpoint, and the name of one may be logged: what is secret in it is there as a digest. */
+function connectionOf(
+  target: Target,
+  tls: UpstreamTls | undefined,
+  { connectTo, proxy }: Way,
+  seen: Seen,
+): Pick<Upstream, 'endpoint' | 'tls'> {
   const host = target.host.includes(':') ? `[${target.host}]` : target.host
   const place = `${target.scheme}://${host}:${target.port}`
-  if (tls === undefined) return { endpoint: place, tls }
-  const digest = hash('sha256', JSON.stringify([tls.ca, tls.serverName, tls.cert, tls.key]), 'hex')
+  const way = connectTo === undefined && proxy === undefined ? '' : `@${digestOf([connectTo, proxy])}`
+  if (tls === undefined) return { endpoint: place + way, tls }
+  const digest = digestOf([tls.ca, tls.serverName, tls.cert, tls.key])
   const same = seen.tls.get(digest) ?? tls
   seen.tls.set(digest, same)
-  return { endpoint: `${place}#${digest}`, tls: same }
+  return { endpoint: `${place}#${digest}${way}`, tls: same }
+}
+
+function digestOf(parts: readonly unknown[]): string {
+  return hash('sha256', JSON.stringify(parts), 'hex')
 }

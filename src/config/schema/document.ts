@@ -1,6 +1,6 @@
 /** A configuration file after validation, still in the words of the file. */
 import type * as v from 'valibot'
-import type { jwtKey, server, staticKey, tls, upstream } from './schema.ts'
+import type { jwtKey, proxy, server, staticKey, tls, upstream } from './schema.ts'
 
 /** A document whose wrong values have been reported and taken out: what is there has its type, but anything may be absent. */
 type Checked<T> = T extends readonly (infer Item)[]
@@ -12,17 +12,26 @@ type Checked<T> = T extends readonly (infer Item)[]
 export type SecretSource = string | { readonly env: string } | { readonly file: string }
 export type ServerDocument = Checked<v.InferOutput<typeof server>>
 export type TlsDocument = Checked<v.InferOutput<typeof tls>>
+export type ProxyDocument = Checked<Omit<v.InferOutput<typeof proxy>, 'password'>> & {
+  readonly password?: SecretSource
+}
 export type UpstreamDocument = Checked<
-  Omit<v.InferOutput<typeof upstream>, 'api_key' | 'credential' | 'set_fields'>
+  Omit<v.InferOutput<typeof upstream>, 'api_key' | 'credential' | 'set_fields' | 'proxy'>
 > & {
   readonly api_key?: SecretSource
   readonly credential?: v.InferOutput<typeof upstream>['credential']
   readonly set_fields?: Readonly<Record<string, SecretSource | undefined>>
+  readonly proxy?: ProxyDocument
 }
 export type TimeoutsDocument = Checked<
   Pick<
     v.InferOutput<typeof upstream>,
-    'connect_timeout_ms' | 'response_timeout_ms' | 'idle_timeout_ms' | 'request_timeout_ms'
+    | 'connect_timeout_ms'
+    | 'response_timeout_ms'
+    | 'idle_timeout_ms'
+    | 'request_timeout_ms'
+    | 'keep_alive_timeout_ms'
+    | 'max_connection_age_ms'
   >
 >
 export type StaticKeyDocument = Checked<Omit<v.InferOutput<typeof staticKey>, 'key'>> & { readonly key?: SecretSource }

@@ -7,13 +7,25 @@ import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
 import { flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
+/** The judgement on it is made when it is compiled. */
+const PEER = /^(?:unix|[0-9A-Fa-f:.]+(?:\/\d+)?)$/
+
+function peers(description: string) {
+  const item = patterned(
+    PEER,
+    'must be an address or a range of addresses, such as 10.0.0.0/8',
+    'An address or a range.',
+  )
+  return v.pipe(v.array(item, 'must be a list of addresses, such as [10.0.0.0/8]'), v.description(description))
+}
+
 export const server = v.pipe(
   v.strictObject({
     bind_address: v.optional(
       v.pipe(
         v.string('must be text: an address and a port, such as "127.0.0.1:8080"'),
         v.description(
-          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port. Host names are not resolved. Port 0 takes any free one, and the log says which.',
+          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port; or `unix:` and the path of a socket. Host names are not resolved. Port 0 takes any free one, and the log says which.',
         ),
       ),
       DEFAULTS.bind_address,
@@ -61,6 +73,34 @@ export const server = v.pipe(
         ),
       ),
     ),
+    socket_mode: v.optional(
+      patterned(
+        /^0?[0-7]{3}$/,
+        'must be octal permissions in quotes, such as "0660"',
+        'Who may connect where `bind_address` is a Unix socket: the permissions of its file, in octal and in quotes; to connect takes the right to write.',
+      ),
+      DEFAULTS.socket_mode,
+    ),
+    proxy_protocol: v.optional(
+      v.pipe(
+        v.strictObject(
+          {
+            from: peers(
+              'Balancers, as addresses or ranges of them (10.0.0.0/8), or `unix` for whoever connects to a Unix socket.',
+            ),
+          },
+          'must be a mapping with from, a list of addresses: { from: [10.0.0.0/8] }',
+        ),
+        v.description(
+          "A PROXY header (version 1 or 2) is required at the start of each connection from these peers, and tells the client's address. From others it is a malformed request.",
+        ),
+      ),
+    ),
+    trusted_proxies: v.optional(
+      peers(
+        'Proxies whose `X-Forwarded-For` (or `Forwarded`, where there is none) tells the `client_ip` of the log: addresses, ranges of them (10.0.0.0/8), or `unix` for whoever connects to a Unix socket. The fields themselves pass untouched.',
+      ),
+    ),
     tls: v.optional(
       v.pipe(
         v.never('is not supported in this version; put a TLS proxy in front, or leave it out'),
@@ -81,6 +121,32 @@ export const tls = v.pipe(
     key: v.optional(text('PEM file of the private key of `cert`.')),
   }),
   v.description('TLS towards this upstream, for https targets. Certificates are always verified.'),
+)
+
+/** The way to an upstream. */
+export const proxy = v.pipe(
+  v.strictObject({
+    url: patterned(
+      /^[Hh][Tt][Tt][Pp]:\/\//,
+      'must be the URL of an HTTP proxy that starts with http://; what goes through it to an https target is encrypted all the same',
+      'Where the proxy is: `http://`, its host and its port (80 if none is there).',
+    ),
+    user: v.optional(text('The name for a proxy that wants a login (Basic). Needs `password`.')),
+    password: v.optional(secret('The password of `user`. It goes to the proxy only.')),
+  }),
+  v.description(
+    'An HTTP proxy that leads to this upstream. Every connection through it is a tunnel (CONNECT), for http targets as well. The proxy variables of the environment are not used.',
+  ),
+)
+
+const connectTo = v.pipe(
+  v.array(
+    text('An IPv4 or IPv6 address, with a port if it is not that of `target_url`; or `unix:PATH`.'),
+    'must be a list of addresses, such as ["10.0.0.7", "10.0.0.8:8443", "unix:/run/model.sock"]',
+  ),
+  v.description(
+    'Addresses to connect to, in turn, instead of those that the host of `target_url` has. Nothing else changes: `Host`, the server name of TLS, the check of the certificate and the log follow `target_url`.',
+  ),
 )
 
 const CREDENTIALS = ['swap', 'bearer', 'x-api-key', 'api-key', 'x-goog-api-key', 'pass'] as const
@@ -161,6 +227,10 @@ export const upstream = v.pipe(
       response_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.response_timeout_ms`.')),
       idle_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.idle_timeout_ms`.')),
       request_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.request_timeout_ms`.')),
+      keep_alive_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.keep_alive_timeout_ms`.', 0)),
+      max_connection_age_ms: v.optional(timeout('For this upstream, instead of `upstreams.max_connection_age_ms`.')),
+      connect_to: v.optional(connectTo),
+      proxy: v.optional(proxy),
       websocket: v.optional(notYet('Relay WebSocket upgrades.')),
       protocol: v.optional(
         v.pipe(
@@ -196,6 +266,19 @@ const upstreams = v.pipe(
       ),
       request_timeout_ms: v.optional(
         timeout('Deadline of a whole exchange, connect to last byte. Without it, a stream may run for hours.'),
+      ),
+      keep_alive_timeout_ms: v.optional(
+        timeout(
+          'How long a connection to an upstream is kept while no request uses it, or a second less than the upstream announces. 0: none is kept. Less than what the upstream itself allows, or requests will meet connections that it is just closing.',
+          0,
+        ),
+        DEFAULTS.upstream_keep_alive_timeout_ms,
+      ),
+      max_connection_age_ms: v.optional(
+        timeout(
+          'The age at which a connection to an upstream is used for no further request, give or take a tenth. What runs on it goes on.',
+        ),
+        DEFAULTS.max_connection_age_ms,
       ),
     },
     upstream,

@@ -47,7 +47,14 @@ type MappingShape = Extract<Shape, { kind: 'mapping' }>
 function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Reading): unknown {
   // Without a prototype a key such as `constructor` is a key like any other.
   const values: Record<string, unknown> = Object.create(null)
+  const outdented = findOutdented(shape, tree)
+  if (outdented !== undefined) report.problem([...path, outdented.owner], outdented.text)
   for (const [name, { at, value }] of tree.entries) {
+    if (outdented?.names.has(name)) {
+      // Its name is known all the same.
+      if (name === outdented.owner) values[name] = undefined
+      continue
+    }
     const known = Object.hasOwn(shape.entries, name) ? shape.entries[name] : undefined
     if (known !== undefined) {
       // An explicit null is an absent key.
@@ -63,6 +70,33 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
     }
   }
   return values
+}
+
+interface Outdented {
+  readonly owner: string
+  readonly names: ReadonlySet<string>
+  readonly text: string
+}
+
+/** Keys of an upstream that stand beside its name instead of below it: one mistake, however many keys. */
+function findOutdented(shape: MappingShape, { entries }: Mapping): Outdented | undefined {
+  if (shape.rest === undefined) return undefined
+  const below = shapeOf(shape.rest)
+  const names = [...entries.keys()]
+  const owner = names.find((name) => isNull(entries.get(name)!.value) && !Object.hasOwn(shape.entries, name))
+  if (owner === undefined || below.kind !== 'mapping') return undefined
+  const [first, ...others] = names.filter((name) => {
+    const isOfUpstream = Object.hasOwn(below.entries, name) && !Object.hasOwn(shape.entries, name)
+    return isOfUpstream && !isUpstream(entries.get(name)!.value)
+  })
+  if (first === undefined) return undefined
+  const text = `has nothing below it; ${first} and what follows must be indented further than the name`
+  return { owner, names: new Set([owner, first, ...others]), text }
+}
+
+/** One that is called like a key of an upstream (`tls`). */
+function isUpstream(tree: Tree): boolean {
+  return tree.kind === 'mapping' && (tree.entries.has('request_path') || tree.entries.has('target_url'))
 }
 
 /** An upstream, or a misspelt key beside the upstreams; a field that is set. */

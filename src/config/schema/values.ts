@@ -29,12 +29,12 @@ export function oneOrMore(description: string) {
   return v.pipe(v.union([one, more], ONE_OR_MORE), v.description(description))
 }
 
-export function timeout(description: string) {
-  const message = `must be an integer of milliseconds from 1 to ${MAX_TIMEOUT_MS}`
+export function timeout(description: string, least: 0 | 1 = 1) {
+  const message = `must be an integer of milliseconds from ${least} to ${MAX_TIMEOUT_MS}`
   return v.pipe(
     v.number(message),
     v.integer(message),
-    v.minValue(1, message),
+    v.minValue(least, message),
     v.maxValue(MAX_TIMEOUT_MS, message),
     v.description(description),
   )

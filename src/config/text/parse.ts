@@ -2,6 +2,7 @@
 import { type ErrorCode, parseDocument } from 'yaml'
 import type { TextFault } from './decode.ts'
 import { resolveReferences } from './resolve-references.ts'
+import { isUnclosedQuote, rootCauses } from './root-causes.ts'
 import type { Tree } from './tree.ts'
 
 export interface Parsed {
@@ -12,7 +13,7 @@ export interface Parsed {
   position(offset: number): { readonly line: number; readonly column: number }
 }
 
-/** One fault of YAML makes the next dozen: a person mends the first ones first. */
+/** A person mends the first ones first. */
 const MAX_FAULTS = 10
 
 const TOO_DEEP = 'is nested too deeply'
@@ -23,11 +24,8 @@ export function parse(text: string): Parsed {
   const fault = (offset: number, text: string) => {
     if (faults.length < MAX_FAULTS) faults.push({ ...position(offset), text })
   }
-  let root: Tree | undefined
-  try {
-    // Merge keys, double keys and aliases are ours (`resolve-references.ts`): the library's own checks take quadratic
-    // time or refuse more than a hundred upstreams that share one alias. A float is told from an integer by its type.
-    const document = parseDocument(text, {
+  const read = (text: string) =>
+    parseDocument(text, {
       version: '1.2',
       schema: 'core',
       merge: false,
@@ -35,10 +33,14 @@ export function parse(text: string): Parsed {
       intAsBigInt: true,
       prettyErrors: false,
     })
-    // What the library says after it has run out of stack are consequences.
-    const exhausted = document.errors.find((error) => error.code === 'RESOURCE_EXHAUSTION')
-    const errors = exhausted === undefined ? document.errors : [exhausted]
-    for (const error of errors) fault(error.pos[0], faultText(error.code, error.message))
+  let root: Tree | undefined
+  try {
+    // Merge keys, double keys and aliases are ours (`resolve-references.ts`): the library's own checks take quadratic
+    // time or refuse more than a hundred upstreams that share one alias. A float is told from an integer by its type.
+    const document = read(text)
+    for (const error of rootCauses(text, document.errors, (changed) => read(changed).errors)) {
+      fault(error.at, faultText(error.code, error.message))
+    }
     for (const warning of document.warnings) {
       if (warning.code === 'TAG_RESOLVE_FAILED') fault(warning.pos[0], faultText(warning.code, ''))
     }
@@ -72,7 +74,7 @@ function positionsIn(text: string): Parsed['position'] {
 
 /** In our own words: the library's quote the file, and what they quote could be a secret. */
 function faultText(code: ErrorCode, message: string): string {
-  if (code === 'MISSING_CHAR' && message.startsWith('Missing closing')) return 'a closing quote is missing'
+  if (isUnclosedQuote(code, message)) return 'a quote opens here that is not closed'
   return TEXTS[code]
 }
 
@@ -95,7 +97,7 @@ const TEXTS: Readonly<Record<ErrorCode, string>> = {
   MULTIPLE_ANCHORS: 'a value can have one anchor only',
   MULTIPLE_DOCS: 'a second document starts here; the file must hold one',
   MULTIPLE_TAGS: 'a value can have one tag only',
-  NON_STRING_KEY: 'a key must be text',
+  NON_STRING_KEY: 'a key must be text; put a value that begins with a brace or bracket in quotes',
   RESOURCE_EXHAUSTION: TOO_DEEP,
   TAB_AS_INDENT: 'a tab is used as indentation; YAML wants blanks',
   TAG_RESOLVE_FAILED: 'tags (a word that starts with !) are not supported; put the value in quotes if it is none',

@@ -2,9 +2,15 @@
 import type { LoadedSettings, LoadFailure } from '../load.ts'
 import type { Settings } from '../settings.ts'
 import { identityOf, type Source } from '../source.ts'
+import type { Changes } from './changes.ts'
 
 export type WatchEvent =
-  | { readonly type: 'changed'; readonly settings: Settings; readonly warnings: readonly string[] }
+  | {
+      readonly type: 'changed'
+      readonly settings: Settings
+      readonly warnings: readonly string[]
+      readonly changes: Changes
+    }
   | { readonly type: 'invalid'; readonly error: string }
   | { readonly type: 'missing' }
   | { readonly type: 'denied' }
@@ -17,6 +23,8 @@ export interface WatchState {
   readonly sources: readonly Source[]
   /** Identity of what was taken last with success. */
   readonly applied: string | undefined
+  /** What was taken then, so that a change can be told in names. The serving side keeps it: not every message carries it. */
+  readonly served?: Settings
   readonly condition: { readonly event: ObstacleEvent; readonly isRepeated: boolean } | undefined
 }
 
@@ -24,7 +32,7 @@ export interface WatchState {
 export function stateAfterStart(loaded: LoadedSettings | LoadFailure): WatchState {
   const { sources } = loaded
   return loaded.ok
-    ? { sources, applied: identityOf(sources), condition: undefined }
+    ? { sources, applied: identityOf(sources), served: loaded.settings, condition: undefined }
     : { sources, applied: undefined, condition: { event: obstacleOf(loaded), isRepeated: false } }
 }
 

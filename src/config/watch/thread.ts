@@ -155,7 +155,7 @@ class Watching implements WatchThread {
         this.#up.resolve()
         break
       case 'event':
-        this.#state = message.state
+        this.#keep(message.state, message.event)
         this.#listener?.onEvent(message.event)
         break
       case 'heavy':
@@ -163,7 +163,7 @@ class Watching implements WatchThread {
         if (this.#isIdle && this.#successor === undefined) this.#successor = this.#spawn()
         break
       case 'retiring':
-        this.#state = message.state
+        this.#keep(message.state)
         this.#install(this.#successor ?? this.#spawn())
         break
       case 'staying':
@@ -178,6 +178,12 @@ class Watching implements WatchThread {
           this.#ask()
         })
     }
+  }
+
+  /** What is served came with the last change, and is not sent again with each state. */
+  #keep(state: WatchState, event?: WatchEvent): void {
+    const served = event?.type === 'changed' ? event.settings : this.#state?.served
+    this.#state = served === undefined ? state : { ...state, served }
   }
 
   get #isIdle(): boolean {

@@ -5,8 +5,10 @@
  * `..data` the watched inode just goes away; whoever wants to be sure polls as well, and then the poll is enough.
  */
 import type { LoadedSettings, LoadFailure } from '../load.ts'
+import type { Settings } from '../settings.ts'
 import { identityOf, type Source } from '../source.ts'
 import { problemLines } from '../text/problem.ts'
+import { type Changes, changedFiles, changesBetween, NO_CHANGES } from './changes.ts'
 import type { WatchClock } from './clock.ts'
 import { Settling } from './settling.ts'
 import { agree, isLooked, Sightings } from './sightings.ts'
@@ -25,7 +27,7 @@ export interface Watcher {
   reloadNow(): void
   /** A change is settling, or a reload that was asked for could not be made yet. */
   readonly isBusy: boolean
-  /** What another watcher could go on from. */
+  /** What another watcher could go on from, but for what is served. */
   state(): WatchState
   close(): void
 }
@@ -55,6 +57,8 @@ class ConfigurationWatcher implements Watcher {
   #sources: readonly Source[]
   /** Identity of what was loaded last with success. */
   #applied: string | undefined
+  /** What that was; undefined: nothing of any file. */
+  #served: Settings | undefined
   /** Identity of `#sources`. Undefined: whatever is seen next is news. */
   #known: string | undefined
   #condition: Condition | undefined
@@ -71,6 +75,7 @@ class ConfigurationWatcher implements Watcher {
     this.#sources = initial.sources
     this.#known = identityOf(initial.sources)
     this.#applied = initial.applied
+    this.#served = initial.served
     if (initial.condition !== undefined) {
       const { event, isRepeated } = initial.condition
       this.#condition = { event, repeatAt: isRepeated ? clock.now() + REPEAT_MS : Number.POSITIVE_INFINITY }
@@ -148,10 +153,17 @@ class ConfigurationWatcher implements Watcher {
     else {
       this.#condition = undefined
       if (this.#known === this.#applied && !isAskedFor) return
+      const changes = this.#changesOf(loaded)
       this.#applied = this.#known
       const { settings, warnings } = loaded
-      this.#report({ type: 'changed', settings, warnings: problemLines(warnings) })
+      this.#served = settings
+      this.#report({ type: 'changed', settings, warnings: problemLines(warnings), changes })
     }
+  }
+
+  #changesOf({ settings, sources }: LoadedSettings): Changes {
+    if (this.#served === undefined) return NO_CHANGES
+    return { ...changesBetween(this.#served, settings), ...changedFiles(this.#applied, sources) }
   }
 
   /** Somebody may ask a hundred times: what has been said of this very content is not said again. */

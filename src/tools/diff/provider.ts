@@ -58,7 +58,13 @@ function explainCost({ method }: RequestTemplate): string {
 }
 
 /** The gateway that the configuration describes, as it is reached from this machine. */
-export function localGateway({ bindAddress: { host, port, text } }: ServerSettings): Target {
+export function localGateway({ bindAddress }: ServerSettings): Target {
+  if (bindAddress.path !== undefined) {
+    throw new NotPrepared(
+      `server.bind_address is ${bindAddress.text}, and diff speaks TCP only: say with --gateway where else the gateway is`,
+    )
+  }
+  const { host, port, text } = bindAddress
   if (port === 0) throw new NotPrepared(`server.bind_address is ${text}: say with --gateway where the gateway is`)
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : /^[0:]*$/.test(host) ? '::1' : host
   const authority = `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`

@@ -1,18 +1,9 @@
 /** Anthropic's API: messages, token counts and models. */
-import {
-  type Answer,
-  type Api,
-  type ApiRequest,
-  CREATED,
-  type Frame,
-  type JsonAnswer,
-  json,
-  Refusal,
-  retryHeaders,
-} from './api.ts'
+import { type Answer, type Api, type ApiRequest, CREATED, type Frame, type JsonAnswer, json } from './api.ts'
 import { eventStream, typedEvent } from './event-stream.ts'
 import { isObject, type Json, objectsIn, parseObject, positiveInteger } from './json.ts'
 import { MODELS } from './models.ts'
+import { Refusal, retryHeaders } from './refusal.ts'
 import { compose, fingerprint, type Prompt, type Reply, type Tool, type Turn, textsOf, wordsIn } from './reply.ts'
 
 export const anthropic: Api = { answer, refuse, headers: (requestId) => ({ 'request-id': requestId }) }

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Model } from './models.ts'
+import type { Refusal } from './refusal.ts'
 
 export interface ApiRequest {
   readonly method: string
@@ -38,22 +39,16 @@ export interface StreamAnswer {
   readonly model: Model
 }
 
-export type Answer = JsonAnswer | StreamAnswer
-
-/** Why a request gets no answer, before an API has put it into its own words. */
-export class Refusal {
-  readonly status: number
-  readonly message: string
-  readonly code: string | undefined
-  readonly retryAfterSeconds: number | undefined
-
-  constructor(status: number, message: string, details: { code?: string; retryAfterSeconds?: number } = {}) {
-    this.status = status
-    this.message = message
-    this.code = details.code
-    this.retryAfterSeconds = details.retryAfterSeconds
-  }
+/** Sound or an image, as the files that they are. */
+export interface BinaryAnswer {
+  readonly kind: 'binary'
+  readonly contentType: string
+  readonly body: Buffer
+  readonly tokens: number
+  readonly model: Model
 }
+
+export type Answer = JsonAnswer | StreamAnswer | BinaryAnswer
 
 export interface Api {
   answer(request: ApiRequest): Answer | Refusal
@@ -64,11 +59,6 @@ export interface Api {
 
 export function json(body: object, tokens = 0, model?: Model): JsonAnswer {
   return { kind: 'json', status: 200, headers: {}, body, tokens, model }
-}
-
-/** The retry hint of a refusal, where it has one. */
-export function retryHeaders(refusal: Refusal): Record<string, string> {
-  return refusal.retryAfterSeconds === undefined ? {} : { 'retry-after': String(refusal.retryAfterSeconds) }
 }
 
 /** Time stamp of everything that the stand-in makes. Fixed, so that the same request has the same answer, byte for byte. */

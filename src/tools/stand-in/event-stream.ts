@@ -2,10 +2,10 @@
 import type { Frame, StreamAnswer } from './api.ts'
 import type { Reply } from './reply.ts'
 
-const CONTENT_TYPE = 'text/event-stream; charset=utf-8'
+export const EVENT_STREAM = 'text/event-stream; charset=utf-8'
 
 export function eventStream(reply: Reply, frames: Iterable<Frame>): StreamAnswer {
-  return { kind: 'stream', contentType: CONTENT_TYPE, frames, tokens: reply.pieces.length, model: reply.model }
+  return { kind: 'stream', contentType: EVENT_STREAM, frames, tokens: reply.pieces.length, model: reply.model }
 }
 
 /** An event without a name. */

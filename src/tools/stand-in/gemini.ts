@@ -1,17 +1,9 @@
 /** Google's Gemini API, `v1` and `v1beta`. */
-import {
-  type Answer,
-  type Api,
-  type ApiRequest,
-  type Frame,
-  type JsonAnswer,
-  json,
-  Refusal,
-  retryHeaders,
-} from './api.ts'
+import { type Answer, type Api, type ApiRequest, type Frame, type JsonAnswer, json } from './api.ts'
 import { dataEvent, eventStream } from './event-stream.ts'
 import { isObject, type Json, objectsIn, parseObject, positiveInteger } from './json.ts'
 import { MODELS, modelNamed } from './models.ts'
+import { Refusal, retryHeaders } from './refusal.ts'
 import { compose, fingerprint, type Prompt, type Reply, type Tool, type Turn, textsOf, wordsIn } from './reply.ts'
 
 export const gemini: Api = { answer, refuse, headers: () => ({}) }

@@ -1,5 +1,5 @@
 /** Reading JSON that somebody else wrote: nothing is assumed, everything is asked. */
-import { Refusal } from './api.ts'
+import { Refusal } from './refusal.ts'
 
 export type Json = { readonly [name: string]: unknown }
 

@@ -2,7 +2,7 @@
  * The stand-in's models. Each listed one does something that a client should be able to cope with; any other name is
  * answered like `stand-in-1`, so that a client with a built-in model name works as well.
  */
-import { Refusal } from './api.ts'
+import { Refusal } from './refusal.ts'
 
 export interface Model {
   readonly about: string

@@ -1,8 +1,9 @@
 /** OpenAI's chat completions, whole and streamed. */
-import { type Answer, CREATED, type Frame, json, Refusal } from './api.ts'
+import { type Answer, CREATED, type Frame, json } from './api.ts'
 import { dataEvent, eventStream } from './event-stream.ts'
 import { isObject, type Json, objectsIn, positiveInteger } from './json.ts'
 import { toolChoiceOf, toolsOf, turnOf } from './openai-prompt.ts'
+import { Refusal } from './refusal.ts'
 import { compose, type Reply } from './reply.ts'
 
 export function chatCompletion(body: Json, id: string): Answer | Refusal {

@@ -1,8 +1,9 @@
 /** OpenAI's responses, whole and streamed. */
-import { type Answer, CREATED, type Frame, json, Refusal } from './api.ts'
+import { type Answer, CREATED, type Frame, json } from './api.ts'
 import { eventStream, typedEvent } from './event-stream.ts'
 import { type Json, objectsIn, positiveInteger } from './json.ts'
 import { toolChoiceOf, toolsOf, turnOf } from './openai-prompt.ts'
+import { Refusal } from './refusal.ts'
 import { compose, type Reply, type Turn, textsOf } from './reply.ts'
 
 export function modelResponse(body: Json, id: string): Answer | Refusal {

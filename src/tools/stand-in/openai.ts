@@ -1,10 +1,13 @@
 /** OpenAI's API: its routes, the small ones of its endpoints, and how it words a refusal. */
-import { type Answer, type Api, type ApiRequest, CREATED, type JsonAnswer, json, Refusal, retryHeaders } from './api.ts'
+import { type Answer, type Api, type ApiRequest, CREATED, type JsonAnswer, json } from './api.ts'
 import { type Json, parseObject, positiveInteger, stringOr } from './json.ts'
 import { MODELS, modelNamed } from './models.ts'
 import { parseForm } from './multipart.ts'
+import { speech, transcription } from './openai-audio.ts'
 import { chatCompletion } from './openai-chat.ts'
+import { imageEdit, imageGeneration } from './openai-images.ts'
 import { modelResponse } from './openai-responses.ts'
+import { Refusal, retryHeaders } from './refusal.ts'
 import { fingerprint, wordsIn } from './reply.ts'
 
 const DEFAULT_DIMENSIONS = 16
@@ -25,11 +28,35 @@ function answer(request: ApiRequest): Answer | Refusal {
       return fromJson(request, embeddings)
     case 'POST /v1/files':
       return fileUpload(request)
+    case 'POST /v1/audio/speech':
+      return fromJson(request, speech)
+    case 'POST /v1/audio/transcriptions':
+    case 'POST /v1/audio/translations':
+      return transcription(request)
+    case 'POST /v1/images/generations':
+      return fromJson(request, imageGeneration)
+    case 'POST /v1/images/edits':
+    case 'POST /v1/images/variations':
+      return imageEdit(request)
+    case 'POST /v1/moderations':
+      return fromJson(request, moderation)
   }
   const id = /^\/v1\/models\/([^/]+)$/.exec(path)?.[1]
-  if (method !== 'GET' || id === undefined) return new Refusal(404, `Invalid URL (${method} ${path})`)
+  if (method !== 'GET' || id === undefined) return new Refusal(404, unknown(method, path))
   if (MODELS.has(id)) return json(modelObject(id))
   return new Refusal(404, `The model '${id}' does not exist.`, { code: 'model_not_found' })
+}
+
+/** Somebody tries what a provider has and wonders whether the gateway cannot carry it. */
+function unknown(method: string, path: string): string {
+  return `Invalid URL (${method} ${path}): the stand-in has no such endpoint. The gateway carries any.`
+}
+
+function moderation(body: Json, id: string): Answer | Refusal {
+  const inputs = inputsOf(body.input)
+  if (inputs.length === 0) return new Refusal(400, "Missing required parameter: 'input'.")
+  const results = inputs.map(() => ({ flagged: false, categories: {}, category_scores: {} }))
+  return json({ id: `modr-${id}`, model: stringOr(body.model, 'stand-in-1'), results })
 }
 
 function fromJson(request: ApiRequest, endpoint: (body: Json, id: string) => Answer | Refusal): Answer | Refusal {

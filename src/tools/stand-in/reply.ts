@@ -1,8 +1,8 @@
 /** What the stand-in says. It has no model: it tells what it understood, or calls a tool when it is asked to. */
 import { createHash } from 'node:crypto'
-import type { Refusal } from './api.ts'
 import { isObject, type Json } from './json.ts'
 import { type Model, modelNamed } from './models.ts'
+import type { Refusal } from './refusal.ts'
 
 export interface Turn {
   readonly role: 'user' | 'tool' | 'other'

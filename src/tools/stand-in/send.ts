@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Answer, JsonAnswer, StreamAnswer } from './api.ts'
+import type { Answer, BinaryAnswer, JsonAnswer, StreamAnswer } from './api.ts'
 
 export interface Pace {
   readonly tokenDelayMs: number
@@ -15,20 +15,25 @@ export interface Pace {
 type Headers = Readonly<Record<string, string>>
 
 export async function send(response: ServerResponse, answer: Answer, headers: Headers, pace: Pace): Promise<void> {
-  if (answer.kind === 'json') await sendJson(response, answer, headers, pace)
-  else await sendStream(response, answer, headers, pace)
+  if (answer.kind === 'json') {
+    const body = Buffer.from(JSON.stringify(answer.body))
+    await sendWhole(response, answer, body, { 'content-type': 'application/json', ...headers, ...answer.headers }, pace)
+  } else if (answer.kind === 'binary') {
+    await sendWhole(response, answer, answer.body, { 'content-type': answer.contentType, ...headers }, pace)
+  } else await sendStream(response, answer, headers, pace)
 }
 
-async function sendJson(response: ServerResponse, answer: JsonAnswer, headers: Headers, pace: Pace): Promise<void> {
-  const body = Buffer.from(JSON.stringify(answer.body))
+async function sendWhole(
+  response: ServerResponse,
+  answer: JsonAnswer | BinaryAnswer,
+  body: Buffer,
+  headers: Headers,
+  pace: Pace,
+): Promise<void> {
   const slowdown = answer.model?.slowdown
   if (slowdown) await delay(answer.tokens * pace.tokenDelayMs * slowdown, undefined, { signal: pace.clientLeft })
-  response.writeHead(answer.status, {
-    'content-type': 'application/json',
-    'content-length': body.length,
-    ...headers,
-    ...answer.headers,
-  })
+  const status = answer.kind === 'json' ? answer.status : 200
+  response.writeHead(status, { 'content-length': body.length, ...headers })
   if (answer.model?.isCut) response.write(body.subarray(0, body.length / 2), pace.breakOff)
   else response.end(body)
 }

@@ -7,10 +7,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { anthropic } from './anthropic.ts'
-import { type Answer, type Api, type ApiRequest, Refusal } from './api.ts'
+import type { Answer, Api, ApiRequest } from './api.ts'
 import { readBody } from './body.ts'
 import { gemini } from './gemini.ts'
 import { openai } from './openai.ts'
+import { Refusal } from './refusal.ts'
 import { type Pace, send } from './send.ts'
 
 /** The provider key that it demands unless told otherwise. */

@@ -29,6 +29,14 @@ upstreams:
     request_path: /other
     credential: x-api-key
     idle_timeout_ms: 0x10
+    connect_to: [10.0.0.7, "10.0.0.8:1", "[::1]:65535", "unix:/a b"]
+    keep_alive_timeout_ms: 0
+  out:
+    request_path: /out
+    target_url: http://out.example
+    api_key: d-${SECRET}
+    max_connection_age_ms: 1
+    proxy: { url: "http://proxy.example:3128/", user: u, password: "e-${SECRET}" }
 api_keys:
   static:
     - { id: a, key: 'b-${SECRET}', upstreams: [openai] }
@@ -65,7 +73,24 @@ function checkUpstream(upstream: Upstream, isAnonymous: boolean): void {
   if (!isAnonymous && apiKey === undefined) assert.equal(credential, 'pass')
   if (target.scheme === 'http') assert.equal(tls, undefined)
   assert.ok([upstream.connectTimeoutMs, upstream.responseTimeoutMs, upstream.idleTimeoutMs].every(isTimeout))
+  assert.ok(
+    isTimeout(upstream.maxConnectionAgeMs) &&
+      (upstream.keepAliveTimeoutMs === 0 || isTimeout(upstream.keepAliveTimeoutMs)),
+  )
+  checkWay(upstream)
   assert.ok(upstream.requestTimeoutMs === undefined || isTimeout(upstream.requestTimeoutMs))
+}
+
+function checkWay({ connectTo, proxy }: Upstream): void {
+  assert.ok(connectTo === undefined || (connectTo.length > 0 && proxy === undefined))
+  for (const { host, port, path: socket, text } of connectTo ?? []) {
+    if (socket === '') assert.ok(isIP(host) > 0 && port >= 1 && port <= 65_535 && text.endsWith(`:${port}`))
+    else assert.ok(host === '' && socket.startsWith('/') && !socket.includes('\0'))
+  }
+  if (proxy === undefined) return
+  assert.ok(isIP(proxy.host) > 0 || /^[a-z0-9._-]+$/.test(proxy.host))
+  assert.ok(proxy.port >= 1 && proxy.port <= 65_535)
+  assert.match(proxy.authorization ?? 'Basic ', /^Basic [A-Za-z0-9+/=]*$/)
 }
 
 /** Whatever was configured is found, and what crosses to another thread holds no key. */
@@ -78,7 +103,13 @@ function checkKeys({ keys }: Configuration, { count, digests }: Settings['static
 
 /** Everything that the path of a request relies on. */
 function checkSnapshot({ server, anonymous, keys, upstreams }: Configuration): void {
-  assert.ok(isIP(server.bindAddress.host) > 0 && server.bindAddress.port >= 0 && server.bindAddress.port <= 65_535)
+  const { bindAddress, socketMode, proxyProtocol, trustedProxies } = server
+  if (bindAddress.path !== undefined)
+    assert.ok(path.isAbsolute(bindAddress.path) && Buffer.byteLength(bindAddress.path) < 108)
+  else assert.ok(isIP(bindAddress.host) > 0 && bindAddress.port >= 0 && bindAddress.port <= 65_535)
+  assert.ok(socketMode >= 0 && socketMode <= 0o777)
+  for (const { base, prefixLength } of [proxyProtocol, trustedProxies].flatMap((peers) => peers?.ranges ?? []))
+    assert.ok(base.length === 8 && prefixLength >= 0 && prefixLength <= 128)
   assert.ok(Number.isSafeInteger(server.maxConnections) && server.maxConnections >= 1)
   assert.ok([server.headTimeoutMs, server.bodyTimeoutMs, server.keepAliveTimeoutMs].every(isTimeout))
   assert.ok(server.shutdownTimeoutMs === undefined || isTimeout(server.shutdownTimeoutMs))

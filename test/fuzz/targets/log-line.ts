@@ -17,12 +17,13 @@ const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unkn
 
 function checkRecord(text: string): void {
   // The query has its own promise.
-  const target = text.replaceAll(/[?#;@]/g, '')
+  const target = text.replaceAll(/[?#;&@]/g, '')
   // JSON has the digits of a length as they are; JSON.parse, which is to read it here, has no room for more than 2^53.
   const length = /^\d{16}$/.test(text) ? text.slice(1) : text
   const record: RequestRecord = {
     level: 'warn',
     clientIp: text,
+    peerIp: text,
     method: text,
     requestUrl: target,
     requestBodyLength: length,
@@ -46,6 +47,7 @@ function checkRecord(text: string): void {
   for (const line of lines) assertOneLine(line)
   const expected = [
     ['client_ip', text],
+    ['peer_ip', text],
     ['method', cutToFit(text, 128)],
     ['request_url', target],
     ['request_body_length', cutToFit(length, 64)],

@@ -47,7 +47,7 @@ function answer({ downstream, bytes, manner }: Served): void {
 
 function forwarded(head: RequestHead): string {
   const edits = head.lines.map((line) => connectionSpecificEdit(head.text, line))
-  return encodeRequestHead(head, head.pathAndQuery, edits, '')
+  return encodeRequestHead(head, head.lines, head.pathAndQuery, edits, '')
 }
 
 const events: DownstreamEvents<Served> = {

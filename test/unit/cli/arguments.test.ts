@@ -11,10 +11,11 @@ function diff(given: Partial<Record<OptionName, string[]>>): Command {
   return { name: 'diff', given: new Map(Object.entries(given) as [OptionName, string[]][]) }
 }
 
-const run = (configPath: string, requiresConfiguration = false): Command => ({
+const run = (configPath: string, requiresConfiguration = false, bindAddress?: string): Command => ({
   name: 'run',
   configPath,
   requiresConfiguration,
+  bindAddress,
 })
 const RUN: Command = run('fluxgate.yaml')
 const VALUE_MISSING = "a value is required for '--config <CONFIG>' but none was supplied"
@@ -37,6 +38,11 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['--config demo', run('demo')],
   ['--require-configuration', run('fluxgate.yaml', true)],
   ['--config a.yaml --require-configuration', run('a.yaml', true)],
+  ['--bind-address [::1]:0', run('fluxgate.yaml', false, '[::1]:0')],
+  ['--bind-address=unix:/run/x.sock --config a.yaml', run('a.yaml', false, 'unix:/run/x.sock')],
+  ['--bind-address', usageError("a value is required for '--bind-address <ADDRESS>' but none was supplied")],
+  ['--bind-address 127.0.0.1:1 check', usageError("unexpected argument '--bind-address' found", CHECK)],
+  ['--bind-address 127.0.0.1:1 demo', { name: 'demo', bindAddress: '127.0.0.1:1' }],
   ['check', { name: 'check', configPath: 'fluxgate.yaml' }],
   ['check --config a.yaml', { name: 'check', configPath: 'a.yaml' }],
   ['--config a.yaml check', { name: 'check', configPath: 'a.yaml' }],
@@ -84,10 +90,34 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['-xh', usageError("unexpected argument '-x' found")],
   ['--', usageError("unexpected argument '--' found")],
   ['-', usageError("unexpected argument '-' found")],
-  ['serve', usageError("unexpected argument 'serve' found")],
-  ['--Config a.yaml', usageError("unexpected argument '--Config' found")],
+  ['serve', usageError("unexpected argument 'serve' found\n\n  tip: 'fluxgate' without a command runs the gateway")],
+  ['chek', usageError("unexpected argument 'chek' found\n\n  tip: did you mean 'check'?")],
+  ['hashkey', usageError("unexpected argument 'hashkey' found\n\n  tip: did you mean 'hash-key'?")],
+  ['hepl', usageError("unexpected argument 'hepl' found\n\n  tip: did you mean 'help'?")],
+  ['toString', usageError("unexpected argument 'toString' found")],
+  ['a.yaml', usageError("unexpected argument 'a.yaml' found\n\n  tip: a file is named with '--config'")],
+  ['check a.yml', usageError("unexpected argument 'a.yml' found\n\n  tip: a file is named with '--config'", CHECK)],
+  ['--Config a.yaml', usageError("unexpected argument '--Config' found\n\n  tip: did you mean '--config'?")],
+  ['--confg=a.yaml', usageError("unexpected argument '--confg' found\n\n  tip: did you mean '--config'?")],
+  ['-config a.yaml', usageError("unexpected argument '-c' found\n\n  tip: did you mean '--config'?")],
+  ['--bind-adress a', usageError("unexpected argument '--bind-adress' found\n\n  tip: did you mean '--bind-address'?")],
+  [
+    'demo --bind-adress a',
+    usageError("unexpected argument '--bind-adress' found\n\n  tip: did you mean '--bind-address'?", DEMO),
+  ],
+  ['help', { name: 'help', about: 'run' }],
+  ['help check', { name: 'help', about: 'check' }],
+  ['help hash-key', { name: 'help', about: 'hash-key' }],
+  ['help help', { name: 'help', about: 'run' }],
+  ['help chek', usageError("unexpected argument 'chek' found\n\n  tip: did you mean 'check'?")],
+  [
+    'help serve',
+    usageError("unexpected argument 'serve' found\n\n  tip: 'fluxgate' without a command runs the gateway"),
+  ],
+  ['--config a.yaml help', { name: 'help', about: 'run' }],
+  ['version', { name: 'version' }],
+  ['check version', usageError("unexpected argument 'version' found", CHECK)],
   ['--nonsense --help', usageError("unexpected argument '--nonsense' found")],
-  ['--bind-address a', usageError("unexpected argument '--bind-address' found")],
   ['--help=x', usageError("unexpected value 'x' for '--help' found; no more were expected")],
   ['--version=', usageError("unexpected value '' for '--version' found; no more were expected")],
   ['--config', usageError(VALUE_MISSING)],
@@ -108,7 +138,7 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['diff --bind-address a', usageError("unexpected argument '--bind-address' found", DIFF)],
   ['diff --key a', usageError(`unexpected argument '--key' found${KEY_TIP}`, DIFF)],
   ['diff --key=a', usageError(`unexpected argument '--key' found${KEY_TIP}`, DIFF)],
-  ['run', usageError("unexpected argument 'run' found")],
+  ['run', usageError("unexpected argument 'run' found\n\n  tip: 'fluxgate' without a command runs the gateway")],
   ['constructor', usageError("unexpected argument 'constructor' found")],
   ['token --expires', usageError("a value is required for '--expires <TIME>' but none was supplied", TOKEN)],
   ['token eyJ', usageError("unexpected argument 'eyJ' found", TOKEN)],

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { createReloader, type Reloader } from '../../../src/cli/reload.ts'
 import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
+import { type Changes, NO_CHANGES } from '../../../src/config/watch/changes.ts'
 import type { WatchEvent } from '../../../src/config/watch/state.ts'
 import type { Gateway } from '../../../src/gateway.ts'
 import { createLog } from '../../../src/observe/log.ts'
@@ -27,13 +28,24 @@ function bench(publish: (snapshot: Snapshot) => Promise<Published>): Bench {
       return publish(snapshot)
     },
   }
-  const reloader = createReloader({ gateway, log, path: 'f.yaml', address: '127.0.0.1:80', generation: 1 })
+  const reloader = createReloader({
+    gateway,
+    log,
+    path: 'f.yaml',
+    address: '127.0.0.1:80',
+    generation: 1,
+    maxConnections: 1024,
+  })
   return { reloader, lines, generations }
 }
 
-function changed(bindAddress = '127.0.0.1:80', warnings: readonly string[] = []): WatchEvent {
+function changed(
+  bindAddress = '127.0.0.1:80',
+  warnings: readonly string[] = [],
+  changes: Changes = NO_CHANGES,
+): WatchEvent {
   const server = { ...DEFAULT_SETTINGS.server, bindAddress: { host: '', port: 0, text: bindAddress } }
-  return { type: 'changed', settings: { ...DEFAULT_SETTINGS, server }, warnings }
+  return { type: 'changed', settings: { ...DEFAULT_SETTINGS, server }, warnings, changes }
 }
 
 /** All that follows from resolved promises alone. */
@@ -88,6 +100,24 @@ describe('a changed configuration', () => {
     reloader.onEvent(changed('127.0.0.1:82'))
     await settled()
     assert.deepEqual(lines, [RELOADED, 'WARN Failed to bind to address address=127.0.0.1:82 error="in use"'])
+  })
+
+  test('says what is different, in names', async () => {
+    const { reloader, lines } = bench(async () => ({ rebound: 'no' }))
+    const changes = { ...NO_CHANGES, keysAdded: 'a, b', keysChanged: 'c', upstreamsRemoved: 'd', filesChanged: '/k/e' }
+    reloader.onEvent(changed(undefined, [], changes))
+    await settled()
+    assert.deepEqual(lines, [`${RELOADED} keys_added="a, b" keys_changed=c upstreams_removed=d files_changed=/k/e`])
+  })
+
+  test('that takes everything away is a warning', async () => {
+    const { reloader, lines } = bench(async () => ({ rebound: 'no' }))
+    const changes = { losesKeys: true, losesUpstreams: true, keysRemoved: 'a', upstreamsRemoved: 'd' }
+    reloader.onEvent(changed(undefined, [], changes))
+    await settled()
+    const problem =
+      'problem="no key is left: every request is answered with 401; no upstream is left: no request goes anywhere"'
+    assert.deepEqual(lines, [`${RELOADED.replace('INFO', 'WARN')} ${problem} keys_removed=a upstreams_removed=d`])
   })
 
   test('brings its warnings along', async () => {

@@ -1,7 +1,7 @@
 /**
  * A process whose service is made for a test: it drains for as long as it is told to. `argv[2]` is how its drain ends
  * (`ended`, `cut`, `never`), `argv[3]` what else goes wrong or on (`throw`, `reject`, `start`,
- * `throw at once`, `hangup`).
+ * `throw at once`, `hangup`, `warning`).
  */
 import { drain, serviceCommand } from '../../../src/cli/serve.ts'
 
@@ -22,11 +22,13 @@ const code = await serviceCommand(async ({ log }, processEvents) => {
   processEvents.onStopAtOnce(() => log.info('Cut'))
   if (wrong === 'throw at once') processEvents.onStopAtOnce(() => throwSomething())
   log.info('Running')
+  if (wrong === 'warning') process.emitWarning('something odd', 'OddWarning', 'ODD')
   if (wrong === 'throw') setImmediate(() => throwSomething())
   if (wrong === 'reject') setImmediate(() => void Promise.reject(new Error('a bug\nof ours')))
   await processEvents.stopRequested
   const gateway = {
-    drain: () => (drainEnds === 'never' ? new Promise<boolean>(() => {}) : Promise.resolve(drainEnds === 'ended')),
+    drain: () =>
+      drainEnds === 'never' ? new Promise<number>(() => {}) : Promise.resolve(drainEnds === 'ended' ? 0 : 2),
   }
   const exitCode = await drain(gateway, processEvents, log, 100)
   clearInterval(keepAlive)

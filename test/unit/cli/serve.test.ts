@@ -59,7 +59,7 @@ describe('a service', { timeout: 30_000 }, () => {
     assert.equal(code, 1)
     assert.deepEqual(lines.slice(1, -1), [
       STOPPING,
-      'WARN Exchanges were cut at the end of the shutdown timeout',
+      'WARN Exchanges were cut at the end of the shutdown timeout connections=2',
       STOPPED,
     ])
   })
@@ -99,6 +99,14 @@ describe('a service', { timeout: 30_000 }, () => {
     await logged('SIGTERM')
     child.kill('SIGTERM')
     assert.equal((await end()).code, 143)
+  })
+
+  test("writes a warning of Node's as a line of the log", async () => {
+    start('ended', 'warning')
+    await logged('Node.js warning')
+    child.kill('SIGTERM')
+    const { lines } = await end()
+    assert.ok(lines.includes('WARN Node.js warning name=OddWarning code=ODD error="something odd"'), lines.join('\n'))
   })
 
   test('reloads for a SIGHUP that came while it was starting', async () => {

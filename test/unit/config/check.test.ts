@@ -14,10 +14,16 @@ function run(t: TestContext, text?: string): { code: number; lines: string[] } {
 const UPSTREAM = 'upstreams:\n  a: { request_path: /a, target_url: "http://a", api_key: { env: KEY } }\n'
 
 test('a good file: what it holds, and 0', (t) => {
-  assert.deepEqual(run(t, `version: 1\n${UPSTREAM}api_keys: { static: [{ key: abc }, { key: def }] }\n`), {
-    code: 0,
-    lines: ['fluxgate.yaml: OK, 1 upstream, 2 keys'],
-  })
+  assert.deepEqual(
+    run(
+      t,
+      `version: 1\n${UPSTREAM}api_keys: { static: [{ key: fgk_0123456789abcdef }, { key: fgk_fedcba9876543210 }] }\n`,
+    ),
+    {
+      code: 0,
+      lines: ['fluxgate.yaml: OK, 1 upstream, 2 keys'],
+    },
+  )
   assert.deepEqual(run(t, `version: 1\nserver: { allow_anonymous: true }\n${UPSTREAM}`), {
     code: 0,
     lines: ['fluxgate.yaml: OK, 1 upstream, 0 keys; no key is needed (server.allow_anonymous)'],

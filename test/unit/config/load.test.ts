@@ -1,5 +1,6 @@
 /** From a path to a configuration: what is made of a valid file, and what is said of one that cannot be read. */
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -20,11 +21,16 @@ server:
   keep_alive_timeout_ms: 3
   shutdown_timeout_ms: 4
   cors: { allow_origins: ["https://app.example", "app://local"] }
+  socket_mode: "606"
+  proxy_protocol: { from: [10.0.0.0/8, unix] }
+  trusted_proxies: ["::1"]
 upstreams:
   connect_timeout_ms: 10
   response_timeout_ms: 11
   idle_timeout_ms: 12
   request_timeout_ms: 13
+  keep_alive_timeout_ms: 14
+  max_connection_age_ms: 15
   openai:
     request_path: /openai/
     target_url: https://API.openai.com/base/
@@ -42,9 +48,11 @@ upstreams:
     connect_timeout_ms: 30
     response_timeout_ms: 31
     request_timeout_ms: 33
+    keep_alive_timeout_ms: 0
+    max_connection_age_ms: 35
 api_keys:
   static:
-    - key: abc
+    - key: abcdefghijklmnop
       id: team
       upstreams: [other]
     - key_sha256: "${'AB'.repeat(32)}"
@@ -71,6 +79,9 @@ test('everything that a file can say arrives', (t) => {
     bodyTimeoutMs: 2,
     keepAliveTimeoutMs: 3,
     shutdownTimeoutMs: 4,
+    socketMode: 0o606,
+    proxyProtocol: { ranges: [{ base: [0, 0, 0, 0, 0, 0xffff, 0x0a00, 0], prefixLength: 104 }], hasUnix: true },
+    trustedProxies: { ranges: [{ base: [0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 }], hasUnix: false },
   })
   assert.equal(configuration.anonymous, undefined)
   assert.deepEqual(configuration.upstreams, [
@@ -92,6 +103,10 @@ test('everything that a file can say arrives', (t) => {
       responseTimeoutMs: 11,
       idleTimeoutMs: 20,
       requestTimeoutMs: 13,
+      keepAliveTimeoutMs: 14,
+      maxConnectionAgeMs: 15,
+      connectTo: undefined,
+      proxy: undefined,
     },
     {
       name: 'other',
@@ -107,13 +122,17 @@ test('everything that a file can say arrives', (t) => {
       responseTimeoutMs: 31,
       idleTimeoutMs: 12,
       requestTimeoutMs: 33,
+      keepAliveTimeoutMs: 0,
+      maxConnectionAgeMs: 35,
+      connectTo: undefined,
+      proxy: undefined,
     },
   ])
 })
 
 test('keys open what they list, or everything', (t) => {
   const { staticKeys, jwtKeys } = loadValid(t, FULL).configuration.keys
-  const team = staticKeys.get('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  const team = staticKeys.get(hash('sha256', 'abcdefghijklmnop', 'hex'))
   assert.equal(team?.name, 'team')
   assert.equal(team.routes.find('/openai/v1')?.name, 'other')
   const nameless = staticKeys.get('ab'.repeat(32))
@@ -143,6 +162,7 @@ test('what a file does not say has its default', (t) => {
     [upstream?.connectTimeoutMs, upstream?.responseTimeoutMs, upstream?.idleTimeoutMs, upstream?.requestTimeoutMs],
     [10_000, 600_000, 600_000, undefined],
   )
+  assert.deepEqual([upstream?.keepAliveTimeoutMs, upstream?.maxConnectionAgeMs], [20_000, 600_000])
   assert.equal(upstream?.credential, 'swap')
 })
 
@@ -156,6 +176,9 @@ test('the default configuration listens and lets nobody in', () => {
     bodyTimeoutMs: 60_000,
     keepAliveTimeoutMs: 75_000,
     shutdownTimeoutMs: undefined,
+    socketMode: 0o660,
+    proxyProtocol: undefined,
+    trustedProxies: undefined,
   })
   assert.equal(anonymous, undefined)
   assert.equal(keys.staticKeys.size + keys.jwtKeys.size + upstreams.length, 0)
@@ -277,6 +300,23 @@ test('the address of an invalid file is handed on, also a text that is none, for
   })
   assert.equal(loadInvalid(t, 'version: 2\nserver: { bind_address: x }\n').bindAddress, 'x')
   assert.equal(loadInvalid(t, 'version: 2\n').bindAddress, undefined)
+})
+
+test('an invalid file still says how the door works, as far as that is valid', (t) => {
+  const wayIn = (text: string) => loadInvalid(t, `version: 2\nserver: { ${text} }\n`).wayIn
+  const peers = { ranges: [{ base: [0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 }], hasUnix: false }
+  assert.deepEqual(wayIn('proxy_protocol: { from: ["::1"] }, trusted_proxies: ["::1"], socket_mode: "0666"'), {
+    socketMode: 0o666,
+    proxyProtocol: peers,
+    trustedProxies: peers,
+  })
+  const nothing = { socketMode: 0o660, proxyProtocol: undefined, trustedProxies: undefined }
+  assert.deepEqual(wayIn('proxy_protocol: 1, trusted_proxies: x, socket_mode: 660'), nothing)
+  const failure = loadInvalid(t, 'version: 2\nserver: { bind_address: "unix:x.sock", trusted_proxies: ["::1"] }\n')
+  const { server, isDefault } = defaultConfiguration(failure)
+  assert.equal(isDefault, true)
+  assert.deepEqual(server.trustedProxies, peers)
+  assert.match(server.bindAddress.path!, /\/x\.sock$/)
 })
 
 test('the path is as it was given', (t) => {

@@ -27,6 +27,10 @@ export function upstream(more: Partial<Upstream> & { authority?: string; basePat
     responseTimeoutMs: 20,
     idleTimeoutMs: 30,
     requestTimeoutMs: undefined,
+    keepAliveTimeoutMs: 1,
+    maxConnectionAgeMs: 1,
+    connectTo: undefined,
+    proxy: undefined,
     ...rest,
   }
 }
@@ -57,6 +61,9 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
       bodyTimeoutMs: 10,
       keepAliveTimeoutMs: 1,
       shutdownTimeoutMs: undefined,
+      socketMode: 0o660,
+      proxyProtocol: undefined,
+      trustedProxies: undefined,
     },
     anonymous: isAnonymous ? identity('', target) : undefined,
     keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },

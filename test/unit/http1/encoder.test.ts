@@ -25,7 +25,10 @@ describe('a request head', () => {
     ['both removed and one appended', ['', ''], 'Z: 9\r\n', 'A: 1\r\nB:2\r\nc: 3 \r\nZ: 9\r\n'],
   ] as const) {
     test(what, () => {
-      assert.equal(encodeRequestHead(head, '/v1/a', edits, appended), `GET /v1/a HTTP/1.1\r\n${expected}\r\n`)
+      assert.equal(
+        encodeRequestHead(head, head.lines, '/v1/a', edits, appended),
+        `GET /v1/a HTTP/1.1\r\n${expected}\r\n`,
+      )
     })
   }
 

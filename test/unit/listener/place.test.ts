@@ -17,6 +17,10 @@ function bench(t: TestContext) {
         return taken.has(text) ? { ok: false, error: 'in use' } : { ok: true, address: text }
       },
       unbind: () => void seen.push('unbind'),
+      adjust: async () => {
+        seen.push('adjust')
+        return taken.has('mode') ? 'no permission' : undefined
+      },
     },
     ONE,
     {
@@ -57,4 +61,21 @@ test('while nothing is listened on, the next publication binds, also to the addr
   const { length } = seen
   await new Promise((resolve) => setTimeout(resolve, 250))
   assert.equal(seen.length, length, 'nothing is tried any more')
+})
+
+test('the same address is adjusted, not bound again', async (t) => {
+  const { place, taken, seen } = bench(t)
+  assert.deepEqual(await place.move(ONE), { rebound: 'no' })
+  taken.add('mode')
+  assert.deepEqual(await place.move(ONE), { rebound: 'failed', error: 'no permission' })
+  assert.deepEqual(seen, ['adjust', 'adjust'])
+})
+
+test('a Unix socket overlaps with nothing', async (t) => {
+  const { place, seen } = bench(t)
+  const socket = (path: string): BindAddress => ({ path, text: `unix:${path}` })
+  assert.equal((await place.move(socket('/a'))).rebound, 'yes')
+  assert.equal((await place.move(socket('/b'))).rebound, 'yes')
+  assert.equal((await place.move(ALL)).rebound, 'yes')
+  assert.deepEqual(seen, ['bind unix:/a', 'bind unix:/b', `bind ${ALL.text}`])
 })

@@ -21,6 +21,7 @@ const formatJson = createRecordFormatter({ level: 'trace', format: 'json', colou
 const FULL: RequestRecord = {
   level: 'trace',
   clientIp: '10.0.0.7',
+  peerIp: '10.0.0.1',
   method: 'POST',
   requestUrl: '/openai/v1/chat/completions?key=secret',
   requestBodyLength: '230',
@@ -44,6 +45,7 @@ const FULL: RequestRecord = {
 const BARE: RequestRecord = {
   level: 'trace',
   clientIp: undefined,
+  peerIp: undefined,
   method: 'GET',
   requestUrl: '/',
   requestBodyLength: undefined,
@@ -68,7 +70,7 @@ describe('the line of a request', () => {
   test('has every field, in the order of the list', () => {
     assert.equal(
       formatText(FULL, SNAPSHOT).slice('2026-01-02T03:04:05.678901Z'.length),
-      ' TRACE Request processed client_ip=10.0.0.7 method=POST request_url=/openai/v1/chat/completions?key=*** ' +
+      ' TRACE Request processed client_ip=10.0.0.7 peer_ip=10.0.0.1 method=POST request_url=/openai/v1/chat/completions?key=*** ' +
         'request_body_length=230 api_key=team-a subject=alice@example.com target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
         'upstream=openai duration_ms=12.346 status=200 response_body_length=300 request_bytes=230 response_bytes=300 ' +
         'ttfb_ms=11.000 outcome=upstream_abort error=upstream_truncated upstream_address=192.0.2.7:443 ' +
@@ -98,6 +100,7 @@ describe('the line of a request', () => {
       ['level', 'TRACE'],
       ['message', 'Request processed'],
       ['client_ip', '10.0.0.7'],
+      ['peer_ip', '10.0.0.1'],
       ['method', 'POST'],
       ['request_url', '/openai/v1/chat/completions?key=***'],
       ['request_body_length', 230],
@@ -182,13 +185,14 @@ const nasty = anyText()
 const records: fc.Arbitrary<RequestRecord> = fc.record({
   level: fc.constantFrom('trace' as const, 'warn' as const),
   clientIp: fc.option(nasty, { nil: undefined }),
+  peerIp: fc.option(nasty, { nil: undefined }),
   method: nasty,
   // no credential in a query: this is about the rest of the line
-  requestUrl: nasty.map((target) => target.replaceAll(/[?#;@]/g, '')),
+  requestUrl: nasty.map((target) => target.replaceAll(/[?#;&@]/g, '')),
   requestBodyLength: fc.option(nasty, { nil: undefined }),
   apiKey: fc.option(nasty, { nil: undefined }),
   subject: fc.option(nasty, { nil: undefined }),
-  targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll(/[?#;@]/g, '')),
+  targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll(/[?#;&@]/g, '')),
   upstream: fc.option(nasty, { nil: undefined }),
   durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
   status: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
@@ -227,6 +231,7 @@ describe('whatever a record holds', () => {
         assert.equal(text.level, json.level)
         const fields = new Map(text.fields)
         assert.equal(fields.get('client_ip'), record.clientIp)
+        assert.equal(fields.get('peer_ip'), record.peerIp)
         assert.equal(fields.get('request_url'), record.requestUrl)
         assert.equal(fields.get('error'), record.error)
         assert.equal(fields.get('subject'), record.subject)

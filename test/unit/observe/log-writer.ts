@@ -18,6 +18,7 @@ const SNAPSHOT = { keys: { staticKeys: new Map(), jwtKeys: new Map() } } as unkn
 const RECORD: RequestRecord = {
   level: 'trace',
   clientIp: '127.0.0.1',
+  peerIp: undefined,
   method: 'POST',
   requestUrl: `/openai/v1/${'x'.repeat(700)}`,
   requestBodyLength: '230',

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import tls from 'node:tls'
+import type { Address } from '../../../src/config/snapshot.ts'
 import { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { connectToAny, type Dial } from '../../../src/upstream/connect.ts'
 import { CLIENT_CERTIFICATE, CLIENT_KEY } from '../config/compile/pem.ts'
@@ -12,16 +13,19 @@ import { type Fate, scriptSockets } from './scripted-sockets.ts'
 type Home = ConstructorParameters<typeof ClientConnection>[0]
 const HOME = { closed() {} } as unknown as Home
 
+const at = (host: string, port: number): Address => ({ host, port, path: '', text: `${host}:${port}` })
+
 /** A dial that says what came of it. */
 function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> = {}): Dial<unknown> {
   return {
-    port: 1,
     serverName: 'a.test',
     secureContext: undefined,
+    tunnel: undefined,
+    trying() {},
     timeoutMs: 10_000,
-    newConnection: (address) => new ClientConnection(HOME, '', address),
+    newConnection: (address) => new ClientConnection(HOME, '', address.host),
     connected: ({ address }) => tell(`connected ${address}`),
-    failed: tell,
+    failed: (failure, cause) => tell(cause === undefined ? failure : `${failure} ${cause}`),
     ...more,
   }
 }
@@ -33,7 +37,7 @@ function run(t: TestContext, fates: Readonly<Record<string, readonly Fate[]>>, c
   const attempts = scriptSockets(t, fates)
   const log: string[] = []
   const cancel = connectToAny(
-    Object.keys(fates),
+    Object.keys(fates).map((host) => at(host, 1)),
     dialWith((outcome) => log.push(`${Date.now()} ${outcome}`)),
   )
   for (let ms = 0; ms < 11_000; ms++) {
@@ -72,11 +76,11 @@ const CASES: Readonly<Record<string, readonly [Readonly<Record<string, readonly 
   ],
   'all fail for good': [
     { a: ['ECONNREFUSED'], b: ['EHOSTUNREACH after 10'] },
-    ['0 to a', '1 to b', '61 to a', '62 connect_refused', 'left: a b a'],
+    ['0 to a', '1 to b', '61 to a', '62 connect_refused ECONNREFUSED', 'left: a b a'],
   ],
   'the last failure is the one that is told': [
     { a: ['ECONNREFUSED', 'EHOSTUNREACH after 10'] },
-    ['0 to a', '51 to a', '61 connect_failed', 'left: a a'],
+    ['0 to a', '51 to a', '61 connect_failed EHOSTUNREACH', 'left: a a'],
   ],
   'a failure waits for the attempt beside it': [
     { a: ['black hole'], b: ['ECONNREFUSED'] },
@@ -108,14 +112,17 @@ describe('with real sockets', () => {
     const { port } = server.address() as AddressInfo
     try {
       return await new Promise<string>((tell) => {
-        const dial = dialWith(tell, { ...more, port })
-        connectToAny(addresses, {
-          ...dial,
-          connected(connection) {
-            dial.connected(connection)
-            connection.close()
+        const dial = dialWith(tell, more)
+        connectToAny(
+          addresses.map((address) => at(address, port)),
+          {
+            ...dial,
+            connected(connection) {
+              dial.connected(connection)
+              connection.close()
+            },
           },
-        })
+        )
       })
     } finally {
       server.close()
@@ -127,22 +134,25 @@ describe('with real sockets', () => {
   })
 
   test('nobody listens', async () => {
-    assert.equal(await outcomeOf(net.createServer(), ['127.0.0.3', '127.0.0.4']), 'connect_refused')
+    assert.equal(await outcomeOf(net.createServer(), ['127.0.0.3', '127.0.0.4']), 'connect_refused ECONNREFUSED')
   })
 
   test('a TLS handshake with a server in the clear', async () => {
     const server = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
-    assert.equal(await outcomeOf(server, ['127.0.0.2'], { secureContext: tls.createSecureContext() }), 'tls')
+    assert.equal(
+      await outcomeOf(server, ['127.0.0.2'], { secureContext: tls.createSecureContext() }),
+      'tls ERR_SSL_WRONG_VERSION_NUMBER',
+    )
   })
 
   test('a TLS handshake that is hung up on', async () => {
     const server = net.createServer((socket) => socket.once('data', () => socket.destroy()))
-    assert.equal(await outcomeOf(server, ['127.0.0.2'], { secureContext: tls.createSecureContext() }), 'tls')
+    assert.equal(await outcomeOf(server, ['127.0.0.2'], { secureContext: tls.createSecureContext() }), 'tls ECONNRESET')
   })
 
   for (const [what, options, outcome] of [
-    ['that nobody vouches for', {}, 'tls_verify'],
-    ['for another name', { ca: CLIENT_CERTIFICATE }, 'tls_verify'],
+    ['that nobody vouches for', {}, 'tls_verify DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['for another name', { ca: CLIENT_CERTIFICATE }, 'tls_verify ERR_TLS_CERT_ALTNAME_INVALID'],
   ] as const) {
     test(`a certificate ${what}`, async () => {
       const server = tls.createServer({ key: CLIENT_KEY, cert: CLIENT_CERTIFICATE }).on('tlsClientError', () => {})

@@ -89,6 +89,10 @@ export function upstreamAt(port: number, host = '127.0.0.1'): Upstream {
     responseTimeoutMs: 1_000,
     idleTimeoutMs: 1_000,
     requestTimeoutMs: undefined,
+    keepAliveTimeoutMs: 20_000,
+    maxConnectionAgeMs: 600_000,
+    connectTo: undefined,
+    proxy: undefined,
   }
 }
 
@@ -125,7 +129,11 @@ export async function answering(answer: string, host = '127.0.0.1'): Promise<Ans
 
 export function connect(pool: Pool<Told>): Promise<ClientConnection<Told>> {
   return new Promise((resolve, reject) => {
-    pool.connect(1_000, resolve, (failure) => reject(new Error(failure)))
+    pool.connect(upstreamAt(0), {
+      trying() {},
+      connected: resolve,
+      failed: (failure) => reject(new Error(failure)),
+    })
   })
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, mock, test } from 'node:test'
 import tls from 'node:tls'
+import type { Upstream } from '../../../src/config/snapshot.ts'
 import { OwnedConnection } from '../../../src/http/owned-connection.ts'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { Pool } from '../../../src/upstream/pool.ts'
@@ -53,7 +54,7 @@ test('a name is looked up with its final dot, and asked for without it', async (
     asked.resolve(options.servername)
     return connectTls(options)
   })
-  const cancel = secure.connect(1_000, never, never)
+  const cancel = secure.connect(upstreamAt(server.port), { trying() {}, connected: never, failed: never })
   assert.equal(await asked.promise, 'models.test')
   assert.deepEqual(looked, ['models.test.'])
   cancel()
@@ -65,9 +66,13 @@ describe('idle connections', () => {
     const [a, b, c] = await busy(3)
     for (const connection of [b!, a!, c!]) connection.release(true)
     assert.equal(pool.idleCount, 3)
-    const taken = [pool.take(), pool.take(), pool.take()].map((each) => each?.connection)
+    const taken = [
+      pool.take(upstreamAt(server.port)),
+      pool.take(upstreamAt(server.port)),
+      pool.take(upstreamAt(server.port)),
+    ].map((each) => each?.connection)
     assert.deepEqual(taken, [c, a, b])
-    assert.equal(pool.take(), undefined)
+    assert.equal(pool.take(upstreamAt(server.port)), undefined)
     for (const connection of taken) connection!.close()
   })
 
@@ -79,7 +84,7 @@ describe('idle connections', () => {
       await told.over
       assert.deepEqual(told.log, ['head 200', 'whole'])
       connection.release(true)
-      assert.equal(pool.take()?.connection, connection)
+      assert.equal(pool.take(upstreamAt(server.port))?.connection, connection)
     }
     assert.equal(server.sockets.length, 1)
     connection.close()
@@ -113,7 +118,7 @@ describe('idle connections', () => {
     b!.release(true)
     mock.timers.tick(10 * TICK_MS)
     assert.equal(pool.idleCount, 1)
-    assert.equal(pool.take()?.connection, b)
+    assert.equal(pool.take(upstreamAt(server.port))?.connection, b)
     b!.close()
   })
 
@@ -122,7 +127,7 @@ describe('idle connections', () => {
     for (let i = 0; i < 3; i++) {
       connection!.release(true)
       mock.timers.tick(39 * TICK_MS)
-      assert.equal(pool.take()?.connection, connection)
+      assert.equal(pool.take(upstreamAt(server.port))?.connection, connection)
       mock.timers.tick(100 * TICK_MS)
       await ask(connection!).over
     }
@@ -138,7 +143,7 @@ describe('idle connections', () => {
     ] as const) {
       connection!.release(true)
       mock.timers.tick(ticks * TICK_MS)
-      assert.equal(pool.take()?.isStale, isStale)
+      assert.equal(pool.take(upstreamAt(server.port))?.isStale, isStale)
       await ask(connection!).over
     }
     connection!.close()
@@ -152,7 +157,7 @@ describe('idle connections', () => {
     const closed = once(server.sockets[1]!, 'close')
     for (let tick = 0; tick < 8; tick++) {
       mock.timers.tick(TICK_MS)
-      if (tick < 7) pool.take()!.connection.release(true)
+      if (tick < 7) pool.take(upstreamAt(server.port))!.connection.release(true)
     }
     assert.equal(pool.idleCount, 0)
     await closed
@@ -173,6 +178,20 @@ describe('idle connections', () => {
     assert.equal(owner.take(running!.endpoint, 'one'), undefined)
   })
 
+  test('that belong to a client are not kept past the age of a connection', async () => {
+    const [idle, running] = await busy(2)
+    const owner = new OwnedConnection<Told>()
+    for (const connection of [idle!, running!]) connection.belongTo(owner, 'one')
+    idle!.release(true)
+    mock.timers.tick(500_000)
+    assert.equal(idle!.isUsable, true, 'a login has no end for being idle')
+    mock.timers.tick(200_000)
+    assert.equal(idle!.isUsable, false)
+    running!.release(true)
+    assert.equal(pool.ownedCount, 0)
+    assert.equal(owner.take(running!.endpoint, 'one'), undefined)
+  })
+
   for (const [what, act] of [
     ['the upstream says FIN', () => server.sockets[0]!.end()],
     ['the upstream resets them', () => server.sockets[0]!.resetAndDestroy()],
@@ -184,7 +203,7 @@ describe('idle connections', () => {
       act()
       await until(() => pool.idleCount === 0)
       assert.equal(connection!.isUsable, false)
-      assert.equal(pool.take(), undefined)
+      assert.equal(pool.take(upstreamAt(server.port)), undefined)
     })
   }
 })
@@ -225,7 +244,7 @@ describe('a connection is not kept', () => {
   test('on a FIN that comes while it is taken and not yet used', async () => {
     const [connection] = await busy(1)
     connection!.release(true)
-    assert.equal(pool.take()?.connection, connection)
+    assert.equal(pool.take(upstreamAt(server.port))?.connection, connection)
     server.sockets[0]!.end()
     await until(() => !connection!.isUsable)
     assert.equal(pool.idleCount, 0)
@@ -258,9 +277,10 @@ describe('names', () => {
     assert.equal(moving.idleCount, 1)
     addresses = ['127.0.0.9']
     now += 1_000
-    moving.connect(1_000, never, () => {})()
+    moving.connect(upstreamAt(server.port, 'a.test'), { trying() {}, connected: never, failed() {} })()
+    assert.equal(moving.idleCount, 0)
     second.release(true)
-    assert.equal(moving.idleCount, 1)
+    assert.equal(moving.idleCount, 0)
     moving.retire()
   })
 
@@ -270,7 +290,7 @@ describe('names', () => {
       named((_host, answer) => {
         lookups++
         answer(new Error('ENOTFOUND'), [])
-      }).connect(1_000, never, resolve)
+      }).connect(upstreamAt(server.port, 'a.test'), { trying() {}, connected: never, failed: resolve })
     })
     assert.equal(failure, 'dns')
     assert.equal(lookups, 1)
@@ -282,11 +302,11 @@ describe('names', () => {
     const failed = t.mock.fn()
     named((_host, answered) => {
       answer = answered
-    }).connect(1_000, never, failed)
+    }).connect(upstreamAt(server.port, 'a.test'), { trying() {}, connected: never, failed })
     time.pass(999)
     assert.equal(failed.mock.callCount(), 0)
     time.pass(1)
-    assert.deepEqual(failed.mock.calls[0]!.arguments, ['connect_timeout'])
+    assert.deepEqual(failed.mock.calls[0]!.arguments, ['connect_timeout', undefined])
     answer(null, ['127.0.0.1'])
     assert.equal(failed.mock.callCount(), 1)
   })
@@ -295,11 +315,204 @@ describe('names', () => {
     let answer: (error: null, addresses: string[]) => void = () => {}
     const cancel = named((_host, answered) => {
       answer = answered
-    }).connect(1_000, never, never)
+    }).connect(upstreamAt(server.port, 'a.test'), { trying: never, connected: never, failed: never })
     cancel()
     answer(null, ['127.0.0.1'])
     // Whoever connects after it would be second.
     await used(pool)
     assert.equal(server.sockets.length, 1)
   })
+})
+
+describe('while there are connections', () => {
+  /** A pool for a name, the answers to its look-ups, and how many there have been. */
+  function named(answers: { current: string[] | Error }) {
+    const asked = { count: 0 }
+    const lookup: Lookup = (_host, answer) => {
+      asked.count++
+      if (answers.current instanceof Error) answer(answers.current, [])
+      else answer(null, answers.current)
+    }
+    return { asked, moving: new Pool<Told>(upstreamAt(server.port, 'a.test'), events, lookup) }
+  }
+
+  test('their name is looked up every ten seconds, busy or not, and not once they are gone', async () => {
+    const { asked, moving } = named({ current: ['127.0.0.1'] })
+    const connection = await used(moving)
+    assert.equal(asked.count, 1)
+    mock.timers.tick(10_000)
+    assert.equal(asked.count, 2)
+    connection.release(true)
+    mock.timers.tick(9_500)
+    assert.equal(asked.count, 2)
+    mock.timers.tick(500)
+    assert.equal(asked.count, 3)
+    mock.timers.tick(10_000)
+    assert.equal(moving.idleCount, 0, 'it has been idle for its time')
+    mock.timers.tick(100_000)
+    assert.equal(asked.count, 3)
+    moving.retire()
+  })
+
+  test('a retired pool looks nothing up', async () => {
+    const { asked, moving } = named({ current: ['127.0.0.1'] })
+    const connection = await used(moving)
+    moving.retire()
+    mock.timers.tick(100_000)
+    assert.equal(asked.count, 1)
+    connection.release(true)
+    assert.equal(connection.isUsable, false)
+  })
+
+  test('a failing look-up changes nothing', async () => {
+    const answers: { current: string[] | Error } = { current: ['127.0.0.1'] }
+    const { asked, moving } = named(answers)
+    const connection = await used(moving)
+    connection.release(true)
+    answers.current = new Error('ENOTFOUND')
+    mock.timers.tick(10_000)
+    answers.current = []
+    mock.timers.tick(9_500)
+    assert.equal(asked.count, 2)
+    assert.equal(moving.take(upstreamAt(server.port, 'a.test'))?.connection, connection)
+    connection.close()
+    moving.retire()
+  })
+
+  test('an address that is gone keeps no idle connection', async () => {
+    const answers = { current: ['127.0.0.1'] }
+    const { moving } = named(answers)
+    const [idle, stillBusy] = [await used(moving), await used(moving)]
+    idle.release(true)
+    answers.current = ['127.0.0.9']
+    mock.timers.tick(10_000)
+    assert.equal(moving.idleCount, 0)
+    stillBusy.release(true)
+    assert.equal(stillBusy.isUsable, false)
+    moving.retire()
+  })
+})
+
+describe('upstreams of one endpoint', () => {
+  const withTimes = (name: string, keepAliveTimeoutMs: number, maxConnectionAgeMs = 600_000): Upstream => ({
+    ...upstreamAt(server.port),
+    name,
+    keepAliveTimeoutMs,
+    maxConnectionAgeMs,
+  })
+
+  async function usedBy(upstream: Upstream): Promise<ClientConnection<Told>> {
+    const connection = await new Promise<ClientConnection<Told>>((resolve) =>
+      pool.connect(upstream, { trying() {}, connected: resolve, failed: never }),
+    )
+    await ask(connection).over
+    return connection
+  }
+
+  test('use connections that have been idle for less than their own time only', async () => {
+    const [short, long] = [withTimes('short', 2_000), withTimes('long', 60_000)]
+    pool.publish([short, long])
+    const connection = await usedBy(long)
+    connection.release(true)
+    mock.timers.tick(1_500)
+    assert.equal(pool.take(short)?.connection, connection)
+    await ask(connection).over
+    connection.release(true)
+    mock.timers.tick(2_000)
+    assert.equal(pool.idleCount, 0, 'short was the last to use it')
+    const other = await usedBy(long)
+    other.release(true)
+    mock.timers.tick(2_000)
+    assert.equal(pool.take(short), undefined)
+    assert.equal(pool.take(long)?.connection, other)
+    other.close()
+  })
+
+  test('use connections up to their own age only, give or take a tenth', async () => {
+    const [young, old] = [withTimes('young', 600_000, 10_000), withTimes('old', 600_000, 600_000)]
+    pool.publish([young, old])
+    const connection = await usedBy(old)
+    connection.release(true)
+    mock.timers.tick(8_500)
+    assert.equal(pool.take(young)?.connection, connection)
+    pool.take(young)
+    await ask(connection).over
+    connection.release(true)
+    mock.timers.tick(3_000)
+    assert.equal(pool.idleCount, 0, 'young was the last to use it')
+    const other = await usedBy(old)
+    other.release(true)
+    mock.timers.tick(11_500)
+    assert.equal(pool.take(young), undefined)
+    assert.equal(pool.take(old)?.connection, other)
+    other.close()
+  })
+
+  test('what is published holds for idle connections at once, and for busy ones from then on', async () => {
+    const before = withTimes('up', 600_000)
+    pool.publish([before])
+    const [idle, stillBusy] = [await usedBy(before), await usedBy(before)]
+    idle.release(true)
+    mock.timers.tick(30_000)
+    pool.publish([withTimes('up', 40_000)])
+    assert.equal(pool.idleCount, 1)
+    pool.publish([withTimes('up', 100)])
+    assert.equal(pool.idleCount, 0)
+    stillBusy.release(true)
+    assert.equal(pool.idleCount, 1)
+    mock.timers.tick(100)
+    assert.equal(pool.idleCount, 0)
+  })
+})
+
+test('a failure says why, and every attempt where', async () => {
+  const tried: string[] = []
+  const { port } = server
+  await server[Symbol.asyncDispose]()
+  const told = await new Promise<unknown[]>((resolve) =>
+    pool.connect(upstreamAt(port), {
+      trying: (address) => tried.push(address),
+      connected: never,
+      failed: (...args) => resolve(args),
+    }),
+  )
+  assert.deepEqual(told, ['connect_refused', 'ECONNREFUSED'])
+  assert.deepEqual(tried, Array(2).fill(`127.0.0.1:${port}`))
+  server = await answering(OK)
+})
+
+test('a name that is not found says why', async () => {
+  const error = Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN' })
+  const nameless = new Pool<Told>(upstreamAt(1, 'a.test'), events, (_host, answer) => answer(error, []))
+  const told = await new Promise<unknown[]>((resolve) =>
+    nameless.connect(upstreamAt(1, 'a.test'), { trying: never, connected: never, failed: (...args) => resolve(args) }),
+  )
+  assert.deepEqual(told, ['dns', 'EAI_AGAIN'])
+})
+
+test('of an upstream behind a proxy, the name of the proxy is looked up and no other', async () => {
+  const behind: Upstream = {
+    ...upstreamAt(1, 'provider.test'),
+    proxy: { host: 'proxy.test', port: 3128, authorization: undefined },
+  }
+  const looked: string[] = []
+  const told = await new Promise<unknown[]>((resolve) =>
+    new Pool<Told>(behind, events, (host, answer) => {
+      looked.push(host)
+      answer(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }), [])
+    }).connect(behind, { trying: never, connected: never, failed: (...args) => resolve(args) }),
+  )
+  assert.deepEqual(told, ['proxy_unreachable', 'ENOTFOUND'])
+  assert.deepEqual(looked, ['proxy.test'])
+})
+
+test('an IPv6 address is shown in brackets, with its port', () => {
+  const tried: string[] = []
+  const named = new Pool<Told>(upstreamAt(8443, 'a.test'), events, (_host, answer) => answer(null, ['::1']))
+  named.connect(upstreamAt(8443, 'a.test'), {
+    trying: (address) => tried.push(address),
+    connected: never,
+    failed() {},
+  })()
+  assert.deepEqual(tried, ['[::1]:8443'])
 })

@@ -17,7 +17,7 @@ test('bind addresses', () => {
     ['[fe80::1%eth0]:80', 'fe80::1%eth0', 80],
     ['[::ffff:127.0.0.1]:80', '::ffff:127.0.0.1', 80],
   ] as const) {
-    assert.deepEqual(parseBindAddress(text), { host, port, text })
+    assert.deepEqual(parseBindAddress(text, '/etc'), { host, port, text })
   }
 })
 
@@ -56,8 +56,42 @@ test('what is no bind address', () => {
       '0x7f.0.0.1:80',
     ],
   ]) {
-    assert.equal(parseBindAddress(text), undefined, JSON.stringify(text))
+    assert.match(wrong(text), /^must be an IPv4 address or /, JSON.stringify(text))
   }
+})
+
+function wrong(text: string): string {
+  const parsed = parseBindAddress(text, '/etc/fluxgate')
+  return 'wrong' in parsed ? parsed.wrong : `fine: ${parsed.text}`
+}
+
+test('Unix sockets', () => {
+  const path = (text: string) => {
+    const parsed = parseBindAddress(text, '/etc/fluxgate')
+    assert.ok(!('wrong' in parsed) && parsed.text === text)
+    return parsed.path
+  }
+  assert.equal(path('unix:/run/x.sock'), '/run/x.sock')
+  assert.equal(path('unix:x.sock'), '/etc/fluxgate/x.sock')
+  assert.equal(path('unix:../x y.sock'), '/etc/x y.sock')
+  assert.equal(path('unix:/run/127.0.0.1:80'), '/run/127.0.0.1:80')
+  assert.equal(path('unix:@x'), '/etc/fluxgate/@x')
+})
+
+test('what is no Unix socket', () => {
+  for (const text of ['unix:', 'unix:/run/', 'unix:/run/a\0b', 'unix:\0b', 'unix:/run/a\nb', 'unix:/run/\ud800']) {
+    assert.match(wrong(text), /^must name the file of a socket after unix:/, JSON.stringify(text))
+  }
+  const longest = process.platform === 'linux' ? 107 : 103
+  const text = (length: number) => `unix:/${'x'.repeat(length - 1)}`
+  assert.equal(wrong(text(longest)), `fine: ${text(longest)}`)
+  assert.match(
+    wrong(text(longest + 1)),
+    new RegExp(`^names a path of ${longest + 1} bytes, and a socket takes ${longest} `),
+  )
+  // What counts is the path that is bound, in bytes.
+  assert.match(wrong(`unix:${'ü'.repeat(50)}`), /^names a path of 114 bytes/)
+  assert.match(wrong('Unix:/run/x'), /^must be an IPv4 address or /)
 })
 
 test('request paths lose their trailing slashes and nothing else', () => {

@@ -104,7 +104,7 @@ const MALFORMED: Readonly<Record<string, { text: string; line: string }>> = {
     text: 'version: 1\nserver:\n\tmax_connections: 1\n',
     line: '3:1: a tab is used as indentation; YAML wants blanks',
   },
-  'an open quote': { text: 'version: 1\nserver: "x\n', line: '3:1: a closing quote is missing' },
+  'an open quote': { text: 'version: 1\nserver: "x\n', line: '2:9: a quote opens here that is not closed' },
   'a value with a colon': {
     text: 'version: 1\nx:\n  key: a: b\n',
     line: '3:8: a mapping or list cannot start here; put a value with a colon in quotes',

@@ -138,6 +138,14 @@ describe('the gateway of the configuration is reached at', () => {
     })
   }
 
+  test('no address that it could reach when it is a Unix socket', () => {
+    const { settings } = prepare({ config: { ...KEYED, server: { bind_address: 'unix:/run/x.sock' } } })
+    assert.throws(
+      () => localGateway(settings.server),
+      /server\.bind_address is unix:\/run\/x\.sock, and diff speaks TCP only/,
+    )
+  })
+
   test('no address that is known when any free port will do', () => {
     const { settings } = prepare({ config: { ...KEYED, server: { bind_address: '127.0.0.1:0' } } })
     assert.throws(() => localGateway(settings.server), NotPrepared)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Refusal } from '../../../../src/tools/stand-in/api.ts'
+import { Refusal } from '../../../../src/tools/stand-in/refusal.ts'
 import { compose, type Prompt, type Reply, textsOf, wordsIn } from '../../../../src/tools/stand-in/reply.ts'
 
 function replyTo(said: string, prompt: Partial<Prompt> = {}): Reply {

@@ -1,0 +1,47 @@
+import net from 'node:net'
+import type { TcpBindAddress } from '../config/snapshot.ts'
+
+/** Sockets that are listened on. */
+
+export type Bound = { readonly ok: true; readonly server: net.Server } | Unbound
+export interface Unbound {
+  readonly ok: false
+  readonly error: string
+  /** Of the system: `EADDRINUSE`. */
+  readonly code?: string | undefined
+}
+
+export type Accept = (socket: net.Socket) => void
+
+/** Connections that the kernel may hold for us between two turns of the event loop. */
+const BACKLOG = 4_096
+
+/**
+ * Keep-alive probes hold a connection open in NATs and balancers while an answer is awaited, which may be silent for minutes: AWS
+ * forgets one after 350 s, home routers after 60 to 300. As towards upstreams.
+ */
+const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
+
+export function bindTcp({ host, port }: TcpBindAddress, accept: Accept): Promise<Bound> {
+  return bind({ host, port }, accept)
+}
+
+/** The call to the kernel is made before this returns. */
+export function bind(address: { host: string; port: number } | { path: string }, accept: Accept): Promise<Bound> {
+  return new Promise((resolve) => {
+    const server = net.createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true, allowHalfOpen: true }, accept)
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({ ok: false, error: error.message, code: error.code }),
+    )
+    server.listen({ ...address, backlog: BACKLOG, exclusive: true }, () => {
+      server.removeAllListeners('error')
+      resolve({ ok: true, server })
+    })
+  })
+}
+
+export function describe(address: net.AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') return `unix:${address ?? ''}`
+  const { address: host, port } = address
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

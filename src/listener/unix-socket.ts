@@ -1,0 +1,108 @@
+import { constants } from 'node:fs'
+import { chmod, lstat, stat, unlink } from 'node:fs/promises'
+import net from 'node:net'
+import { dirname } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Accept, type Bound, bind, type Unbound } from './bind.ts'
+
+/**
+ * Unix sockets to listen on. A socket's file outlives a process that is killed, and then nobody can bind its path before it is
+ * removed; so it is, but only if it is a socket and nobody listens on it. (On a clean stop libuv removes the file.)
+ */
+
+/** From another process's bind to its listen, and plenty. */
+const BIRTH_MS = 50
+
+/** `mode`: permissions of the file, which it has from its first moment. */
+export async function bindUnix(path: string, mode: number, accept: Accept): Promise<Bound> {
+  const result = await bindWithMode(path, mode, accept)
+  if (result.ok) return result
+  if (result.code !== 'EADDRINUSE') return explain(path, result)
+  const obstacle = await removeStale(path)
+  if (obstacle !== undefined) return { ok: false, error: obstacle }
+  return bindWithMode(path, mode, accept)
+}
+
+/** The mask holds for the whole process, so it is set for one call of the kernel: nothing else of ours runs meanwhile. */
+function bindWithMode(path: string, mode: number, accept: Accept): Promise<Bound> {
+  const before = process.umask(0o777 & ~mode)
+  try {
+    return bind({ path }, accept)
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** libuv says EACCES also where the folder is missing. */
+async function explain(path: string, failed: Unbound): Promise<Unbound> {
+  const isMissing = await stat(dirname(path)).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  )
+  return isMissing ? { ok: false, error: `the folder ${dirname(path)} does not exist` } : failed
+}
+
+/** Removes the file of a socket that nobody listens on; what is in the way, if something is. */
+async function removeStale(path: string): Promise<string | undefined> {
+  try {
+    const found = await lstat(path)
+    if ((found.mode & constants.S_IFMT) !== constants.S_IFSOCK) {
+      return 'a file that is no socket stands at this path; it is not removed'
+    }
+    const obstacle = (await probe(path)) ?? (await wait(BIRTH_MS).then(() => probe(path)))
+    if (obstacle !== undefined) return obstacle
+    const { dev, ino } = await lstat(path)
+    if (dev !== found.dev || ino !== found.ino) return 'another process has just taken this path'
+    await unlink(path)
+    return undefined
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? undefined : message
+  }
+}
+
+/** Undefined: nobody listens. */
+function probe(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ path })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve('another process listens on this socket')
+    })
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(undefined)
+      // Its queue is full.
+      else if (code === 'EAGAIN') resolve('another process listens on this socket')
+      else resolve(`a socket stands at this path, and whether somebody listens on it cannot be told (${code})`)
+    })
+  })
+}
+
+/**
+ * Nobody finds the socket any more, and whoever has found it before has been accepted: now it can be closed without losing one. (A
+ * TCP socket has no such moment.)
+ *
+ * @param accepted how many connections have been accepted so far. libuv accepts one in each turn of the loop, so the queue is
+ * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued.
+ */
+export async function takeAway(path: string, accepted: () => number): Promise<void> {
+  // Somebody else may have removed it.
+  await unlink(path).catch(() => {})
+  for (let quiet = 0; quiet < QUIET_TURNS; ) {
+    const before = accepted()
+    await new Promise(setImmediate)
+    quiet = accepted() === before ? quiet + 1 : 0
+  }
+}
+
+const QUIET_TURNS = 2
+
+/** What went wrong, if anything did. */
+export async function changeMode(path: string, mode: number): Promise<string | undefined> {
+  try {
+    await chmod(path, mode)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}

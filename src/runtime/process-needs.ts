@@ -1,0 +1,86 @@
+/**
+ * What a process has to have from its start, whoever starts it (docs/decisions/0019, 0031). `bin/fluxgate` and the image give it;
+ * any other start makes up for what is missing by becoming the same program once more, with everything there.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
+
+const FLAGS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
+
+/** Name look-ups block a thread each: some that nobody answers must not hold up the others. One malloc arena is enough. */
+const VARIABLES = { UV_THREADPOOL_SIZE: '32', MALLOC_ARENA_MAX: '1' } as const
+
+/** Holds the pid of a process that has become itself again, so that it does so once, whatever it finds. */
+const MARK = 'FLUXGATE_STARTED_AS'
+
+/** As in `bin/fluxgate`; from here and from `dist/runtime/`. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../node_modules/.cache/compile')
+
+export interface Missing {
+  readonly flags: readonly string[]
+  readonly variables: Readonly<Record<string, string>>
+}
+
+type Started = Pick<NodeJS.Process, 'execArgv' | 'env'>
+
+/** What somebody has set, to whatever value, stays. */
+export function findMissing({ execArgv, env }: Started): Missing {
+  const given = new Set([...execArgv, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].map(nameOf))
+  if (env.NODE_USE_SYSTEM_CA === '1') given.add(nameOf('--use-system-ca'))
+  return {
+    flags: FLAGS.filter((flag) => !given.has(nameOf(flag))),
+    variables: Object.fromEntries(Object.entries(VARIABLES).filter(([name]) => env[name] === undefined)),
+  }
+}
+
+/** `--no-use-system-ca` and `--max_semi_space_size=8` are decisions about these flags. */
+function nameOf(flag: string): string {
+  return flag
+    .split('=', 1)[0]!
+    .replaceAll('_', '-')
+    .replace(/^--no-/, '--')
+}
+
+/**
+ * Becomes the same program with what is missing, and then does not return: same pid, same descriptors, same arguments. Returns
+ * where nothing is missing, or where this cannot be done (Windows, a parent that talks to this process). Also without roots that
+ * are named and not there, of which Node would write on stderr; returns where they were to be.
+ */
+export function becomeWhole(): string | undefined {
+  const { env } = process
+  const [pid, ...lost] = (env[MARK] ?? '').split(' ')
+  delete env[MARK]
+  if (pid === String(process.pid)) return lost.length === 0 ? undefined : lost.join(' ')
+  const { flags, variables } = findMissing(process)
+  const extra = env[EXTRA_ROOTS]
+  const isLost = extra !== undefined && extra !== '' && !isReadable(extra)
+  if (flags.length === 0 && Object.keys(variables).length === 0 && !isLost) return undefined
+  // A failed execve aborts the process.
+  if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
+  const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
+  // No need of its own, but the second start is to be a fast one. Where nothing can be written Node goes on without it.
+  const NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE ?? COMPILE_CACHE
+  const next: NodeJS.ProcessEnv = { ...env, ...variables, NODE_COMPILE_CACHE, [MARK]: String(process.pid) }
+  if (isLost) {
+    delete next[EXTRA_ROOTS]
+    next[MARK] += ` ${extra}`
+  }
+  process.execve(process.execPath, args, next)
+  return undefined
+}
+
+let hasSystemRoots = false
+
+/**
+ * The same for a program that has a gateway in its process: as much as can be had once it runs, which is threads, unless some have
+ * been started, and the roots, when the first upstream needs them. The latter hold for all that the process does over TLS.
+ */
+export function adaptProcess(needsRoots: boolean): void {
+  process.env.UV_THREADPOOL_SIZE ??= VARIABLES.UV_THREADPOOL_SIZE
+  if (!needsRoots || hasSystemRoots) return
+  hasSystemRoots = true
+  if (!findMissing(process).flags.includes('--use-system-ca')) return
+  const { getCACertificates, setDefaultCACertificates } = process.getBuiltinModule('node:tls')
+  setDefaultCACertificates?.([...getCACertificates('default'), ...getCACertificates('system')])
+}
