@@ -107,7 +107,10 @@ test('a wrong key is a 401 of ours, and the provider sees nothing', async () => 
 test('an unknown path is a 404 of ours, and the provider sees nothing', async () => {
   const seen = standIn.requests.length
   const { status, body } = await refusalOf(modelsAt(`${gateway.url}/gemini-evil`, CLIENT_KEY).generateContent(hello))
-  assert.deepEqual([status, body.error.message], [404, `fluxgate: ${FAILURES.no_route.message} Open to you: /gemini, /down`])
+  assert.deepEqual(
+    [status, body.error.message],
+    [404, `fluxgate: ${FAILURES.no_route.message} Open to you: /gemini, /down`],
+  )
   assert.equal(standIn.requests.length, seen)
 })
 
