@@ -48,6 +48,13 @@ export const FAILURES = {
     true,
     'This port speaks plain HTTP: use http:// in the URL, or put something in front that ends TLS.',
   ),
+  unexpected_proxy_header: row(
+    400,
+    'client',
+    'refused',
+    true,
+    'No PROXY header is expected from this peer: name it in server.proxy_protocol, or switch the header off there.',
+  ),
   bad_target: row(
     400,
     'client',

@@ -49,6 +49,9 @@ export class RequestHeadReader {
     if (state === 'broken') {
       const failure = failureAt(text, this.#reader.brokenAt)
       if (failure !== 'bad_field') return { failure, ...line }
+      // The line stands before the field, and is judged before it, as in a head that comes whole.
+      const judged = parseRequestLine(text, 0)
+      if (isRefused(judged)) return judged
       return { failure, ...line, cause: parseFieldSection(text, text.indexOf('\n') + 1).cause }
     }
     return { failure: line.hasRequestLine ? 'head_too_large' : 'target_too_long', ...line }

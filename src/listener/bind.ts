@@ -22,8 +22,14 @@ const BACKLOG = 4_096
  */
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
 
-export function bindTcp({ host, port }: TcpBindAddress, accept: Accept): Promise<Bound> {
-  return bind({ host, port }, accept)
+/**
+ * `[::]` is every address of both families, and of the one that there is: a kernel without IPv6 knows no such socket, so there it is
+ * every IPv4 address. One configuration serves clusters of either family.
+ */
+export async function bindTcp({ host, port }: TcpBindAddress, accept: Accept): Promise<Bound> {
+  const bound = await bind({ host, port }, accept)
+  if (bound.ok || host !== '::' || bound.code !== 'EAFNOSUPPORT') return bound
+  return bind({ host: '0.0.0.0', port }, accept)
 }
 
 /** The call to the kernel is made before this returns. */

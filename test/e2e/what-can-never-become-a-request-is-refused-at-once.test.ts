@@ -26,6 +26,10 @@ const beginnings: readonly (readonly [what: string, bytes: string, status: numbe
   ['a target that is none', 'GET http:/x HTTP/1.1\r\n', 400, 'bad_target'],
   ['a dot segment', 'GET /../x HTTP/1.1\r\n', 400, 'bad_target'],
   ['TRACE', 'TRACE / HTTP/1.1\r\n', 501, 'method_not_implemented'],
+  ['a PROXY header', 'PROXY TCP4 203.0.113.9 10.0.0.1 5555 8080\r\n', 400, 'unexpected_proxy_header'],
+  ['a PROXY header without addresses', 'PROXY UNKNOWN\r\n', 400, 'unexpected_proxy_header'],
+  ['what only looks like one', 'PROXY TCP5 x\r\n', 400, 'bad_request_line'],
+  ['a method of that name', 'PROXY / HTTP/1.0\r\n', 505, 'version_not_supported'],
   ['a TLS handshake', '\x16\x03\x01', 400, 'tls_on_plain_port'],
   ['a TLS handshake behind an empty line', '\r\n\x16\x03\x01', 400, 'tls_on_plain_port'],
 ]

@@ -25,7 +25,7 @@ export const server = v.pipe(
       v.pipe(
         v.string('must be text: an address and a port, such as "127.0.0.1:8080"'),
         v.description(
-          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port; or `unix:` and the path of a socket. Host names are not resolved. Port 0 takes any free one, and the log says which.',
+          'Where clients connect: an IPv4 address or an IPv6 address in brackets, and a port; or `unix:` and the path of a socket. Host names are not resolved. `[::]` takes both families, or the one that there is. Port 0 takes any free one, and the log says which.',
         ),
       ),
       DEFAULTS.bind_address,
