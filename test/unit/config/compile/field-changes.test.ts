@@ -14,7 +14,7 @@ const PLACES =
   'must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }'
 
 const rules: Readonly<Record<string, readonly [line: string, ...problems: string[]]>> = {
-  'fields may be removed by name and by pattern': ['remove_fields: [cf-*, Origin, x-forwarded-*, via, cookie]'],
+  'fields may be removed by name and by pattern': ['remove_fields: [cf-*, Origin, x-forwarded-*, via, cookie, X-Request-Id, www-authenticate]'],
   'no rule may take what the gateway answers for': [
     'remove_fields: [host, Content-Length, te, trailer, connection, keep-alive, upgrade, expect, proxy-authorization]',
     ...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => `remove_fields[${i}]: ${OWN_BUSINESS}`),
@@ -29,7 +29,7 @@ const rules: Readonly<Record<string, readonly [line: string, ...problems: string
     ...[0, 1, 2, 3].map((i) => `remove_fields[${i}]: ${NO_PATTERN}`),
   ],
   'names are a list': ['remove_fields: cf-ray', 'remove_fields: must be a list of names of fields'],
-  'fields may be set': ['set_fields: { OpenAI-Organization: org-1, X-Empty: "" }'],
+  'fields may be set': ['set_fields: { OpenAI-Organization: org-1, X-Empty: "", x-request-id: a, apim-request-id: b }'],
   'but not these': [
     'set_fields: { Host: a, authorization: b, x y: c, transfer-encoding: d, x-fluxgate-key: e }',
     `set_fields.Host: ${OWN_BUSINESS}`,
