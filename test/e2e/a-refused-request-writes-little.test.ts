@@ -56,14 +56,14 @@ const cases: (readonly [name: string, bytes: string, status: number, isEmpty?: t
   ['the key in the target', request(`GET /up/${fill('"', 30_000)}${CLIENT_KEY} HTTP/1.1`, KEY), 400, true],
 ]
 
-for (const format of ['text', 'json'] as const) {
+for (const format of ['text', 'json', 'gcp'] as const) {
   describe(`in ${format}, whatever its head is full of:`, () => {
     let gateway: RunningGateway
     let origin: Origin
     const lines: string[] = []
     before(async () => {
       origin = await startOrigin()
-      gateway = await startGateway(upTo(origin), { format, onLine: (line) => lines.push(line) })
+      gateway = await startGateway(upTo(origin), { env: { FLUXGATE_LOG_FORMAT: format }, onLine: (line) => lines.push(line) })
     })
     after(() => Promise.all([gateway.stop(), origin.close()]))
 
@@ -89,7 +89,7 @@ for (const format of ['text', 'json'] as const) {
       lines.length = 0
       await using slow = await startGateway(
         { server: { head_timeout_ms: 100 }, ...upTo(origin) },
-        { format, onLine: (line) => lines.push(line) },
+        { env: { FLUXGATE_LOG_FORMAT: format }, onLine: (line) => lines.push(line) },
       )
       using client = await connect(slow.port)
       void client.write(`GET /${fill('"', 30_000)} HTTP/1.1\r\nA: `)
