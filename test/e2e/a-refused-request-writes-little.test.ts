@@ -123,6 +123,27 @@ describe('a key in the path or for a method is not logged where its request is r
   }
 })
 
+test('nor where it is refused because the key stands where no line can be taken out', async () => {
+  const digits = '00000000000000000000000000000005'
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({
+    ...upTo(origin),
+    api_keys: { static: [{ key: CLIENT_KEY }, { key: digits }] },
+  })
+  for (const [bytes, key] of [
+    [request(`GET-${CLIENT_KEY} /up/x HTTP/1.1`, KEY), CLIENT_KEY],
+    [request('POST /up/x HTTP/1.1', `x-api-key: ${digits}`, `Content-Length: ${digits}`), digits],
+    [request('POST /up/x HTTP/1.1', `x-api-key: ${digits}`, `Content-Length: 0${digits}`), digits],
+  ] as const) {
+    const count = gateway.records().length
+    assert.equal((await exchange(gateway.port, bytes)).status, 400)
+    const record = await gateway.until(() => gateway.records()[count], 'its record')
+    assert.equal(record.error, 'key_in_target')
+    assert.ok(!JSON.stringify(record).includes(key), JSON.stringify(record))
+  }
+  assert.equal(origin.requests.length, 0)
+})
+
 test('a request that has found its upstream keeps its whole target, and a method and a length of sense', async () => {
   await using origin = await startOrigin('HTTP/1.1 200 OK\r\nContent-Length: 00000000000000000002\r\n\r\nok')
   await using gateway = await startGateway(upTo(origin))
