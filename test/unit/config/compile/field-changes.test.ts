@@ -10,6 +10,7 @@ const OWN_BUSINESS =
 const CREDENTIAL = 'names a field that carries keys; see credential and keep_fields'
 const NO_NAME = 'must be the name of a field, such as X-Request-Source'
 const NO_PATTERN = `${NO_NAME}; a * may stand at its end, for any rest`
+const VALUE = 'must be text (in quotes if it looks like a number), { env: NAME } or { file: PATH }'
 const PLACES =
   'must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }'
 
@@ -34,9 +35,17 @@ const rules: Readonly<Record<string, readonly [line: string, ...problems: string
     'set_fields: { Host: a, authorization: b, x y: c, transfer-encoding: d, x-fluxgate-key: e }',
     `set_fields.Host: ${OWN_BUSINESS}`,
     `set_fields.authorization: ${CREDENTIAL}`,
-    `set_fields["x y"]: ${NO_NAME}`,
+    `set_fields: ${NO_NAME}`,
     `set_fields.transfer-encoding: ${OWN_BUSINESS}`,
     `set_fields.x-fluxgate-key: ${OWN_BUSINESS}`,
+  ],
+  'what may be a value that has got into the name is not repeated': [
+    'set_fields: { X-A:sk-secret, "X-B: sk-secret": a, sk-secret-0: 5, X-C: 5 }',
+    `set_fields: ${VALUE}`,
+    `set_fields: ${NO_NAME}`,
+    `set_fields: ${NO_NAME}`,
+    `set_fields: ${VALUE}`,
+    `set_fields.X-C: ${VALUE}`,
   ],
   'and not twice': [
     'set_fields: { X-A: a, x-a: b }',
@@ -45,7 +54,7 @@ const rules: Readonly<Record<string, readonly [line: string, ...problems: string
   'nor to what would be another line': [
     'set_fields: { X-A: "a\\r\\nHost: b", X-B: 5 }',
     'set_fields.X-A: must not hold line breaks or other control characters',
-    'set_fields.X-B: must be text (in quotes if it looks like a number), { env: NAME } or { file: PATH }',
+    `set_fields.X-B: ${VALUE}`,
   ],
   'a value may be a secret, and is said to be missing': [
     'set_fields: { X-A: { env: NOT_SET } }',
