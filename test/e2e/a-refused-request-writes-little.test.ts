@@ -63,7 +63,10 @@ for (const format of ['text', 'json', 'gcp'] as const) {
     const lines: string[] = []
     before(async () => {
       origin = await startOrigin()
-      gateway = await startGateway(upTo(origin), { env: { FLUXGATE_LOG_FORMAT: format }, onLine: (line) => lines.push(line) })
+      gateway = await startGateway(upTo(origin), {
+        env: { FLUXGATE_LOG_FORMAT: format },
+        onLine: (line) => lines.push(line),
+      })
     })
     after(() => Promise.all([gateway.stop(), origin.close()]))
 

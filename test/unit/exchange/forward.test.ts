@@ -124,9 +124,19 @@ describe('the credential, for everybody', () => {
 
 /** Kept are Authorization and x-api-key. */
 const KEPT: readonly (readonly [isAnonymous: boolean, ...Row])[] = [
-  [false, 'api-key', [`api-key: ${K}`, 'Authorization: Bearer sso'], [`api-key: ${P}`, 'Authorization: Bearer sso', 'Z: 9']],
+  [
+    false,
+    'api-key',
+    [`api-key: ${K}`, 'Authorization: Bearer sso'],
+    [`api-key: ${P}`, 'Authorization: Bearer sso', 'Z: 9'],
+  ],
   // It stands where the provider's key would go otherwise.
-  [false, 'api-key', [`x-fluxgate-key: ${K}`, 'Authorization: Bearer sso'], ['Authorization: Bearer sso', 'Z: 9', `api-key: ${P}`]],
+  [
+    false,
+    'api-key',
+    [`x-fluxgate-key: ${K}`, 'Authorization: Bearer sso'],
+    ['Authorization: Bearer sso', 'Z: 9', `api-key: ${P}`],
+  ],
   [true, 'api-key', ['Authorization: Bearer sso'], ['Authorization: Bearer sso', 'Z: 9', `api-key: ${P}`]],
   [true, 'api-key', ['x-api-key: sso', 'api-key: any'], ['x-api-key: sso', `api-key: ${P}`, 'Z: 9']],
   [

@@ -15,7 +15,9 @@ const PLACES =
   'must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }'
 
 const rules: Readonly<Record<string, readonly [line: string, ...problems: string[]]>> = {
-  'fields may be removed by name and by pattern': ['remove_fields: [cf-*, Origin, x-forwarded-*, via, cookie, X-Request-Id, www-authenticate]'],
+  'fields may be removed by name and by pattern': [
+    'remove_fields: [cf-*, Origin, x-forwarded-*, via, cookie, X-Request-Id, www-authenticate]',
+  ],
   'no rule may take what the gateway answers for': [
     'remove_fields: [host, Content-Length, te, trailer, connection, keep-alive, upgrade, expect, proxy-authorization]',
     ...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => `remove_fields[${i}]: ${OWN_BUSINESS}`),
