@@ -8,7 +8,8 @@ export const CAUSES = {
   no_key:
     'No credential field has a credential in it; an `Authorization` of another scheme than `Bearer` has none (`unauthorized`).',
   unknown_key: 'What the request shows is no key of the configuration.',
-  two_keys: 'The request shows keys of different identities, or more than four of one.',
+  two_keys:
+    'The request shows keys of different identities, more than four of one, or more than 16 different credentials.',
   two_authorizations: 'The request has two `Authorization` lines.',
   no_upstreams: 'The key is right, and no upstream is open to it.',
   too_long: 'The token is longer than 16 KiB.',

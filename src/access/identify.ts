@@ -16,13 +16,25 @@ export interface Access {
   readonly strays: readonly FieldLine[] | 'key_in_target'
 }
 
+const SLASH = 0x2f
+
 const NONE: readonly FieldLine[] = []
 
 /** Tokens may differ and have one signer. Each is looked for in all of the head, and nobody sends as many. */
 const MAX_KEYS = 4
 
+/** So many different credentials are looked at. A token costs some 20 µs, and a head of 64 KiB has room for hundreds. */
+const MAX_CREDENTIALS = 16
+
+type Verdict = Identity | Cause
+
 /** What has been found so far. */
 interface Found {
+  /** What was looked at last, and what that is; most requests have no other. */
+  credential: string
+  verdict: Verdict
+  /** All of them, where there are several. */
+  verdicts: Map<string, Verdict> | undefined
   identity: Identity | undefined
   line: FieldLine | undefined
   key: string
@@ -55,7 +67,16 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
   if (snapshot.anonymous !== undefined) {
     return { identity: snapshot.anonymous, credentialLine: anonymousLine(head), strays: NONE }
   }
-  const found: Found = { identity: undefined, line: undefined, key: '', otherKeys: undefined, cause: 'no_key' }
+  const found: Found = {
+    credential: '',
+    verdict: 'no_key',
+    verdicts: undefined,
+    identity: undefined,
+    line: undefined,
+    key: '',
+    otherKeys: undefined,
+    cause: 'no_key',
+  }
   const wrong = lookIntoKnownFields(found, head, snapshot)
   if (wrong !== undefined) return wrong
   if (snapshot.withOwnField.length > 0 && !lookIntoOwnFields(found, head, snapshot)) return 'two_keys'
@@ -74,7 +95,8 @@ function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot
       hasAuthorization = true
     }
     const credential = credentialOf(head.text, line)
-    const identity = identityOf(credential, snapshot.keys)
+    const identity = verdictOn(credential, found, snapshot)
+    if (identity === 'two_keys') return identity
     if (typeof identity === 'string') note(found, identity)
     else if (!add(found, identity, line, credential)) return 'two_keys'
   }
@@ -83,21 +105,41 @@ function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot
 
 /**
  * The fields that upstreams have named, each for requests to that upstream alone: what stands there for another one is none of
- * ours. False: keys of two identities.
+ * ours. False: keys of two identities, or too many.
  */
 function lookIntoOwnFields(found: Found, head: RequestHead, snapshot: Snapshot): boolean {
   const path = head.pathAndQuery.slice(0, head.pathLength)
   for (const upstream of snapshot.withOwnField) {
-    if (!path.startsWith(upstream.prefix)) continue
+    if (!isBelow(path, upstream.prefix)) continue
     for (const line of linesNamed(head, upstream.credential.name)) {
       const credential = credentialBehind(head.text, line, upstream.credential.scheme)
-      const identity = identityOf(credential, snapshot.keys)
+      const identity = verdictOn(credential, found, snapshot)
+      if (identity === 'two_keys') return false
       if (typeof identity === 'string') note(found, identity)
       else if (identity.routes.find(path) !== upstream) note(found, 'unknown_key')
       else if (!add(found, identity, line, credential)) return false
     }
   }
   return true
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH)
+}
+
+/** Each is looked at once, however many lines and upstreams it comes up in. `two_keys`: it is one too many. */
+function verdictOn(credential: string, found: Found, { keys }: Snapshot): Verdict {
+  if (credential === found.credential) return found.verdict
+  let verdict = found.verdicts?.get(credential)
+  if (verdict === undefined) {
+    if (found.credential !== '') found.verdicts ??= new Map([[found.credential, found.verdict]])
+    if (found.verdicts !== undefined && found.verdicts.size >= MAX_CREDENTIALS) return 'two_keys'
+    verdict = identityOf(credential, keys)
+    found.verdicts?.set(credential, verdict)
+  }
+  found.credential = credential
+  found.verdict = verdict
+  return verdict
 }
 
 function note(found: Found, cause: Cause): void {

@@ -38,6 +38,7 @@ export function readTokenOptions(given: GivenOptions, nowSeconds: number): Token
   if (check !== undefined && other !== undefined) {
     return `the argument '${shownOption(other)}' cannot be used with '--check'`
   }
+  if (check === '-' && value('--config') === '-') return 'the configuration and the token cannot both come from stdin'
   const start = value('--not-before')
   const notBefore = start === undefined ? undefined : readTime(start, nowSeconds)
   if (Number.isNaN(notBefore)) return invalid('--not-before', start!, TIME)

@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { verifyJwt } from '../access/jwt.ts'
 import { CAUSES } from '../cause.ts'
-import { formatProblem, type LoadSuccess, loadConfiguration } from '../config/load.ts'
+import { formatProblem, type LoadSuccess } from '../config/load.ts'
 import type { JwtKey } from '../config/snapshot.ts'
 import { quote } from '../observe/escape.ts'
+import { loadGiven } from './given-configuration.ts'
 import { readTokenOptions, type TokenWish } from './token-options.ts'
 import { reportToken } from './token-report.ts'
 import { type GivenOptions, usageError } from './usage.ts'
@@ -23,7 +24,7 @@ export async function token(given: GivenOptions, stdin: NodeJS.ReadStream): Prom
     process.stderr.write(usageError('token', options))
     return USAGE
   }
-  const loaded = loadConfiguration(options.configPath)
+  const loaded = loadGiven(options.configPath)
   if (!loaded.ok) return fail(loaded.problems.map(formatProblem).join('\n'))
   if (options.check === undefined) return mint(options.wish, loaded, now)
   // One character for each byte, as the gateway has it.

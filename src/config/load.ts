@@ -102,7 +102,7 @@ function interpret(
   const problemAt = (offset: number, path: Path, text: string) => ({
     file,
     ...position(offset),
-    path: formatPath(path),
+    path: formatPath(shownPath(path)),
     text,
   })
   const problem = (path: Path, text: string) => void problems.push(problemAt(locate(root, path), path, text))
@@ -134,6 +134,14 @@ function interpret(
     ...(bindAddress !== undefined && { bindAddress }),
     wayIn: { socketMode, proxyProtocol, trustedProxies },
   }
+}
+
+const FIELD_NAME = /^[A-Za-z][A-Za-z_-]{0,39}$/
+
+/** What is no usual name of a field is not repeated: without a blank behind its colon, `{ X-A:secret }` is one, with the value in it. */
+function shownPath(path: Path): Path {
+  const isField = path[0] === 'upstreams' && path[2] === 'set_fields' && path.length > 3
+  return isField && !FIELD_NAME.test(String(path[3])) ? path.slice(0, 3) : path
 }
 
 /** Reads the files that the document names, each one once, and notes them among the sources. */

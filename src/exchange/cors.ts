@@ -1,6 +1,7 @@
 import type { OwnAnswer } from '../http/downstream.ts'
 import { fieldValue, linesNamed } from '../http/lines.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
+import { changedHead } from './changed-head.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -64,9 +65,19 @@ export function readableAnswer(exchange: Exchange, answer: OwnAnswer): OwnAnswer
 }
 
 /** A provider's answer as a page can read it: what the provider says of origins itself stands. */
-export function readableHead(exchange: Exchange, head: ResponseHead): ResponseHead {
+export function readableHead(exchange: Exchange, received: ResponseHead): ResponseHead {
   const origin = allowedOrigin(exchange)
-  if (origin === undefined || linesNamed(head, 'access-control-allow-origin').length > 0) return head
+  if (origin === undefined || linesNamed(received, 'access-control-allow-origin').length > 0) return received
+  const head = withoutCredentials(received)
   const lines = `Access-Control-Allow-Origin: ${origin}\r\nVary: Origin\r\n`
   return { ...head, text: `${head.text.slice(0, head.end - 2)}${lines}\r\n`, end: head.end + lines.length }
+}
+
+/** Some servers say it to every origin, and mean those that they let in: beside ours it would let cookies through to a page. */
+function withoutCredentials(head: ResponseHead): ResponseHead {
+  const lines = linesNamed(head, 'access-control-allow-credentials')
+  return changedHead(
+    head,
+    lines.map(({ start, next }) => ({ from: start, to: next, text: '' })),
+  )
 }

@@ -1,5 +1,5 @@
 import { linesWithGatewayKeys } from '../access/disguised-keys.ts'
-import { type FieldRules, isRulable, REMOVE, type RuledLine, ruledLines } from '../http/field-rules.ts'
+import { type FieldRules, REMOVE, type RuledLine, ruledLines } from '../http/field-rules.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import { linesNamed, mergeLines } from '../http/lines.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
@@ -95,8 +95,8 @@ function applyRules(
   let at = 0
   for (const { line, effect } of ruled) {
     while (lines[at]!.start < line.start) at++
-    // What the gateway answers for itself no pattern takes away, and what holds a key is gone already.
-    if (!isRulable(lines[at]!.field) || edits[at] === REMOVED) continue
+    // What holds a key, or belongs to one connection, is gone already.
+    if (edits[at] === REMOVED) continue
     edits[at] = effect === REMOVE || isSet[effect] === true ? REMOVED : rules.set[effect]
     if (effect !== REMOVE) isSet[effect] = true
   }

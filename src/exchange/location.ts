@@ -7,7 +7,7 @@ import type { Upstream } from '../config/snapshot.ts'
  */
 export function locationAtGateway(reference: string, { target, prefix }: Upstream): string | undefined {
   const path = pathAtTarget(reference, target)
-  if (path === undefined || DOT_SEGMENT.test(path)) return undefined
+  if (path === undefined || DOT_SEGMENT.test(path) || READ_DIFFERENTLY.test(path)) return undefined
   if (!path.startsWith(target.basePath)) return undefined
   const rest = path.slice(target.basePath.length)
   if (rest !== '' && !/^[/?#]/.test(rest)) return undefined
@@ -18,6 +18,9 @@ export function locationAtGateway(reference: string, { target, prefix }: Upstrea
 
 /** It could lead out of the base path, or out of the prefix. */
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:[/?#]|$)/i
+
+/** Browsers take the one for a slash, and no notice of the other: there is no telling where it leads. */
+const READ_DIFFERENTLY = /[\\\t]/
 
 /** The path, query and fragment of a reference with an authority or an absolute path, if the authority is the target's. */
 function pathAtTarget(reference: string, { scheme, host, port }: Upstream['target']): string | undefined {

@@ -12,6 +12,8 @@ const CANONICAL_LINE: Record<Exclude<CredentialPlace, 'swap' | 'pass' | OwnField
   'x-goog-api-key': { field: FIELD.xGoogApiKey, before: 'x-goog-api-key: ' },
 }
 
+const REMOVED = ''
+
 /**
  * Puts the provider's key in, into the edits of the head's lines. Returns what goes to the end of the head.
  *
@@ -34,18 +36,32 @@ export function placeCredential(
   let slot = slotOf(exchange, lines)
   let filled: string
   if (typeof credential === 'object') {
-    slot = own ?? slot
+    slot = own ?? free(slot, lines, edits)
     filled = own === undefined ? ownLine(credential, apiKey) : filledLine(text, own, credential, apiKey)
   } else {
     const field = credential === 'swap' ? (slot?.field ?? FIELD.authorization) : CANONICAL_LINE[credential].field
     // A fixed field that the client has sent already is filled where it stands.
-    if (slot?.field !== field) slot = lines.find((line) => line.field === field) ?? slot
+    if (slot?.field !== field) slot = lines.find((line) => line.field === field) ?? free(slot, lines, edits)
     filled = slot === undefined ? `${canonicalBefore(field)}${apiKey}\r\n` : credentialLine(text, slot, field, apiKey)
+    // And it is the only one of its name, also where the operator has some kept.
+    for (let i = 0; i < lines.length; i++) if (lines[i]!.field === field) edits[i] = REMOVED
   }
   if (slot === undefined) return filled
-  const { start } = slot
-  edits[lines.findIndex((line) => line.start === start)] = filled
+  edits[indexOf(slot, lines)] = filled
   return ''
+}
+
+/** A line that goes on as it is (`keep_fields`) is no place for another one. */
+function free(
+  slot: FieldLine | undefined,
+  lines: readonly FieldLine[],
+  edits: readonly LineEdit[],
+): FieldLine | undefined {
+  return slot !== undefined && edits[indexOf(slot, lines)] === undefined ? undefined : slot
+}
+
+function indexOf({ start }: FieldLine, lines: readonly FieldLine[]): number {
+  return lines.findIndex((line) => line.start === start)
 }
 
 function slotOf(exchange: Exchange, lines: readonly FieldLine[]): FieldLine | undefined {

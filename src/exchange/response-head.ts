@@ -1,5 +1,6 @@
-import { fieldValue, linesNamed } from '../http/lines.ts'
-import type { FieldLine, ResponseHead } from '../http/message.ts'
+import { linesNamed } from '../http/lines.ts'
+import type { ResponseHead } from '../http/message.ts'
+import { type Change, changedHead } from './changed-head.ts'
 import { readableHead } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { locationAtGateway } from './location.ts'
@@ -11,29 +12,10 @@ export function headForClient(exchange: Exchange, head: ResponseHead): ResponseH
 }
 
 function withLocations(exchange: Exchange, head: ResponseHead): ResponseHead {
-  const found = [...linesNamed(head, 'location'), ...linesNamed(head, 'content-location')]
-  let moved = head
-  // From the last one on, so that the places of those before it stay.
-  for (const line of found.sort((a, b) => b.start - a.start)) {
-    const location = locationAtGateway(fieldValue(head.text, line), exchange.upstream!)
-    if (location !== undefined) moved = withValueOf(moved, line, location)
+  const changes: Change[] = []
+  for (const { valueStart, valueEnd } of [...linesNamed(head, 'location'), ...linesNamed(head, 'content-location')]) {
+    const text = locationAtGateway(head.text.slice(valueStart, valueEnd), exchange.upstream!)
+    if (text !== undefined) changes.push({ from: valueStart, to: valueEnd, text })
   }
-  return moved
-}
-
-/** The head with another value in one line; all that comes behind it moves. */
-function withValueOf(head: ResponseHead, line: FieldLine, value: string): ResponseHead {
-  const by = value.length - (line.valueEnd - line.valueStart)
-  const move = (each: FieldLine): FieldLine =>
-    each.start < line.valueEnd
-      ? each
-      : {
-          ...each,
-          start: each.start + by,
-          valueStart: each.valueStart + by,
-          valueEnd: each.valueEnd + by,
-          next: each.next + by,
-        }
-  const text = head.text.slice(0, line.valueStart) + value + head.text.slice(line.valueEnd)
-  return { ...head, text, end: head.end + by, lines: head.lines.map(move) }
+  return changedHead(head, changes)
 }

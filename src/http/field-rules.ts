@@ -1,4 +1,4 @@
-import { FIELD, type Field } from './fields.ts'
+import { FIELD, fieldOf, isCredentialField, isOwnBusiness } from './fields.ts'
 import { fieldLine, type Lines } from './lines.ts'
 import type { FieldLine } from './message.ts'
 import { COLON } from './octets.ts'
@@ -68,8 +68,9 @@ export function ruledLines({ text, fieldsStart, end }: Lines, { byInitial }: Fie
     const rules = byInitial[text.charCodeAt(at)]
     const rule = rules?.find((each) => isAbout(text, at, each))
     if (rule !== undefined) {
-      const line = fieldLine(text, FIELD.other, at, text.indexOf(':', at) + 1, next - 2)
-      found.push({ line, effect: rule.effect })
+      const colon = text.indexOf(':', at)
+      const line = fieldLine(text, FIELD.other, at, colon + 1, next - 2)
+      if (!rule.isPattern || mayBeTaken(text, at, colon)) found.push({ line, effect: rule.effect })
     }
     at = next
   }
@@ -92,7 +93,8 @@ function isLetter(lowerCase: number): boolean {
   return lowerCase >= 0x61 && lowerCase <= 0x7a
 }
 
-/** Whether a rule may be about a line: what the gateway looks at itself it answers for. */
-export function isRulable(field: Field): boolean {
-  return field === FIELD.other || field === FIELD.wwwAuthenticate
+/** What the gateway answers for itself, and what carries keys, no pattern takes away. (A rule with such a name is refused.) */
+function mayBeTaken(text: string, start: number, colon: number): boolean {
+  const field = fieldOf(text, start, colon)
+  return !isCredentialField(field) && !isOwnBusiness(field, text.slice(start, colon).toLowerCase())
 }

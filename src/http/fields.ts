@@ -98,7 +98,9 @@ const ONE_CONNECTION = new Set(['trailer', 'http2-settings'])
 
 /** Fields that the gateway answers for itself: framing, `Host`, what belongs to one connection, and its own key. */
 export function isOwnBusiness(field: Field, lowerCaseName: string): boolean {
-  if (field === FIELD.other || field === FIELD.wwwAuthenticate) return ONE_CONNECTION.has(lowerCaseName)
+  // What it reads of responses only is as good as any other.
+  const isOther = field === FIELD.other || field === FIELD.wwwAuthenticate || field >= FIELD.xRequestId
+  if (isOther) return ONE_CONNECTION.has(lowerCaseName)
   return !isCredentialField(field) || field === FIELD.xFluxgateKey
 }
 

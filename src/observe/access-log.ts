@@ -71,12 +71,16 @@ const MAX_UNCHECKED_BYTES = 2_048
 /** No method and no length that means anything is longer; these hold for everybody, upstreams too. */
 const MAX_METHOD_BYTES = 128
 const MAX_LENGTH_BYTES = 64
-const MAX_UNCHECKED_URL_BYTES = MAX_UNCHECKED_BYTES - MAX_METHOD_BYTES - MAX_LENGTH_BYTES
+
+/** What is left for the target. Google Cloud's lines have target and method twice. */
+function maxUncheckedUrlBytes(times: 1 | 2): number {
+  return (MAX_UNCHECKED_BYTES - MAX_LENGTH_BYTES) / times - MAX_METHOD_BYTES
+}
 
 /** Whoever has found no upstream has shown no key, or one that leads nowhere. A request that has one keeps its whole target. */
-function shownUrl(r: RequestRecord, keys: Snapshot['keys']): string {
+function shownUrl(r: RequestRecord, keys: Snapshot['keys'], maxUncheckedBytes: number): string {
   return r.upstream === undefined
-    ? cutToFit(redactUnchecked(r.requestUrl, keys), MAX_UNCHECKED_URL_BYTES)
+    ? cutToFit(redactUnchecked(r.requestUrl, keys), maxUncheckedBytes)
     : redactTarget(r.requestUrl, keys)
 }
 
@@ -126,6 +130,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const warnHead = lineHead(settings, 'warn', RECORD_MESSAGE)
   const end = json ? '}\n' : '\n'
   const isGcp = settings.format === 'gcp'
+  const maxUrlBytes = maxUncheckedUrlBytes(isGcp ? 2 : 1)
   const text = json ? quote : textValue
   const lengthText = json ? jsonLength : textValue
   const length = (value: string): string => lengthText(cutToFit(value, MAX_LENGTH_BYTES))
@@ -143,7 +148,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     let line = start + timestamp() + (r.level === 'warn' ? warnHead : head)
     if (r.clientIp !== undefined) line += clientIp(r.clientIp)
     if (r.peerIp !== undefined) line += peerIp(r.peerIp)
-    const url = text(shownUrl(r, keys))
+    const url = text(shownUrl(r, keys, maxUrlBytes))
     line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + url
     if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
     if (r.apiKey !== undefined) line += apiKey(r.apiKey)

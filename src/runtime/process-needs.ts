@@ -44,7 +44,7 @@ function nameOf(flag: string): string {
 
 /**
  * Becomes the same program with what is missing, and then does not return: same pid, same descriptors, same arguments. Returns
- * where nothing is missing, or where this cannot be done (Windows, a parent that talks to this process). Also without roots that
+ * where nothing is missing, or where this cannot be done (Windows, a parent that talks to this process, `--permission`). Also without roots that
  * are named and not there, of which Node would write on stderr; returns where they were to be.
  */
 export function becomeWhole(): string | undefined {
@@ -56,6 +56,8 @@ export function becomeWhole(): string | undefined {
   const extra = env[EXTRA_ROOTS]
   const isLost = extra !== undefined && extra !== '' && !isReadable(extra)
   if (flags.length === 0 && Object.keys(variables).length === 0 && !isLost) return undefined
+  // Under Node's permission model it may not; the type has no model that is off.
+  if ((process.permission as typeof process.permission | undefined)?.has('child') === false) return undefined
   // A failed execve aborts the process.
   if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
   const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]

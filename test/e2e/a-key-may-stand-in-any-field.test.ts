@@ -14,6 +14,7 @@ const places = {
 
 describe('credential: { field, scheme }', () => {
   const only = 'fgk_opens_deepgram_only_0123456789'
+  const another = 'fgk_opens_everything_too_0123456789'
   let gateway: RunningGateway
   let origin: Origin
   before(async () => {
@@ -28,6 +29,7 @@ describe('credential: { field, scheme }', () => {
       api_keys: {
         static: [
           { id: 'all', key: CLIENT_KEY },
+          { id: 'another', key: another },
           { id: 'one', key: only, upstreams: ['deepgram', 'rest'] },
         ],
       },
@@ -76,6 +78,7 @@ describe('credential: { field, scheme }', () => {
     ['another upstream than the one that names the field', '/other', `xi-api-key: ${CLIENT_KEY}`],
     ['another upstream that has another field', '/azure', `xi-api-key: ${CLIENT_KEY}`],
     ['another scheme', '/deepgram', `Authorization: Key ${CLIENT_KEY}`],
+    ['no blank behind the scheme', '/deepgram', `Authorization: Token${CLIENT_KEY}`],
     ['no scheme where there is one', '/deepgram', `Authorization: ${CLIENT_KEY}`],
     ['a scheme where there is none', '/assembly', `Authorization: Token ${CLIENT_KEY}`],
     ['a prefix of letters only', '/elevenses', `xi-api-key: ${CLIENT_KEY}`],
@@ -88,6 +91,12 @@ describe('credential: { field, scheme }', () => {
 
   it('two keys of two identities are 401', async () => {
     assert.equal(await ask('/deepgram', `Authorization: Token ${only}`, `x-api-key: ${CLIENT_KEY}`), 401)
+    for (const [first, second] of [
+      [CLIENT_KEY, another],
+      [another, CLIENT_KEY],
+    ] as const) {
+      assert.equal(await ask('/eleven', `xi-api-key: ${first}`, `xi-api-key: ${second}`), 401, 'in its own field')
+    }
   })
 
   it('a key that stands in a target is refused there too', async () => {

@@ -56,14 +56,17 @@ const cases: (readonly [name: string, bytes: string, status: number, isEmpty?: t
   ['the key in the target', request(`GET /up/${fill('"', 30_000)}${CLIENT_KEY} HTTP/1.1`, KEY), 400, true],
 ]
 
-for (const format of ['text', 'json'] as const) {
+for (const format of ['text', 'json', 'gcp'] as const) {
   describe(`in ${format}, whatever its head is full of:`, () => {
     let gateway: RunningGateway
     let origin: Origin
     const lines: string[] = []
     before(async () => {
       origin = await startOrigin()
-      gateway = await startGateway(upTo(origin), { format, onLine: (line) => lines.push(line) })
+      gateway = await startGateway(upTo(origin), {
+        env: { FLUXGATE_LOG_FORMAT: format },
+        onLine: (line) => lines.push(line),
+      })
     })
     after(() => Promise.all([gateway.stop(), origin.close()]))
 
@@ -89,7 +92,7 @@ for (const format of ['text', 'json'] as const) {
       lines.length = 0
       await using slow = await startGateway(
         { server: { head_timeout_ms: 100 }, ...upTo(origin) },
-        { format, onLine: (line) => lines.push(line) },
+        { env: { FLUXGATE_LOG_FORMAT: format }, onLine: (line) => lines.push(line) },
       )
       using client = await connect(slow.port)
       void client.write(`GET /${fill('"', 30_000)} HTTP/1.1\r\nA: `)
@@ -121,6 +124,27 @@ describe('a key in the path or for a method is not logged where its request is r
       assert.ok(!decodeURIComponent(JSON.stringify(record)).includes(CLIENT_KEY), JSON.stringify(record))
     })
   }
+})
+
+test('nor where it is refused because the key stands where no line can be taken out', async () => {
+  const digits = '00000000000000000000000000000005'
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({
+    ...upTo(origin),
+    api_keys: { static: [{ key: CLIENT_KEY }, { key: digits }] },
+  })
+  for (const [bytes, key] of [
+    [request(`GET-${CLIENT_KEY} /up/x HTTP/1.1`, KEY), CLIENT_KEY],
+    [request('POST /up/x HTTP/1.1', `x-api-key: ${digits}`, `Content-Length: ${digits}`), digits],
+    [request('POST /up/x HTTP/1.1', `x-api-key: ${digits}`, `Content-Length: 0${digits}`), digits],
+  ] as const) {
+    const count = gateway.records().length
+    assert.equal((await exchange(gateway.port, bytes)).status, 400)
+    const record = await gateway.until(() => gateway.records()[count], 'its record')
+    assert.equal(record.error, 'key_in_target')
+    assert.ok(!JSON.stringify(record).includes(key), JSON.stringify(record))
+  }
+  assert.equal(origin.requests.length, 0)
 })
 
 test('a request that has found its upstream keeps its whole target, and a method and a length of sense', async () => {

@@ -167,6 +167,12 @@ test('what somebody has set is left as it is', async () => {
   assert.deepEqual(variables, { UV_THREADPOOL_SIZE: '7', MALLOC_ARENA_MAX: '3' })
 })
 
+test("where Node's permissions forbid to start anything, it runs as it is", async () => {
+  const permissions = ['--permission', '--allow-fs-read=*', '--allow-worker', '--allow-net']
+  const seen = await look({ command: [NODE, ...permissions, path.join(ROOT, 'src/main.ts')] })
+  assert.deepEqual([seen.flags, seen.isSameProcess], [[], true])
+})
+
 /** A Node of this machine that is too old; npm may have come with one. */
 function oldNode(): string | undefined {
   return (process.env.PATH ?? '')

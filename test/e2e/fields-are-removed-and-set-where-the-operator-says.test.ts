@@ -8,7 +8,7 @@ import { exchange } from '../support/raw-client.ts'
 test('in their places, and all others stay as they are', async () => {
   await using origin = await startOrigin()
   const more = {
-    remove_fields: ['cf-*', 'Origin', 'x-both', 'x-f*', 'c*', 't*'],
+    remove_fields: ['cf-*', 'Origin', 'x-both', 'x-f*', 'c*', 't*', 'x-req*', 'request-id', 'http*', 'auth*'],
     set_fields: { 'X-Set': 'ours', 'X-Both': { env: 'X_BOTH' }, 'X-End': 'end é' },
   }
   await using gateway = await startGateway(upTo(origin, more), { env: { X_BOTH: 'secret-of-both\n' } })
@@ -24,6 +24,10 @@ test('in their places, and all others stay as they are', async () => {
     'X-SET: again',
     'X-Fluxgate-Key: ',
     'X-Forwarded-For: 203.0.113.7',
+    'Trailer: a',
+    'X-Request-Id: 1',
+    'HTTP2-Settings: b',
+    'Request-Id: 2',
     'x-both: 2',
     'Content-Length: 0',
   ]
@@ -38,6 +42,8 @@ test('in their places, and all others stay as they are', async () => {
     'X-Kept:   1 ',
     'X-Both: secret-of-both',
     'Accept:*/*',
+    'Trailer: a',
+    'HTTP2-Settings: b',
     'Content-Length: 0',
     'X-End: end \xc3\xa9',
   ])

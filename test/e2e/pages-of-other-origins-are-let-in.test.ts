@@ -115,6 +115,21 @@ for (const [what, answer, allowed, vary] of [
   })
 }
 
+test('no page sends cookies along, also where the provider would have that for origins that it knows', async () => {
+  const more = 'Connection: Access-Control-Allow-Credentials'
+  for (const hop of ['', `${more}\r\n`]) {
+    const answer = (credentials: string, origins: string): string =>
+      `HTTP/1.1 200 OK\r\n${credentials}A: 1\r\n${credentials}Content-Length: 2\r\n${origins}\r\nok`
+    const credentials = 'access-control-allow-credentials: true\r\n'
+    await using origin = await startOrigin(answer(credentials, hop))
+    await using gateway = await startGateway({ server: { cors }, ...upTo(origin) })
+    const response = await exchange(gateway.port, get('/up/x', `Origin: ${PAGE}`))
+    const allowed = `Access-Control-Allow-Origin: ${PAGE}\r\nVary: Origin\r\n`
+    assert.equal(bytesOf(response), answer('', allowed))
+    if (hop === '') assert.equal(bytesOf(await exchange(gateway.port, get('/up/x'))), answer(credentials, ''))
+  }
+})
+
 test('* lets every page in', async () => {
   await using origin = await startOrigin()
   await using gateway = await startGateway({ server: { cors: { allow_origins: ['*'] } }, ...upTo(origin) })

@@ -43,6 +43,16 @@ describe('fluxgate token', () => {
     }
   }
 
+  test('the configuration may come through a pipe, but not where the token does', (t) => {
+    const run = runs(t)
+    const made = run(['--config', '-', '--id', 'free'], CONFIG)
+    assert.deepEqual([made.code, made.stderr], [0, ''])
+    assert.equal(run(['--config', '-', '--check', made.stdout.trim()], CONFIG).code, 0)
+    const both = run(['--config', '-', '--check', '-'], CONFIG)
+    assert.equal(both.code, 2)
+    assert.match(both.stderr, /^error: the configuration and the token cannot both come from stdin\n/)
+  })
+
   test('makes a token that its key takes, and prints nothing else', (t) => {
     const run = runs(t)
     const { code, stdout, stderr } = run(['--id', 'portal', '--subject', 'me', '--expires', '8h'])

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { createRouteTable } from '../../../src/config/route-table.ts'
+import type { JwtKey } from '../../../src/config/snapshot.ts'
 import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { route } from '../../../src/exchange/route.ts'
@@ -137,6 +138,43 @@ describe('two tokens of one signer', () => {
     const lines = (count: number): string[] => Array.from({ length: count }, (_, i) => `api-key: ${token(i)}`)
     assert.equal(authenticate(sent(...lines(4))), undefined)
     assert.equal(authenticate(sent(...lines(5))), 'unauthorized')
+  })
+})
+
+describe('what nobody has checked costs little:', () => {
+  class Asked extends Map<string, JwtKey> {
+    times = 0
+
+    override get(kid: string): JwtKey | undefined {
+      this.times++
+      return super.get(kid)
+    }
+  }
+  /** How often a token was verified for a request to `/u/u/u` with these lines, and what became of it. */
+  function asked(lines: readonly string[]): [times: number, cause: string | undefined] {
+    const base = snapshot(false)
+    const jwtKeys = new Asked([['k', jwtKey(Buffer.alloc(32), base.keys.staticKeys.get(sha256(K))!)]])
+    const credential = { field: 'Own', name: 'own', scheme: '' }
+    const withOwnField = ['/u/u/u', '/u/u', '/u', '/u/', ''].map((prefix) => ({ ...upstream({ prefix }), credential }))
+    const head = ['GET /u/u/u HTTP/1.1', 'Host: a', ...lines, '', ''].join('\r\n')
+    const exchange = exchangeOf(head, { ...base, keys: { ...base.keys, jwtKeys }, withOwnField })
+    assert.equal(authenticate(exchange), 'unauthorized')
+    return [jwtKeys.times, exchange.cause]
+  }
+  const wrong = (i: number): string => signToken('k', 'another', { i })
+  const many = (name: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${name}: ${wrong(i)}`)
+
+  test('the same token, in however many lines', () => {
+    const lines = [`x-api-key: ${wrong(1)}`, `own: ${wrong(1)}`, `api-key: ${wrong(1)}`]
+    assert.deepEqual(asked([...lines, ...lines, 'own:']), [1, 'signature'])
+    assert.deepEqual(asked([...many('own', 4), ...many('api-key', 4)]), [4, 'signature'])
+  })
+
+  test('more tokens than anybody sends', () => {
+    assert.deepEqual(asked(many('x-api-key', 16)), [16, 'signature'])
+    for (const name of ['own', 'x-api-key']) assert.deepEqual(asked(many(name, 200)), [16, 'two_keys'])
+    assert.deepEqual(asked([...many('x-api-key', 200), `api-key: ${K}`]), [16, 'two_keys'])
   })
 })
 

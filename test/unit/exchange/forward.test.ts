@@ -4,6 +4,7 @@ import type { CredentialPlace } from '../../../src/config/snapshot.ts'
 import { authenticate } from '../../../src/exchange/authenticate.ts'
 import { forward } from '../../../src/exchange/forward.ts'
 import { route } from '../../../src/exchange/route.ts'
+import { createFieldRules } from '../../../src/http/field-rules.ts'
 import { exchangeOf, GATEWAY_KEY, PROVIDER_KEY, snapshot, upstream } from './exchange-of.ts'
 
 type More = Parameters<typeof upstream>[0]
@@ -117,6 +118,45 @@ describe('the credential, for everybody', () => {
       const all = ['Authorization: Basic eA==', 'x-api-key: a', 'api-key: b', 'x-goog-api-key: c', 'x-fluxgate-key: d']
       assert.deepEqual(forwarded([...all, 'x-key: e'], { apiKey }, true), ['x-key: e', 'Z: 9'])
       assert.deepEqual(forwarded(all, { apiKey, credential: 'pass' }, true), [...all.slice(0, -1), 'Z: 9'])
+    })
+  }
+})
+
+/** Kept are Authorization and x-api-key. */
+const KEPT: readonly (readonly [isAnonymous: boolean, ...Row])[] = [
+  [
+    false,
+    'api-key',
+    [`api-key: ${K}`, 'Authorization: Bearer sso'],
+    [`api-key: ${P}`, 'Authorization: Bearer sso', 'Z: 9'],
+  ],
+  // It stands where the provider's key would go otherwise.
+  [
+    false,
+    'api-key',
+    [`x-fluxgate-key: ${K}`, 'Authorization: Bearer sso'],
+    ['Authorization: Bearer sso', 'Z: 9', `api-key: ${P}`],
+  ],
+  [true, 'api-key', ['Authorization: Bearer sso'], ['Authorization: Bearer sso', 'Z: 9', `api-key: ${P}`]],
+  [true, 'api-key', ['x-api-key: sso', 'api-key: any'], ['x-api-key: sso', `api-key: ${P}`, 'Z: 9']],
+  [
+    false,
+    { field: 'Key', name: 'key', scheme: '' },
+    [`x-fluxgate-key: ${K}`, 'Authorization: Bearer sso'],
+    ['Authorization: Bearer sso', 'Z: 9', `Key: ${P}`],
+  ],
+  // Where the provider's key stands, nothing else does.
+  [false, 'x-api-key', [`x-api-key: ${K}`, 'x-api-key: own'], [`x-api-key: ${P}`, 'Z: 9']],
+  [false, 'x-api-key', ['x-api-key: own', 'x-api-key: own', `api-key: ${K}`], [`x-api-key: ${P}`, 'Z: 9']],
+  [false, 'swap', [`x-fluxgate-key: ${K}`, 'Authorization: Bearer sso'], [BEARER, 'Z: 9']],
+  [false, 'swap', ['x-api-key: own', `x-api-key: ${K}`], [`x-api-key: ${P}`, 'Z: 9']],
+]
+
+describe('the credential, where some of the client are kept', () => {
+  const fields = createFieldRules({ remove: [], set: [], keep: ['authorization', 'x-api-key'] })
+  for (const [isAnonymous, credential, sent, seen] of KEPT) {
+    test(`${JSON.stringify(credential)}: ${sent.join(' | ')}${isAnonymous ? ', for everybody' : ''}`, () => {
+      assert.deepEqual(forwarded(sent, { credential, fields }, isAnonymous), seen)
     })
   }
 })

@@ -6,6 +6,8 @@ import { upstream } from './exchange-of.ts'
 /** `https://api.example/v1` under `/up`. */
 const based = upstream()
 const rooted = upstream({ basePath: '', prefix: '' })
+/** `https://api.example/v1` under `/`. */
+const rootedBelow = upstream({ prefix: '' })
 
 for (const [reference, expected, at = based] of [
   ['https://api.example/v1/x', '/up/x'],
@@ -36,8 +38,14 @@ for (const [reference, expected, at = based] of [
   ['https://api.example?a', '/?a', rooted],
   ['https://api.example//evil.example', undefined, rooted],
   ['//evil.example', undefined, rooted],
+  // A browser takes a backslash for a slash, and no notice of a tab.
+  ['/v1/\\evil.example', undefined, rootedBelow],
+  ['/v1/\t/evil.example', undefined, rootedBelow],
+  ['/v1/..\\x', undefined],
+  ['/v1/.\t./x', undefined],
+  ['/v1/x', '/x', rootedBelow],
 ] as const) {
-  test(`${reference || 'nothing'} ${at === rooted ? 'at the root ' : ''}is ${expected ?? 'left alone'}`, () => {
+  test(`${reference || 'nothing'} ${at === based ? '' : 'at the root '}is ${expected ?? 'left alone'}`, () => {
     assert.equal(locationAtGateway(reference, at), expected)
   })
 }

@@ -10,11 +10,14 @@ const OWN_BUSINESS =
 const CREDENTIAL = 'names a field that carries keys; see credential and keep_fields'
 const NO_NAME = 'must be the name of a field, such as X-Request-Source'
 const NO_PATTERN = `${NO_NAME}; a * may stand at its end, for any rest`
+const VALUE = 'must be text (in quotes if it looks like a number), { env: NAME } or { file: PATH }'
 const PLACES =
   'must be one of swap, bearer, x-api-key, api-key, x-goog-api-key, pass, or { field: NAME } with or without scheme: TEXT, such as { field: Authorization, scheme: Token }'
 
 const rules: Readonly<Record<string, readonly [line: string, ...problems: string[]]>> = {
-  'fields may be removed by name and by pattern': ['remove_fields: [cf-*, Origin, x-forwarded-*, via, cookie]'],
+  'fields may be removed by name and by pattern': [
+    'remove_fields: [cf-*, Origin, x-forwarded-*, via, cookie, X-Request-Id, www-authenticate]',
+  ],
   'no rule may take what the gateway answers for': [
     'remove_fields: [host, Content-Length, te, trailer, connection, keep-alive, upgrade, expect, proxy-authorization]',
     ...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => `remove_fields[${i}]: ${OWN_BUSINESS}`),
@@ -29,14 +32,22 @@ const rules: Readonly<Record<string, readonly [line: string, ...problems: string
     ...[0, 1, 2, 3].map((i) => `remove_fields[${i}]: ${NO_PATTERN}`),
   ],
   'names are a list': ['remove_fields: cf-ray', 'remove_fields: must be a list of names of fields'],
-  'fields may be set': ['set_fields: { OpenAI-Organization: org-1, X-Empty: "" }'],
+  'fields may be set': ['set_fields: { OpenAI-Organization: org-1, X-Empty: "", x-request-id: a, apim-request-id: b }'],
   'but not these': [
     'set_fields: { Host: a, authorization: b, x y: c, transfer-encoding: d, x-fluxgate-key: e }',
     `set_fields.Host: ${OWN_BUSINESS}`,
     `set_fields.authorization: ${CREDENTIAL}`,
-    `set_fields["x y"]: ${NO_NAME}`,
+    `set_fields: ${NO_NAME}`,
     `set_fields.transfer-encoding: ${OWN_BUSINESS}`,
     `set_fields.x-fluxgate-key: ${OWN_BUSINESS}`,
+  ],
+  'what may be a value that has got into the name is not repeated': [
+    'set_fields: { X-A:sk-secret, "X-B: sk-secret": a, sk-secret-0: 5, X-C: 5 }',
+    `set_fields: ${VALUE}`,
+    `set_fields: ${NO_NAME}`,
+    `set_fields: ${NO_NAME}`,
+    `set_fields: ${VALUE}`,
+    `set_fields.X-C: ${VALUE}`,
   ],
   'and not twice': [
     'set_fields: { X-A: a, x-a: b }',
@@ -45,7 +56,7 @@ const rules: Readonly<Record<string, readonly [line: string, ...problems: string
   'nor to what would be another line': [
     'set_fields: { X-A: "a\\r\\nHost: b", X-B: 5 }',
     'set_fields.X-A: must not hold line breaks or other control characters',
-    'set_fields.X-B: must be text (in quotes if it looks like a number), { env: NAME } or { file: PATH }',
+    `set_fields.X-B: ${VALUE}`,
   ],
   'a value may be a secret, and is said to be missing': [
     'set_fields: { X-A: { env: NOT_SET } }',
