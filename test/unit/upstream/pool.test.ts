@@ -393,6 +393,67 @@ describe('while there are connections', () => {
   })
 })
 
+describe('of two addresses, the one where fewer exchanges run serves', () => {
+  const take = (connection: ClientConnection<Told>): void => {
+    assert.equal(pool.take(upstreamAt(0))?.connection, connection)
+  }
+  const WAYS: Record<string, (connection: ClientConnection<Told>, owner: OwnedConnection<Told>) => unknown> = {
+    'was kept': (connection) => connection.release(true),
+    'was taken once more and put back': (connection) => {
+      connection.release(true)
+      take(connection)
+      connection.release(true)
+    },
+    'failed': (connection) => connection.release(false),
+    'was let go': (connection) => connection.letGo(),
+    'was closed': (connection) => connection.close(),
+    'was closed when it was idle': (connection) => {
+      connection.release(true)
+      connection.close()
+    },
+    'was closed when it was taken': (connection) => {
+      connection.release(true)
+      take(connection)
+      connection.close()
+    },
+    'lost its upstream': async (connection) => {
+      ask(connection)
+      server.sockets[1]!.resetAndDestroy()
+      await until(() => server.sockets[1]!.destroyed && !connection.isUsable)
+      connection.release(false)
+    },
+    'belonged to a client that has gone': (connection, owner) => {
+      connection.belongTo(owner, 'one')
+      connection.release(true)
+      owner.close()
+    },
+  }
+  for (const [what, end] of Object.entries(WAYS)) {
+    for (const isLastHere of [true, false]) {
+      test(`also after one ${what}, used last ${isLastHere ? 'there' : 'elsewhere'}`, async () => {
+        await using other = await answering(OK)
+        const connectTo = [server, other].map(({ port }) => ({
+          host: '127.0.0.1',
+          port,
+          path: '',
+          text: `127.0.0.1:${port}`,
+        }))
+        pool = new Pool({ ...upstreamAt(server.port), connectTo }, events)
+        const [here, there, ended] = await busy(3)
+        assert.equal(here!.address, ended!.address)
+        await end(ended!, new OwnedConnection())
+        const [earlier, later] = isLastHere ? [there!, here!] : [here!, there!]
+        earlier.release(true)
+        mock.timers.tick(TICK_MS)
+        later.release(true)
+        const best = pool.take(upstreamAt(0))!
+        assert.equal(best.address.text, later.address)
+        best.connection.close()
+      })
+    }
+  }
+})
+
 describe('upstreams of one endpoint', () => {
   const withTimes = (name: string, keepAliveTimeoutMs: number, maxConnectionAgeMs = 600_000): Upstream => ({
     ...upstreamAt(server.port),
