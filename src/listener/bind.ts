@@ -14,7 +14,7 @@ export interface Unbound {
 export type Accept = (socket: net.Socket) => void
 
 /** Connections that the kernel may hold for us between two turns of the event loop. */
-const BACKLOG = 4_096
+export const BACKLOG = 4_096
 
 /**
  * Keep-alive probes hold a connection open in NATs and balancers while an answer is awaited, which may be silent for minutes: AWS

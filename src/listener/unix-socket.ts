@@ -3,7 +3,7 @@ import { chmod, lstat, stat, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Accept, type Bound, bind, type Unbound } from './bind.ts'
+import { type Accept, BACKLOG, type Bound, bind, type Unbound } from './bind.ts'
 
 /**
  * Unix sockets to listen on. A socket's file outlives a process that is killed, and then nobody can bind its path before it is
@@ -83,12 +83,13 @@ function probe(path: string): Promise<string | undefined> {
  * TCP socket has no such moment.)
  *
  * @param accepted how many connections have been accepted so far. libuv accepts one in each turn of the loop, so the queue is
- * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued.
+ * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued. Where clients find
+ * it all the same (the file has been given another name, or the folder lets nobody remove it) there is an end to that.
  */
 export async function takeAway(path: string, accepted: () => number): Promise<void> {
   // Somebody else may have removed it.
   await unlink(path).catch(() => {})
-  for (let quiet = 0; quiet < QUIET_TURNS; ) {
+  for (let quiet = 0, turns = 0; quiet < QUIET_TURNS && turns < MAX_TURNS; turns++) {
     const before = accepted()
     await new Promise(setImmediate)
     quiet = accepted() === before ? quiet + 1 : 0
@@ -96,6 +97,8 @@ export async function takeAway(path: string, accepted: () => number): Promise<vo
 }
 
 const QUIET_TURNS = 2
+/** All that the queue can have held, and as much again. */
+const MAX_TURNS = 2 * BACKLOG
 
 /** What went wrong, if anything did. */
 export async function changeMode(path: string, mode: number): Promise<string | undefined> {
