@@ -1,4 +1,4 @@
-import { fieldValue, linesNamed } from '../http/lines.ts'
+import { fieldValue, linesNamed, mergeLines } from '../http/lines.ts'
 import type { FieldLine, ResponseHead } from '../http/message.ts'
 import { readableHead } from './cors.ts'
 import type { Exchange } from './exchange.ts'
@@ -10,30 +10,31 @@ export function headForClient(exchange: Exchange, head: ResponseHead): ResponseH
   return exchange.snapshot.server.cors === undefined ? moved : readableHead(exchange, moved)
 }
 
+/** In one pass, however many there are: the lines of interest move by what has changed before them. */
 function withLocations(exchange: Exchange, head: ResponseHead): ResponseHead {
-  const found = [...linesNamed(head, 'location'), ...linesNamed(head, 'content-location')]
-  let moved = head
-  // From the last one on, so that the places of those before it stay.
-  for (const line of found.sort((a, b) => b.start - a.start)) {
-    const location = locationAtGateway(fieldValue(head.text, line), exchange.upstream!)
-    if (location !== undefined) moved = withValueOf(moved, line, location)
+  const found = mergeLines(linesNamed(head, 'location'), linesNamed(head, 'content-location'))
+  if (found.length === 0) return head
+  const lines: FieldLine[] = []
+  let text = ''
+  let at = 0
+  for (const line of mergeLines(head.lines, found)) {
+    const isOfInterest = line === head.lines[lines.length]
+    // One that its Connection takes away goes as it came.
+    const location = isOfInterest ? undefined : locationAtGateway(fieldValue(head.text, line), exchange.upstream!)
+    if (isOfInterest) lines.push(movedBy(line, text.length - at))
+    if (location === undefined) continue
+    text += head.text.slice(at, line.valueStart) + location
+    at = line.valueEnd
   }
-  return moved
+  return { ...head, text: text + head.text.slice(at), end: head.end + text.length - at, lines }
 }
 
-/** The head with another value in one line; all that comes behind it moves. */
-function withValueOf(head: ResponseHead, line: FieldLine, value: string): ResponseHead {
-  const by = value.length - (line.valueEnd - line.valueStart)
-  const move = (each: FieldLine): FieldLine =>
-    each.start < line.valueEnd
-      ? each
-      : {
-          ...each,
-          start: each.start + by,
-          valueStart: each.valueStart + by,
-          valueEnd: each.valueEnd + by,
-          next: each.next + by,
-        }
-  const text = head.text.slice(0, line.valueStart) + value + head.text.slice(line.valueEnd)
-  return { ...head, text, end: head.end + by, lines: head.lines.map(move) }
+function movedBy(line: FieldLine, by: number): FieldLine {
+  return {
+    field: line.field,
+    start: line.start + by,
+    valueStart: line.valueStart + by,
+    valueEnd: line.valueEnd + by,
+    next: line.next + by,
+  }
 }
