@@ -192,6 +192,17 @@ describe('idle connections', () => {
     assert.equal(owner.take(running!.endpoint, 'one'), undefined)
   })
 
+  test('that belong to a client are kept where no others are', async () => {
+    pool.publish([{ ...upstreamAt(server.port), keepAliveTimeoutMs: 0 }])
+    const [owned, other] = await busy(2)
+    const owner = new OwnedConnection<Told>()
+    owned!.belongTo(owner, 'one')
+    for (const connection of [owned!, other!]) connection.release(true)
+    assert.deepEqual([owned!.isUsable, other!.isUsable], [true, false])
+    owner.close()
+    assert.equal(owned!.isUsable, false)
+  })
+
   for (const [what, act] of [
     ['the upstream says FIN', () => server.sockets[0]!.end()],
     ['the upstream resets them', () => server.sockets[0]!.resetAndDestroy()],
@@ -376,6 +387,20 @@ describe('while there are connections', () => {
     assert.equal(asked.count, 2)
     assert.equal(moving.take(upstreamAt(server.port, 'a.test'))?.connection, connection)
     connection.close()
+    moving.retire()
+  })
+
+  test('an address that is gone leaves nothing behind', async () => {
+    const answers = { current: ['127.0.0.1'] }
+    const { moving } = named(answers)
+    const connection = await used(moving)
+    assert.equal(moving.spotCount, 1)
+    answers.current = ['127.0.0.9']
+    mock.timers.tick(10_000)
+    assert.equal(moving.spotCount, 1, 'while an exchange runs there')
+    connection.release(true)
+    mock.timers.tick(TICK_MS)
+    assert.equal(moving.spotCount, 0)
     moving.retire()
   })
 
