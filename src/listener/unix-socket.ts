@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { type BigIntStats, constants, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { chmod, lstat, stat, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { dirname } from 'node:path'
@@ -45,20 +45,39 @@ async function explain(path: string, failed: Unbound): Promise<Unbound> {
 /** Removes the file of a socket that nobody listens on; what is in the way, if something is. */
 async function removeStale(path: string): Promise<string | undefined> {
   try {
-    const found = await lstat(path)
-    if ((found.mode & constants.S_IFMT) !== constants.S_IFSOCK) {
+    const found = await lstat(path, { bigint: true })
+    if ((Number(found.mode) & constants.S_IFMT) !== constants.S_IFSOCK) {
       return 'a file that is no socket stands at this path; it is not removed'
     }
     const obstacle = (await probe(path)) ?? (await wait(BIRTH_MS).then(() => probe(path)))
     if (obstacle !== undefined) return obstacle
-    const { dev, ino } = await lstat(path)
-    if (dev !== found.dev || ino !== found.ino) return 'another process has just taken this path'
-    await unlink(path)
+    if (!takeIfSame(path, found)) return 'another process has just taken this path'
     return undefined
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'ENOENT' ? undefined : message
   }
+}
+
+/**
+ * Removes the file that was found, and no other: whoever has found the same one may have replaced it meanwhile, and listen. So it
+ * is put aside first, looked at, and put back if it is somebody's. With a wait between any of these, two listen and one is never found.
+ */
+function takeIfSame(path: string, found: BigIntStats): boolean {
+  if (!isSame(lstatSync(path, { bigint: true }), found)) return false
+  const aside = `${path}.${process.pid}`
+  renameSync(path, aside)
+  if (isSame(lstatSync(aside, { bigint: true }), found)) {
+    unlinkSync(aside)
+    return true
+  }
+  renameSync(aside, path)
+  return false
+}
+
+/** A file system may give a new file the number of the one that was removed, but not its time. */
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.dev === b.dev && a.ino === b.ino && a.mtimeNs === b.mtimeNs
 }
 
 /** Undefined: nobody listens. */
