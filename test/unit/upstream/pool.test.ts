@@ -192,6 +192,26 @@ describe('idle connections', () => {
     assert.equal(owner.take(running!.endpoint, 'one'), undefined)
   })
 
+  test('that belong to a client and carry its exchange carry it to its end, beyond their age and their pool', async () => {
+    const owner = new OwnedConnection<Told>()
+    const taken = async (): Promise<ClientConnection<Told>> => {
+      const connection = await used(pool)
+      connection.belongTo(owner, 'one')
+      connection.release(true)
+      assert.equal(owner.take(connection.endpoint, 'one'), connection)
+      return connection
+    }
+    for (const end of [() => mock.timers.tick(700_000), () => pool.retire()]) {
+      const told = ask(await taken())
+      const cut = once(server.sockets.at(-1)!, 'close').then(() => 'cut')
+      end()
+      assert.equal(await Promise.race([told.over, cut]), undefined)
+      assert.deepEqual(told.log, ['head 200', 'whole'])
+      told.connection.release(true)
+      assert.equal(pool.ownedCount, 0)
+    }
+  })
+
   test('that belong to a client are kept where no others are', async () => {
     pool.publish([{ ...upstreamAt(server.port), keepAliveTimeoutMs: 0 }])
     const [owned, other] = await busy(2)
