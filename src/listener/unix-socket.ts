@@ -24,12 +24,24 @@ export async function bindUnix(path: string, mode: number, accept: Accept): Prom
 }
 
 /** The mask holds for the whole process, so it is set for one call of the kernel: nothing else of ours runs meanwhile. */
-function bindWithMode(path: string, mode: number, accept: Accept): Promise<Bound> {
+async function bindWithMode(path: string, mode: number, accept: Accept): Promise<Bound> {
   const before = process.umask(0o777 & ~mode)
+  let binding: Promise<Bound>
   try {
-    return bind({ path }, accept)
+    binding = bind({ path }, accept)
   } finally {
     process.umask(before)
+  }
+  const file = fileAt(path)
+  const result = await binding
+  return result.ok ? { ...result, file } : result
+}
+
+function fileAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true })
+  } catch {
+    return undefined
   }
 }
 
@@ -97,6 +109,37 @@ function probe(path: string): Promise<string | undefined> {
   })
 }
 
+/** What is listened on: `file` is what `bindUnix` has made at the path. */
+export interface UnixSocket {
+  readonly path: string
+  readonly file: BigIntStats | undefined
+}
+
+/** Somebody may have removed the file and put another in its place: a new process that is to take over, say. */
+function isStillThere({ path, file }: UnixSocket): boolean {
+  const found = fileAt(path)
+  return found !== undefined && file !== undefined && isSame(found, file)
+}
+
+/** libuv removes whatever stands at the path of a socket that it closes, so what is somebody else's has to be elsewhere meanwhile. */
+export function closeUnix(server: net.Server, socket: UnixSocket): void {
+  const { path } = socket
+  const aside = `${path}.${process.pid}`
+  const isAside = !isStillThere(socket) && move(path, aside)
+  server.close()
+  if (isAside) move(aside, path)
+}
+
+/** Whether there was something that could be moved: where we may not rename, libuv can remove nothing either. */
+function move(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Nobody finds the socket any more, and whoever has found it before has been accepted: now it can be closed without losing one. (A
  * TCP socket has no such moment.)
@@ -105,9 +148,8 @@ function probe(path: string): Promise<string | undefined> {
  * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued. Where clients find
  * it all the same (the file has been given another name, or the folder lets nobody remove it) there is an end to that.
  */
-export async function takeAway(path: string, accepted: () => number): Promise<void> {
-  // Somebody else may have removed it.
-  await unlink(path).catch(() => {})
+export async function takeAway(socket: UnixSocket, accepted: () => number): Promise<void> {
+  if (isStillThere(socket)) await unlink(socket.path).catch(() => {})
   for (let quiet = 0, turns = 0; quiet < QUIET_TURNS && turns < MAX_TURNS; turns++) {
     const before = accepted()
     await new Promise(setImmediate)

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { bindUnix, takeAway } from '../../../src/listener/unix-socket.ts'
 
-const NOWHERE = '/nowhere/x.sock'
+const NOWHERE = { path: '/nowhere/x.sock', file: undefined }
 
 test('a socket is left when two turns of the loop have brought nobody', async () => {
   // How many each look finds; a turn lies between the looks of a pair.

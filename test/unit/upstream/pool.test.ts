@@ -449,7 +449,7 @@ describe('of two addresses, the one where fewer exchanges run serves', () => {
       take(connection)
       connection.release(true)
     },
-    'failed': (connection) => connection.release(false),
+    failed: (connection) => connection.release(false),
     'was let go': (connection) => connection.letGo(),
     'was closed': (connection) => connection.close(),
     'was closed when it was idle': (connection) => {
