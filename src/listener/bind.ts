@@ -1,9 +1,16 @@
+import type { BigIntStats } from 'node:fs'
 import net from 'node:net'
 import type { TcpBindAddress } from '../config/snapshot.ts'
 
 /** Sockets that are listened on. */
 
-export type Bound = { readonly ok: true; readonly server: net.Server } | Unbound
+export type Bound = Listening | Unbound
+interface Listening {
+  readonly ok: true
+  readonly server: net.Server
+  /** Of a Unix socket: what it has made at its path. */
+  readonly file?: BigIntStats | undefined
+}
 export interface Unbound {
   readonly ok: false
   readonly error: string
@@ -14,7 +21,7 @@ export interface Unbound {
 export type Accept = (socket: net.Socket) => void
 
 /** Connections that the kernel may hold for us between two turns of the event loop. */
-const BACKLOG = 4_096
+export const BACKLOG = 4_096
 
 /**
  * Keep-alive probes hold a connection open in NATs and balancers while an answer is awaited, which may be silent for minutes: AWS

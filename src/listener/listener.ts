@@ -8,7 +8,7 @@ import { adoptAccepted } from '../runtime/sockets.ts'
 import { bindTcp, describe } from './bind.ts'
 import { IdleQueue } from './idle-queue.ts'
 import { ProxyGate } from './proxy-gate.ts'
-import { bindUnix, changeMode, takeAway } from './unix-socket.ts'
+import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
 
 export type BindResult = { ok: true; address: string } | { ok: false; error: string }
 
@@ -42,7 +42,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   #hasLingered = false
   readonly #told: ListenerEvents
   /** Of the Unix socket that is listened on. */
-  #socket: { readonly path: string; mode: number; accepted: number } | undefined = undefined
+  #socket: (UnixSocket & { mode: number; accepted: number }) | undefined = undefined
 
   constructor(settings: ServerSettings, events: DownstreamEvents<E>, told: ListenerEvents) {
     this.#settings = settings
@@ -77,10 +77,10 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
     this.#server.on('error', this.#told.acceptFailed)
-    this.#socket = wanted
+    this.#socket = wanted && Object.assign(wanted, { file: result.file })
     const shown = path === undefined ? describe(this.#server.address()) : address.text
-    if (socket !== undefined) await takeAway(socket.path, () => socket.accepted)
-    server?.close()
+    if (socket !== undefined) await takeAway(socket, () => socket.accepted)
+    closeServer(server, socket)
     return { ok: true, address: shown }
   }
 
@@ -95,7 +95,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
 
   /** Stops accepting on the present socket, for a rebind to an address that overlaps it. The file of a Unix socket goes with it. */
   unbind(): void {
-    this.#server?.close()
+    closeServer(this.#server, this.#socket)
     this.#server = undefined
     this.#socket = undefined
   }
@@ -224,6 +224,11 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   destroy(): void {
     for (const connection of [...this.#open]) connection.close()
   }
+}
+
+function closeServer(server: net.Server | undefined, socket: UnixSocket | undefined): void {
+  if (server !== undefined && socket !== undefined) closeUnix(server, socket)
+  else server?.close()
 }
 
 /** IPv4 clients of an IPv6 socket are shown as what they are. */

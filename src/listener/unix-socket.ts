@@ -1,9 +1,9 @@
-import { constants } from 'node:fs'
+import { type BigIntStats, constants, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { chmod, lstat, stat, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Accept, type Bound, bind, type Unbound } from './bind.ts'
+import { type Accept, BACKLOG, type Bound, bind, type Unbound } from './bind.ts'
 
 /**
  * Unix sockets to listen on. A socket's file outlives a process that is killed, and then nobody can bind its path before it is
@@ -24,12 +24,24 @@ export async function bindUnix(path: string, mode: number, accept: Accept): Prom
 }
 
 /** The mask holds for the whole process, so it is set for one call of the kernel: nothing else of ours runs meanwhile. */
-function bindWithMode(path: string, mode: number, accept: Accept): Promise<Bound> {
+async function bindWithMode(path: string, mode: number, accept: Accept): Promise<Bound> {
   const before = process.umask(0o777 & ~mode)
+  let binding: Promise<Bound>
   try {
-    return bind({ path }, accept)
+    binding = bind({ path }, accept)
   } finally {
     process.umask(before)
+  }
+  const file = fileAt(path)
+  const result = await binding
+  return result.ok ? { ...result, file } : result
+}
+
+function fileAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true })
+  } catch {
+    return undefined
   }
 }
 
@@ -45,20 +57,39 @@ async function explain(path: string, failed: Unbound): Promise<Unbound> {
 /** Removes the file of a socket that nobody listens on; what is in the way, if something is. */
 async function removeStale(path: string): Promise<string | undefined> {
   try {
-    const found = await lstat(path)
-    if ((found.mode & constants.S_IFMT) !== constants.S_IFSOCK) {
+    const found = await lstat(path, { bigint: true })
+    if ((Number(found.mode) & constants.S_IFMT) !== constants.S_IFSOCK) {
       return 'a file that is no socket stands at this path; it is not removed'
     }
     const obstacle = (await probe(path)) ?? (await wait(BIRTH_MS).then(() => probe(path)))
     if (obstacle !== undefined) return obstacle
-    const { dev, ino } = await lstat(path)
-    if (dev !== found.dev || ino !== found.ino) return 'another process has just taken this path'
-    await unlink(path)
+    if (!takeIfSame(path, found)) return 'another process has just taken this path'
     return undefined
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'ENOENT' ? undefined : message
   }
+}
+
+/**
+ * Removes the file that was found, and no other: whoever has found the same one may have replaced it meanwhile, and listen. So it
+ * is put aside first, looked at, and put back if it is somebody's. With a wait between any of these, two listen and one is never found.
+ */
+function takeIfSame(path: string, found: BigIntStats): boolean {
+  if (!isSame(lstatSync(path, { bigint: true }), found)) return false
+  const aside = `${path}.${process.pid}`
+  renameSync(path, aside)
+  if (isSame(lstatSync(aside, { bigint: true }), found)) {
+    unlinkSync(aside)
+    return true
+  }
+  renameSync(aside, path)
+  return false
+}
+
+/** A file system may give a new file the number of the one that was removed, but not its time. */
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.dev === b.dev && a.ino === b.ino && a.mtimeNs === b.mtimeNs
 }
 
 /** Undefined: nobody listens. */
@@ -78,17 +109,48 @@ function probe(path: string): Promise<string | undefined> {
   })
 }
 
+/** What is listened on: `file` is what `bindUnix` has made at the path. */
+export interface UnixSocket {
+  readonly path: string
+  readonly file: BigIntStats | undefined
+}
+
+/** Somebody may have removed the file and put another in its place: a new process that is to take over, say. */
+function isStillThere({ path, file }: UnixSocket): boolean {
+  const found = fileAt(path)
+  return found !== undefined && file !== undefined && isSame(found, file)
+}
+
+/** libuv removes whatever stands at the path of a socket that it closes, so what is somebody else's has to be elsewhere meanwhile. */
+export function closeUnix(server: net.Server, socket: UnixSocket): void {
+  const { path } = socket
+  const aside = `${path}.${process.pid}`
+  const isAside = !isStillThere(socket) && move(path, aside)
+  server.close()
+  if (isAside) move(aside, path)
+}
+
+/** Whether there was something that could be moved: where we may not rename, libuv can remove nothing either. */
+function move(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Nobody finds the socket any more, and whoever has found it before has been accepted: now it can be closed without losing one. (A
  * TCP socket has no such moment.)
  *
  * @param accepted how many connections have been accepted so far. libuv accepts one in each turn of the loop, so the queue is
- * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued.
+ * empty when a turn has brought none; a second one is for whoever was between finding the file and being queued. Where clients find
+ * it all the same (the file has been given another name, or the folder lets nobody remove it) there is an end to that.
  */
-export async function takeAway(path: string, accepted: () => number): Promise<void> {
-  // Somebody else may have removed it.
-  await unlink(path).catch(() => {})
-  for (let quiet = 0; quiet < QUIET_TURNS; ) {
+export async function takeAway(socket: UnixSocket, accepted: () => number): Promise<void> {
+  if (isStillThere(socket)) await unlink(socket.path).catch(() => {})
+  for (let quiet = 0, turns = 0; quiet < QUIET_TURNS && turns < MAX_TURNS; turns++) {
     const before = accepted()
     await new Promise(setImmediate)
     quiet = accepted() === before ? quiet + 1 : 0
@@ -96,6 +158,8 @@ export async function takeAway(path: string, accepted: () => number): Promise<vo
 }
 
 const QUIET_TURNS = 2
+/** All that the queue can have held, and as much again. */
+const MAX_TURNS = 2 * BACKLOG
 
 /** What went wrong, if anything did. */
 export async function changeMode(path: string, mode: number): Promise<string | undefined> {

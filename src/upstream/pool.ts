@@ -69,6 +69,11 @@ export class Pool<E> implements PoolOf<E> {
     return this.#owned.size
   }
 
+  /** Addresses of which an account is kept. */
+  get spotCount(): number {
+    return this.#spots.length
+  }
+
   /**
    * An idle connection that this upstream may use, at the address where fewest exchanges run, and there the one that was used
    * last. If `isStale`, give the event loop one turn before using it: a FIN that the kernel has received already is then seen

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import { test } from 'node:test'
 import { get, post, upTo } from '../support/bytes.ts'
 import { type ConfigObject, type RunningGateway, startGateway } from '../support/gateway.ts'
@@ -155,6 +157,24 @@ test('a header that comes too slowly has the time of a head; silence ends withou
   assert.equal(slow.received, '')
   await gateway.waitForLog(WARNING)
   assert.equal(warnings(gateway)[0]?.error, 'timeout')
+})
+
+test('whoever goes before its header is whole has not been slow', async () => {
+  await using origin = await startOrigin()
+  await using gateway = await start(origin, {
+    head_timeout_ms: 300,
+    proxy_protocol: { from: ['127.0.0.1', '127.0.0.2'] },
+  })
+  using gone = await connect(gateway.port)
+  await gone.write(V1.slice(0, 20))
+  gone.socket.end()
+  await gone.ended()
+  // Its time is up later.
+  const slow = net.connect({ port: gateway.port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+  slow.write(V1.slice(0, 20))
+  await once(slow.resume(), 'close')
+  await gateway.waitForLog(WARNING)
+  assert.equal(warnings(gateway)[0]?.peer_ip, '127.0.0.2')
 })
 
 test('a reload switches it on and off for connections that come then', async () => {

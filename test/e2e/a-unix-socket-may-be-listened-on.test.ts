@@ -138,6 +138,29 @@ test('what is in use stays: the one that listens wins', async (t) => {
   assert.equal(gateway.exit, undefined)
 })
 
+test('a socket that another has put at its path is left alone by a stop and by a move', async (t) => {
+  const folder = folderOf(t)
+  const socket = path.join(folder, 'x.sock')
+  await using origin = await startOrigin()
+  for (const leave of ['stops', 'moves']) {
+    await using gateway = await startGateway({ ...on(socket), ...upTo(origin) })
+    rmSync(socket)
+    await using next = await startGateway({ ...on(socket), ...upTo(origin) })
+    if (leave === 'stops') {
+      gateway.signal('SIGTERM')
+      assert.deepEqual(await gateway.exited, { code: 0, signal: null })
+    } else {
+      gateway.rewrite({ ...on(`${socket}.2`), ...upTo(origin) })
+      await gateway.waitForLog(`Fluxgate proxy server listening on unix:${socket}.2`)
+      await gateway.waitForLog('reloaded automatically')
+    }
+    assert.equal(await statusAt(socket), 200, `when the one before it ${leave}`)
+    assert.equal(next.exit, undefined)
+    next.signal('SIGTERM')
+    await next.exited
+  }
+})
+
 test('what is no socket is never removed; a folder that is missing is named', async (t) => {
   const folder = folderOf(t)
   const file = path.join(folder, 'x.sock')

@@ -31,3 +31,14 @@ test('where the operator says so, a Location that leads to the target gets the p
     assert.equal(bytesOf(await exchange(gateway.port, get('/off/x'))), seen(location, 'moved'))
   }
 })
+
+test('a Location that its Connection takes away goes as a whole, however long it would have become', async () => {
+  await using origin = await startOrigin()
+  const up = { target_url: origin.url, api_key: PROVIDER_KEY, rewrite_location: true }
+  await using gateway = await startGateway({ upstreams: { up: { request_path: '/up/long/prefix', ...up } } })
+  for (const location of ['/X-Left-Over:1', `${origin.url}/much/longer/than/any/prefix/is`]) {
+    const answer = (own: string): string => `HTTP/1.1 307 Moved\r\nA: 1\r\n${own}B: 2\r\nContent-Length: 0\r\n\r\n`
+    origin.answer = answer(`Connection: location\r\nLocation: ${location}\r\n`)
+    assert.equal(bytesOf(await exchange(gateway.port, get('/up/long/prefix/x'))), answer(''))
+  }
+})

@@ -269,7 +269,7 @@ const upstreams = v.pipe(
       ),
       keep_alive_timeout_ms: v.optional(
         timeout(
-          'How long a connection to an upstream is kept while no request uses it, or a second less than the upstream announces. 0: none is kept. Less than what the upstream itself allows, or requests will meet connections that it is just closing.',
+          'How long a connection to an upstream is kept while no request uses it, or a second less than the upstream announces. 0: none is kept, but for one that a client has logged in (NTLM, Negotiate), which stays until that client goes. Less than what the upstream itself allows, or requests will meet connections that it is just closing.',
           0,
         ),
         DEFAULTS.upstream_keep_alive_timeout_ms,

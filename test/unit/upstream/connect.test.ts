@@ -31,14 +31,19 @@ function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> 
 }
 
 /** Connects in mocked time; the log says what happened at which millisecond. */
-function run(t: TestContext, fates: Readonly<Record<string, readonly Fate[]>>, cancelAtMs = -1): string[] {
+function run(
+  t: TestContext,
+  fates: Readonly<Record<string, readonly Fate[]>>,
+  cancelAtMs = -1,
+  tunnel?: Dial<unknown>['tunnel'],
+): string[] {
   const time = new FakeTime(t)
   t.mock.method(Date, 'now', () => time.nowMs)
   const attempts = scriptSockets(t, fates)
   const log: string[] = []
   const cancel = connectToAny(
     Object.keys(fates).map((host) => at(host, 1)),
-    dialWith((outcome) => log.push(`${Date.now()} ${outcome}`)),
+    dialWith((outcome) => log.push(`${Date.now()} ${outcome}`), { tunnel }),
   )
   for (let ms = 0; ms < 11_000; ms++) {
     if (ms === cancelAtMs) cancel()
@@ -102,6 +107,20 @@ describe('connecting to any of several addresses', () => {
 
   test('cancelled before the one more attempt, it makes none', (t) => {
     assert.deepEqual(run(t, { a: ['ECONNREFUSED', 'connects'] }, 20), ['0 to a', 'left: a'])
+  })
+})
+
+describe('connecting through a proxy with several addresses', () => {
+  const tunnel = { authority: 'a.test:443', authorization: undefined }
+
+  test('one that has been reached has all the time there is: another of its addresses would be no faster', (t) => {
+    const log = run(t, { a: ['connects after 100'], b: ['connects'] }, -1, tunnel)
+    assert.deepEqual(log, ['0 to a', '10000 connect_timeout', 'left: '])
+  })
+
+  test('one that cannot be reached is joined by the next as ever', (t) => {
+    const log = run(t, { a: ['black hole'], b: ['connects'], c: ['connects'] }, -1, tunnel)
+    assert.deepEqual(log, ['0 to a', '250 to b', '10000 connect_timeout', 'left: '])
   })
 })
 

@@ -192,6 +192,37 @@ describe('idle connections', () => {
     assert.equal(owner.take(running!.endpoint, 'one'), undefined)
   })
 
+  test('that belong to a client and carry its exchange carry it to its end, beyond their age and their pool', async () => {
+    const owner = new OwnedConnection<Told>()
+    const taken = async (): Promise<ClientConnection<Told>> => {
+      const connection = await used(pool)
+      connection.belongTo(owner, 'one')
+      connection.release(true)
+      assert.equal(owner.take(connection.endpoint, 'one'), connection)
+      return connection
+    }
+    for (const end of [() => mock.timers.tick(700_000), () => pool.retire()]) {
+      const told = ask(await taken())
+      const cut = once(server.sockets.at(-1)!, 'close').then(() => 'cut')
+      end()
+      assert.equal(await Promise.race([told.over, cut]), undefined)
+      assert.deepEqual(told.log, ['head 200', 'whole'])
+      told.connection.release(true)
+      assert.equal(pool.ownedCount, 0)
+    }
+  })
+
+  test('that belong to a client are kept where no others are', async () => {
+    pool.publish([{ ...upstreamAt(server.port), keepAliveTimeoutMs: 0 }])
+    const [owned, other] = await busy(2)
+    const owner = new OwnedConnection<Told>()
+    owned!.belongTo(owner, 'one')
+    for (const connection of [owned!, other!]) connection.release(true)
+    assert.deepEqual([owned!.isUsable, other!.isUsable], [true, false])
+    owner.close()
+    assert.equal(owned!.isUsable, false)
+  })
+
   for (const [what, act] of [
     ['the upstream says FIN', () => server.sockets[0]!.end()],
     ['the upstream resets them', () => server.sockets[0]!.resetAndDestroy()],
@@ -379,6 +410,20 @@ describe('while there are connections', () => {
     moving.retire()
   })
 
+  test('an address that is gone leaves nothing behind', async () => {
+    const answers = { current: ['127.0.0.1'] }
+    const { moving } = named(answers)
+    const connection = await used(moving)
+    assert.equal(moving.spotCount, 1)
+    answers.current = ['127.0.0.9']
+    mock.timers.tick(10_000)
+    assert.equal(moving.spotCount, 1, 'while an exchange runs there')
+    connection.release(true)
+    mock.timers.tick(TICK_MS)
+    assert.equal(moving.spotCount, 0)
+    moving.retire()
+  })
+
   test('an address that is gone keeps no idle connection', async () => {
     const answers = { current: ['127.0.0.1'] }
     const { moving } = named(answers)
@@ -391,6 +436,67 @@ describe('while there are connections', () => {
     assert.equal(stillBusy.isUsable, false)
     moving.retire()
   })
+})
+
+describe('of two addresses, the one where fewer exchanges run serves', () => {
+  const take = (connection: ClientConnection<Told>): void => {
+    assert.equal(pool.take(upstreamAt(0))?.connection, connection)
+  }
+  const WAYS: Record<string, (connection: ClientConnection<Told>, owner: OwnedConnection<Told>) => unknown> = {
+    'was kept': (connection) => connection.release(true),
+    'was taken once more and put back': (connection) => {
+      connection.release(true)
+      take(connection)
+      connection.release(true)
+    },
+    failed: (connection) => connection.release(false),
+    'was let go': (connection) => connection.letGo(),
+    'was closed': (connection) => connection.close(),
+    'was closed when it was idle': (connection) => {
+      connection.release(true)
+      connection.close()
+    },
+    'was closed when it was taken': (connection) => {
+      connection.release(true)
+      take(connection)
+      connection.close()
+    },
+    'lost its upstream': async (connection) => {
+      ask(connection)
+      server.sockets[1]!.resetAndDestroy()
+      await until(() => server.sockets[1]!.destroyed && !connection.isUsable)
+      connection.release(false)
+    },
+    'belonged to a client that has gone': (connection, owner) => {
+      connection.belongTo(owner, 'one')
+      connection.release(true)
+      owner.close()
+    },
+  }
+  for (const [what, end] of Object.entries(WAYS)) {
+    for (const isLastHere of [true, false]) {
+      test(`also after one ${what}, used last ${isLastHere ? 'there' : 'elsewhere'}`, async () => {
+        await using other = await answering(OK)
+        const connectTo = [server, other].map(({ port }) => ({
+          host: '127.0.0.1',
+          port,
+          path: '',
+          text: `127.0.0.1:${port}`,
+        }))
+        pool = new Pool({ ...upstreamAt(server.port), connectTo }, events)
+        const [here, there, ended] = await busy(3)
+        assert.equal(here!.address, ended!.address)
+        await end(ended!, new OwnedConnection())
+        const [earlier, later] = isLastHere ? [there!, here!] : [here!, there!]
+        earlier.release(true)
+        mock.timers.tick(TICK_MS)
+        later.release(true)
+        const best = pool.take(upstreamAt(0))!
+        assert.equal(best.address.text, later.address)
+        best.connection.close()
+      })
+    }
+  }
 })
 
 describe('upstreams of one endpoint', () => {

@@ -33,6 +33,8 @@ class ScriptedSocket extends EventEmitter {
     this.emit('close')
   }
 
+  write(): void {}
+
   destroy(): void {
     this.#attempt.isDestroyed = true
     setTimeout(() => this.emit('close'), 0)

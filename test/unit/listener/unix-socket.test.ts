@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { linkSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { bindUnix, takeAway } from '../../../src/listener/unix-socket.ts'
+
+const NOWHERE = { path: '/nowhere/x.sock', file: undefined }
+
+test('a socket is left when two turns of the loop have brought nobody', async () => {
+  // How many each look finds; a turn lies between the looks of a pair.
+  const looks = [0, 1, 1, 1, 1, 2, 2, 2, 2, 2]
+  let look = 0
+  await takeAway(NOWHERE, () => looks[look++]!)
+  assert.equal(look, looks.length)
+})
+
+test('one whose file is still found under another name is left as well, though clients keep coming', async () => {
+  let accepted = 0
+  await takeAway(NOWHERE, () => accepted++)
+  assert.ok(accepted > 4_096, 'more than its queue can hold')
+})
+
+test('a stale file that another has replaced since it was found is no longer stale', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fg-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const socket = path.join(folder, 'x')
+  const dead = net.createServer().listen(path.join(folder, 'dead'))
+  await once(dead, 'listening')
+  linkSync(path.join(folder, 'dead'), socket)
+  dead.close()
+  await once(dead, 'close')
+
+  const rival = net.createServer((accepted) => accepted.end('rival'))
+  const { connect } = net
+  let probes = 0
+  const probing = t.mock.method(net, 'connect', (to: net.IpcNetConnectOpts) => {
+    const probe = connect(to)
+    // The file may well get the number of the one that goes.
+    if (++probes === 2) {
+      probe.once('error', () => {
+        unlinkSync(socket)
+        rival.listen(socket)
+      })
+    }
+    return probe
+  })
+  const bound = await bindUnix(socket, 0o600, () => {})
+  probing.mock.restore()
+  assert.deepEqual(bound, { ok: false, error: 'another process has just taken this path' })
+  const [answer] = (await once(net.connect({ path: socket }), 'data')) as [Buffer]
+  assert.equal(`${answer}`, 'rival')
+  rival.close()
+  await once(rival, 'close')
+  assert.deepEqual(readdirSync(folder), [])
+})
