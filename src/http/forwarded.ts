@@ -1,4 +1,5 @@
 import { type Address, includesAddress, type PeerSet, parseAddress } from './address.ts'
+import { fieldValue, linesNamed } from './lines.ts'
 import type { RequestHead } from './message.ts'
 
 /** Whom a request comes from, as the proxies say through which it came. */
@@ -7,6 +8,8 @@ import type { RequestHead } from './message.ts'
 const MAX_HOPS = 64
 /** An address in brackets with a port, and something to spare. */
 const MAX_NODE_LENGTH = 64
+/** A line of `Forwarded` has to be read from its start, however few of its elements count: one of 64 KiB would cost milliseconds. */
+const MAX_FORWARDED_LENGTH = 8_192
 
 /**
  * The client of a request that a trusted proxy has sent: walking from the proxy towards the client, the first address that is
@@ -27,19 +30,9 @@ export function forwardedClient(head: RequestHead, trusted: PeerSet): Address | 
   return known
 }
 
-/** The values of a field, in order. The head has been judged: its lines end in CRLF, and a colon follows each name. */
-function valuesOf({ text, fieldsStart, end }: RequestHead, lowerCaseName: string): string[] {
-  const values: string[] = []
-  for (let at = fieldsStart; at < end; ) {
-    const next = text.indexOf('\r\n', at)
-    if (next === at || next === -1) break
-    const colon = at + lowerCaseName.length
-    if (text[colon] === ':' && text.slice(at, colon).toLowerCase() === lowerCaseName) {
-      values.push(text.slice(colon + 1, next))
-    }
-    at = next + 2
-  }
-  return values
+/** The values of a field, in order. */
+function valuesOf(head: RequestHead, lowerCaseName: string): string[] {
+  return linesNamed(head, lowerCaseName).map((line) => fieldValue(head.text, line))
 }
 
 /** The last entries of a list, last first. */
@@ -69,8 +62,9 @@ function lastForwarded(lines: readonly string[]): (string | undefined)[] {
     .reverse()
 }
 
-/** Undefined if the line follows no grammar. It must be read from its start: a quoted text may hold commas. */
+/** Undefined if the line follows no grammar, or is too long for a chain of proxies. It must be read from its start: a quoted text may hold commas. */
 function forwardedNodes(line: string): (string | undefined)[] | undefined {
+  if (line.length > MAX_FORWARDED_LENGTH) return undefined
   const nodes: (string | undefined)[] = []
   let node: string | undefined
   let count = 0

@@ -63,6 +63,8 @@ const CASES: readonly (readonly [why: string, client: string | undefined, ...lin
   ['an open quote of the client', undefined, 'Forwarded: for=192.0.2.9;x=", for=10.0.0.1'],
   ['an open quote before a quoted address', undefined, 'Forwarded: for=192.0.2.9;x=", for="[2001:db8::1]"'],
   ['an open quote in a line before', '10.0.0.1', 'Forwarded: for=192.0.2.9;x="', 'Forwarded: for=10.0.0.1'],
+  ['a line of 8 KiB is read', '203.0.113.9', `Forwarded: ${','.repeat(8_170)}for=203.0.113.9`],
+  ['a longer one tells nothing', undefined, `Forwarded: ${','.repeat(8_192)}for=203.0.113.9`],
   ['64 elements are the end of it', '10.0.0.1', `Forwarded: for=192.0.2.1${', for=10.0.0.1'.repeat(64)}`],
   ['63 elements are not', '192.0.2.1', `Forwarded: for=192.0.2.1${', for=10.0.0.1'.repeat(63)}`],
   ['an empty one', undefined, 'Forwarded:'],
