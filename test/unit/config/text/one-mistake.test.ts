@@ -20,9 +20,11 @@ const GOOD = `version: 1\nupstreams:\n${UPSTREAM}${KEYS}`
 
 const TAB = 'a tab is used as indentation; YAML wants blanks'
 const QUOTE = 'a quote opens here that is not closed'
-const COLON = 'a key goes over more than one line; perhaps a colon is missing after it'
+const COLON = 'a key goes over more than one line; perhaps a colon is missing after it, or the blank after the colon'
 const INDENT = 'the indentation does not fit the lines above, or a bracket is not closed'
 const NO_VALUE = 'a mapping or list cannot start here; put a value with a colon in quotes'
+const TOO_FAR = 'is indented too far: the line above has a value already'
+const BLANK = 'a blank stands here that YAML does not know, such as web pages have; type it anew'
 const OUTDENTED = 'has nothing below it; request_path and what follows must be indented further than the name'
 
 const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string, lines: readonly string[]]>> = {
@@ -40,7 +42,32 @@ const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string
   'a colon is missing after a section': ['upstreams:', 'upstreams', [`2:1: ${COLON}`]],
   'a colon is missing after a key': ['request_path:', 'request_path', [`4:5: ${COLON}`]],
   'a line is indented too little': ['    target_url', '   target_url', [`5:1: ${INDENT}`]],
-  'a line is indented too far': ['    target_url', '      target_url', [`4:19: ${NO_VALUE}`]],
+  'a line is indented too far': ['    target_url', '      target_url', [`5:7: ${TOO_FAR}`]],
+  'a line is indented too far, behind an empty one': ['    target_url', '\n      target_url', [`6:7: ${TOO_FAR}`]],
+  'a line of a list is indented too little': [
+    '      upstreams: [openai]\n    -',
+    '     upstreams: [openai]\n    -',
+    [`10:1: ${INDENT}`],
+  ],
+  'a blank is missing after a dash': [
+    /- key/g,
+    '-key',
+    ['9:5: a blank is missing after the dash', '11:5: a blank is missing after the dash'],
+  ],
+  'a blank is missing after a colon': ['version: 1', 'version:1', [`1:1: ${COLON}`]],
+  'a value with a colon has no quotes': ['key: provider-key', 'key: env: NAME', [`6:14: ${NO_VALUE}`]],
+  'a line is indented by no-break spaces': ['    target_url', '\u00a0\u00a0\u00a0\u00a0target_url', [`5:1: ${BLANK}`]],
+  'a no-break space stands behind a colon': ['request_path: ', 'request_path:\u00a0', [`4:18: ${BLANK}`]],
+  'a merge has been left unfinished': [
+    'upstreams:',
+    '<<<<<<< HEAD\nupstreams:',
+    ['2:1: a merge conflict has been left in the file'],
+  ],
+  'a merge has been left half finished': [
+    'api_keys:',
+    '=======\napi_keys:',
+    ['7:1: a merge conflict has been left in the file'],
+  ],
   'a bracket is not closed': ['[openai]\n    - key', '[openai\n    - key', [`11:5: ${INDENT}`]],
   'a key stands twice, with something else below': [
     '    target_url',
