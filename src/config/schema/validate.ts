@@ -49,6 +49,7 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
   const values: Record<string, unknown> = Object.create(null)
   const outdented = findOutdented(shape, tree)
   if (outdented !== undefined) report.problem([...path, outdented.owner], outdented.text)
+  const missing = missingIn(shape, tree)
   for (const [name, { at, value }] of tree.entries) {
     if (outdented?.names.has(name)) {
       // Its name is known all the same.
@@ -61,15 +62,32 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
       if (!isNull(value)) values[name] = read(known, value, [...path, name], report)
     } else if (shape.rest !== undefined) {
       values[name] = readNamed(shape, name, value, path, report)
-    } else reportUnknown(shape, name, at, path, report)
+    } else if (!reportMisspelt(shape, name, missing, path, report)) reportUnknown(shape, name, at, path, report)
   }
-  for (const [name, schema] of Object.entries(shape.entries)) {
-    const entry = tree.entries.get(name)
-    if (isRequired(schema) && (entry === undefined || isNull(entry.value))) {
-      report.problem([...path, name], `is missing; ${expectationOf(schema)}`)
-    }
-  }
+  for (const [name, schema] of missing) report.problem([...path, name], `is missing; ${expectationOf(schema)}`)
   return values
+}
+
+function missingIn(shape: MappingShape, { entries }: Mapping): Map<string, Schema> {
+  const missing = Object.entries(shape.entries).filter(([name, schema]) => {
+    const entry = entries.get(name)
+    return isRequired(schema) && (entry === undefined || isNull(entry.value))
+  })
+  return new Map(missing)
+}
+
+/** One slip is one problem: a required key that is there under a wrong name is told at that name, and not as missing. */
+function reportMisspelt(
+  shape: MappingShape,
+  name: string,
+  missing: Map<string, Schema>,
+  path: Path,
+  report: Reading,
+): boolean {
+  const near = nearest(name, Object.keys(shape.entries))
+  if (near === undefined || !missing.delete(near)) return false
+  report.problem([...path, name], `unknown, did you mean ${near}, which is missing?`)
+  return true
 }
 
 interface Outdented {

@@ -250,6 +250,18 @@ const RULES: Readonly<Record<string, Rule>> = {
       '6:5: upstreams.other.target_url: must be an absolute URL that starts with https:// or http://',
     ],
   },
+  'a required key under a misspelt name is one problem': {
+    yaml: `${VERSION}upstreams:\n  a:\n    request_pth: /a\n    targetUrl: "http://a"\n    target_url:\n    api_kee: k\n`,
+    problems: [
+      '4:5: upstreams.a.request_pth: unknown, did you mean request_path, which is missing?',
+      '5:5: upstreams.a.targetUrl: unknown, did you mean target_url, which is missing?',
+    ],
+    warnings: ['7:5: upstreams.a.api_kee: unknown, did you mean api_key?'],
+  },
+  'a misspelt key beside the right one is a warning': {
+    yaml: `${VERSION}upstreams:\n  a: { request_path: /a, request_pth: /b, target_url: "http://a" }\n`,
+    warnings: ['3:26: upstreams.a.request_pth: unknown, did you mean request_path?'],
+  },
   'a path and a target say what is wrong with them': {
     yaml: `${VERSION}upstreams:\n  a: { request_path: a, target_url: "ftp://a" }\n  b: { request_path: //b, target_url: "http://u:p@b" }\n`,
     problems: [
