@@ -327,7 +327,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'an empty key is for anonymous gateways': {
     yaml: `${OPEN}    api_key: ""\n`,
     problems: [
-      '6:5: upstreams.openai.api_key: must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)',
+      '6:5: upstreams.openai.api_key: must be neither empty nor blank; only an anonymous gateway (server.allow_anonymous) can do without',
     ],
   },
   'an anonymous gateway may have an empty key': { yaml: `${ANONYMOUS}    api_key: ""\n` },
@@ -389,7 +389,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     problems: [
       `9:5: api_keys.static[0].key: ${BLANK}`,
       `10:5: api_keys.static[1].key: ${BLANK}`,
-      `11:5: api_keys.static[2].key: ${BLANK}`,
+      '11:5: api_keys.static[2].key: takes an environment variable that is set but empty: EMPTY',
       '12:5: api_keys.static[3].key_sha256: is the digest of an empty key',
     ],
   },
@@ -470,6 +470,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'a jwt key of 32 bytes is not, nor has it to be 32 characters': {
     yaml: `${KEYED}  jwt: [{ id: a, key: ${'é'.repeat(16)} }]\n`,
+  },
+  'a secret that comes from where nothing is': {
+    yaml: `${VERSION}upstreams:\n  a: { request_path: /a, target_url: "http://a", api_key: { env: EMPTY } }\napi_keys:\n  static: [{ key: { file: nothing } }]\n  jwt: [{ id: a, key: { env: EMPTY } }]\n`,
+    around: { env: { EMPTY: '' }, files: { nothing: ' \n' } },
+    problems: [
+      '3:50: upstreams.a.api_key: takes an environment variable that is set but empty: EMPTY; only an anonymous gateway (server.allow_anonymous) can do without',
+      '5:14: api_keys.static[0].key: takes a file that is empty',
+      '6:18: api_keys.jwt[0].key: takes an environment variable that is set but empty: EMPTY',
+    ],
   },
   'a jwt key is not blank': {
     yaml: `${KEYED}  jwt: [{ id: a, key: "${' '.repeat(40)}" }]\n`,
