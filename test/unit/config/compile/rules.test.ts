@@ -20,6 +20,7 @@ const NO_ADDRESS =
   'must be an IPv4 address or an IPv6 address, with a port if it is not that of target_url (10.0.0.7, 10.0.0.7:8443, [2001:db8::7]:8443), or unix:PATH; names are not looked up here'
 const TEXT = 'must be text (in quotes if it looks like a number)'
 const SECRET = `${TEXT}, { env: NAME } or { file: PATH }`
+const LIST = '; dashes and square brackets make a list of it'
 const BLANK = 'must be neither empty nor blank'
 const ADDRESS =
   'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; or a Unix socket: unix:/run/fluxgate/fluxgate.sock; names are not resolved'
@@ -49,13 +50,24 @@ interface Rule {
 const RULES: Readonly<Record<string, Rule>> = {
   'version is required': { yaml: 'server: {}\n', problems: ['1:1: version: is missing; must be the integer 1'] },
   'version is 1': { yaml: 'version: 2\n', problems: ['1:1: version: must be the integer 1'] },
-  'version is no text': { yaml: 'version: "1"\n', problems: ['1:1: version: must be the integer 1'] },
+  'version is no text': { yaml: 'version: "1"\n', problems: ['1:1: version: must be the integer 1, without quotes'] },
+  'numbers and flags have no quotes': {
+    yaml: `${VERSION}server: { max_connections: "010", allow_anonymous: "true", head_timeout_ms: "0" }\n`,
+    problems: [
+      '2:11: server.max_connections: must be an integer from 1, without quotes',
+      '2:35: server.allow_anonymous: must be true or false, without quotes',
+      '2:60: server.head_timeout_ms: must be an integer of milliseconds from 1 to 2147483647',
+    ],
+  },
   'version is no float': { yaml: 'version: 1.0\n', problems: ['1:1: version: must be the integer 1'] },
   'version null is an absent version': {
     yaml: 'server:\nversion: ~\n',
     problems: ['2:1: version: is missing; must be the integer 1'],
   },
-  'the whole is a mapping': { yaml: '- version\n', problems: ['1:1: must be a mapping that begins with version: 1'] },
+  'the whole is a mapping': {
+    yaml: '- version\n',
+    problems: [`1:1: must be a mapping that begins with version: 1${LIST}`],
+  },
   'sections may be absent': { yaml: VERSION },
   'sections may be null': { yaml: `${VERSION}server:\nupstreams: ~\napi_keys: null\n` },
   'sections may be empty': { yaml: `${VERSION}server: {}\nupstreams: {}\napi_keys: {}\n` },
@@ -63,8 +75,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'sections are mappings': {
     yaml: `${VERSION}server: []\nupstreams: []\napi_keys: text\n`,
     problems: [
-      '2:1: server: must be a mapping',
-      '3:1: upstreams: must be a mapping',
+      `2:1: server: must be a mapping${LIST}`,
+      `3:1: upstreams: must be a mapping${LIST}`,
       '4:1: api_keys: must be a mapping',
     ],
   },
@@ -116,7 +128,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'max_connections is a number': {
     yaml: `${VERSION}server:\n  max_connections: "5"\n`,
-    problems: ['3:3: server.max_connections: must be an integer from 1'],
+    problems: ['3:3: server.max_connections: must be an integer from 1, without quotes'],
   },
   'max_connections has no upper end': { yaml: `${VERSION}server:\n  max_connections: 4000000000\n` },
   'allow_anonymous is a boolean': {

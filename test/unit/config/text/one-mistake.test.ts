@@ -25,6 +25,7 @@ const INDENT = 'the indentation does not fit the lines above, or a bracket is no
 const NO_VALUE = 'a mapping or list cannot start here; put a value with a colon in quotes'
 const TOO_FAR = 'is indented too far: the line above has a value already'
 const BLANK = 'a blank stands here that YAML does not know, such as web pages have; type it anew'
+const LIST = '; dashes and square brackets make a list of it'
 const OUTDENTED = 'has nothing below it; request_path and what follows must be indented further than the name'
 
 const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string, lines: readonly string[]]>> = {
@@ -84,7 +85,7 @@ const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string
     '  openai:\n  tls: { request_path: /t, target_url: "http://t" }\n',
     ['3:3: upstreams.openai: must be an upstream: a mapping with request_path and target_url'],
   ],
-  'upstreams are a list': [/ {2}openai:\n {4}/, '  - ', ['2:1: upstreams: must be a mapping']],
+  'upstreams are a list': [/ {2}openai:\n {4}/, '  - ', [`2:1: upstreams: must be a mapping${LIST}`]],
   'upstreams are a text': [
     /upstreams:\n[\s\S]*?(?=api_keys)/,
     'upstreams: openai\n',
@@ -95,7 +96,12 @@ const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string
     '',
     ['5:19: api_keys.static[0].upstreams[0]: is not the name of a configured upstream'],
   ],
-  'keys are a list': [/ {2}static:\n/, '', ['7:1: api_keys: must be a mapping']],
+  'keys have names in the place of dashes': [
+    /- key: fgk_0[\s\S]*/,
+    'me:\n      key: fgk_0123456789abcdef\n',
+    ['8:3: api_keys.static: must be a list of keys; each item needs a dash in the place of a name'],
+  ],
+  'keys are a list': [/ {2}static:\n/, '', [`7:1: api_keys: must be a mapping${LIST}`]],
   'allow_anonymous is no flag': [
     /upstreams[\s\S]*/,
     'server: { allow_anonymous: "yes" }\nupstreams: { a: { request_path: /a, target_url: "http://a", api_key: "" } }\n',
