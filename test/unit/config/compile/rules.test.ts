@@ -262,6 +262,20 @@ const RULES: Readonly<Record<string, Rule>> = {
       '6:5: upstreams.other.target_url: must be an absolute URL that starts with https:// or http://',
     ],
   },
+  'a target has no placeholder': {
+    yaml: `${VERSION}upstreams:\n  a: { request_path: /a, target_url: "https://\${HOST}/v1" }\n  b: { request_path: /b, target_url: "https://{{ .Values.host }}" }\n  d: { request_path: /d, target_url: "https://<resource>.example" }\n  e: { request_path: /e, target_url: "https://a/$metadata", api_key: x }\n`,
+    problems: ['3:26', '4:26', '5:26'].map((place, index) => {
+      const text = 'holds a placeholder that nothing fills in; write the URL itself'
+      return `${place}: upstreams.${'abd'[index]}.target_url: ${text}`
+    }),
+  },
+  'mappings that are easily taken for a text say what is in them': {
+    yaml: `${VERSION}server: { cors: "*" }\nupstreams:\n  a: { request_path: /a, target_url: "http://a", api_key: x, proxy: "http://p:3128" }\n`,
+    problems: [
+      '2:11: server.cors: must be a mapping with allow_origins, a list: { allow_origins: ["https://app.example"] }',
+      '4:62: upstreams.a.proxy: must be a mapping with url: { url: "http://proxy.internal.example:3128" }',
+    ],
+  },
   'a required key under a misspelt name is one problem': {
     yaml: `${VERSION}upstreams:\n  a:\n    request_pth: /a\n    targetUrl: "http://a"\n    target_url:\n    api_kee: k\n`,
     problems: [
