@@ -10,15 +10,23 @@ export interface Slip {
   readonly text: string
 }
 
+/** How far a line may go on to both sides of what is wrong: there may be thousands of faults in a line of 256 KiB. */
+const REACH = 500
+
 /** What is really wrong, if it is one of them. */
 export function slipBehind(text: string, error: YamlError): Slip | undefined {
   const at = error.pos[0]
-  const start = text.lastIndexOf('\n', at - 1) + 1
-  const end = endOfLine(text, at)
+  const from = Math.max(0, at - REACH)
+  const start = from + text.slice(from, at).lastIndexOf('\n') + 1
+  const near = text.slice(start, at + REACH)
+  const end = `${near}${start + near.length === text.length ? '\n' : ''}`.indexOf('\n', at - start)
+  if ((start === from && from > 0) || end === -1) return undefined
+  const line = near.slice(0, end)
+  const next = near.slice(end + 1)
   return (
-    conflictMarker(text.slice(start, end), start) ??
-    strangeBlank(text.slice(start, endOfLine(text, end + 1)), start) ??
-    (error.code === 'BLOCK_AS_IMPLICIT_KEY' ? nestedBelowValue(text, at, start, end) : undefined)
+    conflictMarker(line, start) ??
+    strangeBlank(`${line}\n${next.slice(0, next.search(/\n|$/))}`, start) ??
+    (error.code === 'BLOCK_AS_IMPLICIT_KEY' ? nestedBelowValue(line, at - start, start, next) : undefined)
   )
 }
 
@@ -28,7 +36,8 @@ function conflictMarker(line: string, start: number): Slip | undefined {
 }
 
 /** In front of a line or behind a colon; anywhere else it is content. */
-const STRANGE_BLANK = /(?<=^ *|: *)[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]/m
+const STRANGE_BLANK =
+  /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff](?<=(?:^ *|: *)[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])/m
 
 function strangeBlank(lines: string, start: number): Slip | undefined {
   const index = lines.search(STRANGE_BLANK)
@@ -39,17 +48,12 @@ function strangeBlank(lines: string, start: number): Slip | undefined {
   }
 }
 
-/** The value at `at` is whole, and the next line stands below it as if it were none. */
-function nestedBelowValue(text: string, at: number, start: number, end: number): Slip | undefined {
-  if (/:(\s|$)/.test(text.slice(at, end))) return undefined
-  const dash = /^ *-(?=[^\s-])/.exec(text.slice(start, end))
+/** The value at `at` of the line is whole, and the next line stands below it as if it were none. */
+function nestedBelowValue(line: string, at: number, start: number, next: string): Slip | undefined {
+  if (/:(\s|$)/.test(line.slice(at))) return undefined
+  const dash = /^ *-(?=[^\s-])/.exec(line)
   if (dash !== null) return { at: start + dash[0].length - 1, text: 'a blank is missing after the dash' }
-  const next = text.slice(end).search(/\S/)
-  if (next === -1) return undefined
-  return { at: end + next, text: 'is indented too far: the line above has a value already' }
-}
-
-function endOfLine(text: string, at: number): number {
-  const end = text.indexOf('\n', at)
-  return end === -1 ? text.length : end
+  const indent = next.search(/\S/)
+  if (indent === -1) return undefined
+  return { at: start + line.length + 1 + indent, text: 'is indented too far: the line above has a value already' }
 }

@@ -59,6 +59,11 @@ const slips: Readonly<Record<string, readonly [from: string | RegExp, to: string
   'a value with a colon has no quotes': ['key: provider-key', 'key: env: NAME', [`6:14: ${NO_VALUE}`]],
   'a line is indented by no-break spaces': ['    target_url', '\u00a0\u00a0\u00a0\u00a0target_url', [`5:1: ${BLANK}`]],
   'a no-break space stands behind a colon': ['request_path: ', 'request_path:\u00a0', [`4:18: ${BLANK}`]],
+  'a no-break space in a last line without an end': [
+    /api_keys[\s\S]*/,
+    'server:\n  max_connections: 5\n  socket_mode:\u00a0"0660"',
+    [`9:15: ${BLANK}`],
+  ],
   'a merge has been left unfinished': [
     'upstreams:',
     '<<<<<<< HEAD\nupstreams:',
