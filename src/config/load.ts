@@ -1,5 +1,5 @@
 /** One way from a file to settings and to a configuration, for the start and for every reload. */
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { assemble, type Configuration } from './assemble.ts'
 import { parseBindAddress } from './compile/bind-address.ts'
 import { compile } from './compile/compile.ts'
@@ -79,7 +79,8 @@ export function loadSettings(
     return { ok: false, cause, problems, warnings: [], error: summarizeProblems(problems), sources }
   }
   if (content.obstacle !== undefined) {
-    const problem = { file, line: undefined, column: undefined, path: '', text: content.wrong ?? '' }
+    const where = content.obstacle === 'missing' && !isAbsolute(path) ? workingFolder() : ''
+    const problem = { file, line: undefined, column: undefined, path: '', text: `${content.wrong ?? ''}${where}` }
     return { ...fail('io', []), reason: content.obstacle, problems: [problem], error: formatProblem(problem) }
   }
   const text = decode(content.bytes)
@@ -87,6 +88,16 @@ export function loadSettings(
   const parsed = parse(text)
   if (parsed.faults.length > 0) return fail('parse', parsed.faults)
   return interpret(file, parsed, env, sourceReader(isNameless(path) ? '.' : dirname(path), sources), sources)
+}
+
+/** A service often has another one than its operator. */
+function workingFolder(): string {
+  try {
+    return ` (looked for in ${process.cwd()})`
+  } catch {
+    // It has been removed.
+    return ''
+  }
 }
 
 /** Parsed text → settings, or everything that is wrong with it. */

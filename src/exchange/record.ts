@@ -10,8 +10,9 @@ const MASK = '***'
 /** Writes the exchange's one record. */
 export function record(exchange: Exchange): void {
   const { head, refusedHead, upstream, failure } = exchange
-  // A connection that ends before a whole request line has asked for nothing.
-  if (refusedHead !== undefined && !refusedHead.hasRequestLine) return
+  // A connection that ends before a whole request line has asked for nothing. One that begins with TLS has, and its client shows
+  // an error of its own in the place of our answer: without a record nobody would know.
+  if (refusedHead !== undefined && !refusedHead.hasRequestLine && failure !== 'tls_on_plain_port') return
   const target = upstream?.target
   const clientIp = clientAddress(exchange)
   const { peerIp } = exchange.downstream

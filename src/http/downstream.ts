@@ -82,7 +82,7 @@ export interface DownstreamEvents<E> {
 /** Why a head was refused, with as much of its request line as could be read. */
 export interface RefusedHead {
   readonly failure: FailureCode
-  /** Without a whole request line there is nothing to record. */
+  /** Without a whole request line there is nothing to record, but for TLS. */
   readonly hasRequestLine: boolean
   readonly method: string
   readonly target: string

@@ -141,6 +141,11 @@ export const EVENTS = {
     'path',
     'The file cannot be read.',
   ),
+  restored: info(
+    'Configuration file is valid again; settings unchanged',
+    'path',
+    'After one of the three lines above: the file is there, can be read, and says what is in force.',
+  ),
   notWatched: info(
     'Configuration was read from a pipe and is not watched',
     'path',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { upTo } from '../support/bytes.ts'
@@ -44,4 +44,21 @@ test('a reload names the keys, upstreams and files that are different, and no va
   await gateway.waitForLog(RELOADED, 4)
   assert.deepEqual(lastReload(gateway), { level: 'INFO' }, 'told once')
   assert.doesNotMatch(gateway.log(), /provider-one|provider-two|fgk_/)
+})
+
+test('a mistake that is taken back, or a file that is there again, is told to be over', async () => {
+  await using origin = await startOrigin()
+  const config = upTo(origin)
+  await using gateway = await startGateway(config)
+  const OVER = 'Configuration file is valid again; settings unchanged'
+  const whole = readFileSync(gateway.configPath)
+  writeFileSync(gateway.configPath, 'version: 0')
+  await gateway.waitForLog('validation failed; keeping previous settings')
+  writeFileSync(gateway.configPath, whole)
+  await gateway.waitForLog(OVER)
+  rmSync(gateway.configPath)
+  await gateway.waitForLog('Configuration file not found during polling')
+  writeFileSync(gateway.configPath, whole)
+  await gateway.waitForLog(OVER, 2)
+  assert.doesNotMatch(gateway.log(), /reloaded automatically/)
 })

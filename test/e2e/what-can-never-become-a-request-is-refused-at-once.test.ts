@@ -66,4 +66,8 @@ test('a TLS client that comes to the plain port is told so', async () => {
   using raw = await connect(gateway.port)
   await raw.write('\x16\x03\x01\x00')
   assert.match((await raw.response()).text, /plain HTTP/)
+  await gateway.until(() => gateway.records().length === 2, 'a record of each')
+  for (const { error, status, outcome } of gateway.records()) {
+    assert.deepEqual([error, status, outcome], ['tls_on_plain_port', 400, 'refused'])
+  }
 })

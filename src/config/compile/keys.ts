@@ -7,7 +7,7 @@ import { formatPath, type Path } from '../text/problem.ts'
 import { nearest } from '../text/suggest.ts'
 import { exampleDigestFault, placeholderFault, weaknessOf } from './placeholder.ts'
 import type { Scope } from './scope.ts'
-import { readFieldSecret, readSecret } from './secret.ts'
+import { emptyFault, readFieldSecret, readSecret } from './secret.ts'
 import { UniquePlaces } from './unique.ts'
 
 type KeysDocument = NonNullable<ConfigurationDocument['api_keys']>
@@ -46,7 +46,7 @@ function compileDigest(entry: StaticKeyDocument, path: Path, digests: UniquePlac
   if (entry.key !== undefined) {
     const secret = readFieldSecret(entry.key, scope)
     if ('wrong' in secret) scope.problem([...path, 'key'], secret.wrong)
-    else if (secret.text === '') scope.problem([...path, 'key'], 'must be neither empty nor blank')
+    else if (secret.text === '') scope.problem([...path, 'key'], emptyFault(entry.key))
     else if (isKey(secret.text, [...path, 'key'], scope)) {
       return claimed(hash('sha256', secret.text, 'hex'), [...path, 'key'], digests)
     }
@@ -178,7 +178,7 @@ function compileJwtSecret(entry: JwtKeyDocument, path: Path, scope: Scope): Buff
   const text = secret.bytes.toString().trim()
   const fault = placeholderFault(text)
   if (fault !== undefined) scope.problem(path, fault)
-  else if (text === '') scope.problem(path, 'must be neither empty nor blank')
+  else if (text === '') scope.problem(path, emptyFault(entry.key))
   else if (secret.bytes.length < MIN_JWT_KEY_BYTES) {
     scope.problem(path, `must have at least ${MIN_JWT_KEY_BYTES} bytes, which is what HS256 is safe with`)
   } else return secret.bytes

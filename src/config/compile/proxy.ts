@@ -3,7 +3,7 @@ import type { ProxyDocument } from '../schema/document.ts'
 import type { UpstreamProxy } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
 import type { Scope } from './scope.ts'
-import { readFieldSecret } from './secret.ts'
+import { emptyFault, readFieldSecret } from './secret.ts'
 import { parseAuthority } from './target-url.ts'
 
 const DEFAULT_PORT = 80
@@ -43,7 +43,7 @@ function compileLogin(document: ProxyDocument, path: Path, scope: Scope): string
   if (password === undefined) return undefined
   const secret = readFieldSecret(password, scope)
   if ('wrong' in secret) scope.problem([...path, 'password'], secret.wrong)
-  else if (secret.text === '') scope.problem([...path, 'password'], 'must be neither empty nor blank')
+  else if (secret.text === '') scope.problem([...path, 'password'], emptyFault(password))
   else if (user !== undefined) return `Basic ${Buffer.from(`${user}:${secret.text}`).toString('base64')}`
   return undefined
 }

@@ -41,6 +41,13 @@ function fetchSecret(source: SecretSource, room: SecretRoom): Secret {
   return { bytes: dropLineBreak(Buffer.from(content.bytes)) }
 }
 
+/** What is wrong with a secret that turned out to be empty or blank: the mistake is where it comes from. */
+export function emptyFault(source: SecretSource): string {
+  if (typeof source === 'string') return 'must be neither empty nor blank'
+  if ('env' in source) return `takes an environment variable that is set but empty${nameOf(source.env)}`
+  return 'takes a file that is empty'
+}
+
 /** Only where it cannot be a key that somebody wrote into the wrong place. */
 function nameOf(variable: string): string {
   return /^[A-Z][A-Z0-9_]{0,63}$/.test(variable) ? `: ${variable}` : ''

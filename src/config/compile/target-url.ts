@@ -8,7 +8,11 @@ import type { Target } from '../snapshot.ts'
 
 const DEFAULT_PORTS = { http: 80, https: 443 } as const
 
+/** The shell's, Helm's and documentation's; in a path, `$` and `<` may be meant. */
+const PLACEHOLDER = /\$\{|\{\{|^https?:\/\/[^/]*</i
+
 export function parseTargetUrl(text: string): Target | { readonly wrong: string } {
+  if (PLACEHOLDER.test(text)) return { wrong: 'holds a placeholder that nothing fills in; write the URL itself' }
   const match = /^(https?):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is.exec(text)
   if (match === null) return { wrong: 'must be an absolute URL that starts with https:// or http://' }
   const [, schemeText, authority = '', path = '', query, fragment] = match

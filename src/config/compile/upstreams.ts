@@ -10,7 +10,7 @@ import { placeholderFault } from './placeholder.ts'
 import { compileProxy } from './proxy.ts'
 import { parseRequestPath } from './request-path.ts'
 import type { Scope } from './scope.ts'
-import { readFieldSecret } from './secret.ts'
+import { emptyFault, readFieldSecret } from './secret.ts'
 import { parseTargetUrl } from './target-url.ts'
 import { UniquePlaces } from './unique.ts'
 import { compileUpstreamTls } from './upstream-tls.ts'
@@ -127,7 +127,10 @@ function compileApiKey(
     return undefined
   }
   if (secret.text === '' && (isRequired || !door.allowsAnonymous)) {
-    scope.problem(path, 'must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)')
+    scope.problem(
+      path,
+      `${emptyFault(document.api_key)}; only an anonymous gateway (server.allow_anonymous) can do without`,
+    )
   }
   const fault = placeholderFault(secret.text)
   if (fault !== undefined) scope.warning(path, fault)

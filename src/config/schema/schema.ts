@@ -62,12 +62,15 @@ export const server = v.pipe(
     ),
     cors: v.optional(
       v.pipe(
-        v.strictObject({
-          allow_origins: v.pipe(
-            v.array(text('An origin, or `*` alone.'), 'must be a list of origins'),
-            v.description('Exact origins, such as `https://app.example`, or `*` alone for every page there is.'),
-          ),
-        }),
+        v.strictObject(
+          {
+            allow_origins: v.pipe(
+              v.array(text('An origin, or `*` alone.'), 'must be a list of origins'),
+              v.description('Exact origins, such as `https://app.example`, or `*` alone for every page there is.'),
+            ),
+          },
+          'must be a mapping with allow_origins, a list: { allow_origins: ["https://app.example"] }',
+        ),
         v.description(
           'Let pages of other origins use the gateway: preflights from them are answered before a key is asked for, and they may read the answers.',
         ),
@@ -125,15 +128,18 @@ export const tls = v.pipe(
 
 /** The way to an upstream. */
 export const proxy = v.pipe(
-  v.strictObject({
-    url: patterned(
-      /^[Hh][Tt][Tt][Pp]:\/\//,
-      'must be the URL of an HTTP proxy that starts with http://; what goes through it to an https target is encrypted all the same',
-      'Where the proxy is: `http://`, its host and its port (80 if none is there).',
-    ),
-    user: v.optional(text('The name for a proxy that wants a login (Basic). Needs `password`.')),
-    password: v.optional(secret('The password of `user`. It goes to the proxy only.')),
-  }),
+  v.strictObject(
+    {
+      url: patterned(
+        /^[Hh][Tt][Tt][Pp]:\/\//,
+        'must be the URL of an HTTP proxy that starts with http://; what goes through it to an https target is encrypted all the same',
+        'Where the proxy is: `http://`, its host and its port (80 if none is there).',
+      ),
+      user: v.optional(text('The name for a proxy that wants a login (Basic). Needs `password`.')),
+      password: v.optional(secret('The password of `user`. It goes to the proxy only.')),
+    },
+    'must be a mapping with url: { url: "http://proxy.internal.example:3128" }',
+  ),
   v.description(
     'An HTTP proxy that leads to this upstream. Every connection through it is a tunnel (CONNECT), for http targets as well. The proxy variables of the environment are not used.',
   ),

@@ -33,13 +33,20 @@ function read(schema: Schema, tree: Tree, path: Path, report: Reading): unknown 
   const shape = shapeOf(schema)
   if (shape.kind === 'value') return readValue(schema, tree, path, report)
   if (shape.kind !== tree.kind) {
-    report.problem(path, expectationOf(schema))
+    report.problem(path, expectationOf(schema) + whatIsThere(shape, tree))
     return undefined
   }
   if (shape.kind === 'list' && tree.kind === 'list') {
     return tree.items.map((item, index) => read(shape.item, item, [...path, index], report))
   }
   return readMapping(shape as MappingShape, tree as Mapping, path, report)
+}
+
+/** The usual slips by name: `- openai:` for `openai:`, and a name for a dash. */
+function whatIsThere(shape: Shape, tree: Tree): string {
+  if (shape.kind === 'mapping' && tree.kind === 'list') return '; dashes and square brackets make a list of it'
+  if (shape.kind === 'list' && tree.kind === 'mapping') return '; each item needs a dash in the place of a name'
+  return ''
 }
 
 type MappingShape = Extract<Shape, { kind: 'mapping' }>
@@ -49,6 +56,7 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
   const values: Record<string, unknown> = Object.create(null)
   const outdented = findOutdented(shape, tree)
   if (outdented !== undefined) report.problem([...path, outdented.owner], outdented.text)
+  const missing = missingIn(shape, tree)
   for (const [name, { at, value }] of tree.entries) {
     if (outdented?.names.has(name)) {
       // Its name is known all the same.
@@ -61,15 +69,32 @@ function readMapping(shape: MappingShape, tree: Mapping, path: Path, report: Rea
       if (!isNull(value)) values[name] = read(known, value, [...path, name], report)
     } else if (shape.rest !== undefined) {
       values[name] = readNamed(shape, name, value, path, report)
-    } else reportUnknown(shape, name, at, path, report)
+    } else if (!reportMisspelt(shape, name, missing, path, report)) reportUnknown(shape, name, at, path, report)
   }
-  for (const [name, schema] of Object.entries(shape.entries)) {
-    const entry = tree.entries.get(name)
-    if (isRequired(schema) && (entry === undefined || isNull(entry.value))) {
-      report.problem([...path, name], `is missing; ${expectationOf(schema)}`)
-    }
-  }
+  for (const [name, schema] of missing) report.problem([...path, name], `is missing; ${expectationOf(schema)}`)
   return values
+}
+
+function missingIn(shape: MappingShape, { entries }: Mapping): Map<string, Schema> {
+  const missing = Object.entries(shape.entries).filter(([name, schema]) => {
+    const entry = entries.get(name)
+    return isRequired(schema) && (entry === undefined || isNull(entry.value))
+  })
+  return new Map(missing)
+}
+
+/** One slip is one problem: a required key that is there under a wrong name is told at that name, and not as missing. */
+function reportMisspelt(
+  shape: MappingShape,
+  name: string,
+  missing: Map<string, Schema>,
+  path: Path,
+  report: Reading,
+): boolean {
+  const near = nearest(name, Object.keys(shape.entries))
+  if (near === undefined || !missing.delete(near)) return false
+  report.problem([...path, name], `unknown, did you mean ${near}, which is missing?`)
+  return true
 }
 
 interface Outdented {
@@ -171,8 +196,21 @@ function readValue(schema: Schema, tree: Tree, path: Path, report: Reading): unk
   const result = v.safeParse(unwrap(schema), plain(tree), { message: 'is not valid' })
   if (result.success) return result.output
   // One value can break several rules; their texts differ.
-  for (const text of new Set(result.issues.map((issue) => issue.message))) report.problem(path, text)
+  const hint = isQuoted(schema, tree) ? ', without quotes' : ''
+  for (const text of new Set(result.issues.map((issue) => issue.message))) report.problem(path, text + hint)
   return undefined
+}
+
+const FLAGS = new Map([
+  ['true', true],
+  ['false', false],
+])
+
+/** A number or a flag that quotes have made a text. */
+function isQuoted(schema: Schema, tree: Tree): boolean {
+  if (tree.kind !== 'scalar' || typeof tree.value !== 'string') return false
+  const meant = /^\d+$/.test(tree.value) ? Number(tree.value) : FLAGS.get(tree.value)
+  return meant !== undefined && v.safeParse(unwrap(schema), meant).success
 }
 
 /** As far as a value's schema looks: a scalar, a list of scalars, or a mapping of scalars (`{ env: NAME }`). */

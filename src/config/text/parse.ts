@@ -39,7 +39,7 @@ export function parse(text: string): Parsed {
     // time or refuse more than a hundred upstreams that share one alias. A float is told from an integer by its type.
     const document = read(text)
     for (const error of rootCauses(text, document.errors, (changed) => read(changed).errors)) {
-      fault(error.at, faultText(error.code, error.message))
+      fault(error.at, error.slip ?? faultText(error.code, error.message))
     }
     for (const warning of document.warnings) {
       if (warning.code === 'TAG_RESOLVE_FAILED') fault(warning.pos[0], faultText(warning.code, ''))
@@ -75,6 +75,7 @@ function positionsIn(text: string): Parsed['position'] {
 /** In our own words: the library's quote the file, and what they quote could be a secret. */
 function faultText(code: ErrorCode, message: string): string {
   if (isUnclosedQuote(code, message)) return 'a quote opens here that is not closed'
+  if (message.startsWith('Sequence item without')) return TEXTS.BAD_INDENT
   return TEXTS[code]
 }
 
@@ -93,7 +94,8 @@ const TEXTS: Readonly<Record<ErrorCode, string>> = {
   IMPOSSIBLE: 'cannot be read as YAML',
   KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
   MISSING_CHAR: 'a colon, comma, bracket or blank is missing here',
-  MULTILINE_IMPLICIT_KEY: 'a key goes over more than one line; perhaps a colon is missing after it',
+  MULTILINE_IMPLICIT_KEY:
+    'a key goes over more than one line; perhaps a colon is missing after it, or the blank after the colon',
   MULTIPLE_ANCHORS: 'a value can have one anchor only',
   MULTIPLE_DOCS: 'a second document starts here; the file must hold one',
   MULTIPLE_TAGS: 'a value can have one tag only',

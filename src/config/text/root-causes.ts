@@ -4,6 +4,7 @@
  * same place, has a cause of its own.
  */
 import type { ErrorCode } from 'yaml'
+import { slipBehind } from './slips.ts'
 
 export interface YamlError {
   readonly code: ErrorCode
@@ -17,6 +18,8 @@ export interface RootCause {
   readonly message: string
   /** Offset of what a person has to mend. */
   readonly at: number
+  /** What to say in the place of what the parser says. */
+  readonly slip: string | undefined
 }
 
 /** Each one costs another parse. */
@@ -55,8 +58,11 @@ function identityOf({ code, pos }: YamlError): string {
 
 /** A quote that is not closed is told where it opens: its end is the end of the file, or some quote of somebody else's. */
 function causeOf(text: string, { code, message, pos }: YamlError): RootCause {
-  const opening = isUnclosedQuote(code, message) ? openingQuote(text, pos[0]) : undefined
-  return { code, message, at: opening ?? pos[0] }
+  if (isUnclosedQuote(code, message)) {
+    return { code, message, at: openingQuote(text, pos[0]) ?? pos[0], slip: undefined }
+  }
+  const slip = slipBehind(text, { code, message, pos })
+  return { code, message, at: slip?.at ?? pos[0], slip: slip?.text }
 }
 
 export function isUnclosedQuote(code: ErrorCode, message: string): boolean {

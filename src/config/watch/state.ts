@@ -14,9 +14,11 @@ export type WatchEvent =
   | { readonly type: 'invalid'; readonly error: string }
   | { readonly type: 'missing' }
   | { readonly type: 'denied' }
+  /** What was in the way has gone, and the content is what is served. */
+  | { readonly type: 'restored' }
 
 /** A state of the files that keeps them from being taken. */
-export type ObstacleEvent = Exclude<WatchEvent, { type: 'changed' }>
+export type ObstacleEvent = Exclude<WatchEvent, { type: 'changed' | 'restored' }>
 
 export interface WatchState {
   /** As they were read last, the configuration file first. */

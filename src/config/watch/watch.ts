@@ -62,6 +62,8 @@ class ConfigurationWatcher implements Watcher {
   /** Identity of `#sources`. Undefined: whatever is seen next is news. */
   #known: string | undefined
   #condition: Condition | undefined
+  /** An obstacle was reported, and not yet that it is over. */
+  #isObstacleTold: boolean
   /** A reload was asked for when nothing could be read. */
   #isOwed = false
   #cancel: (() => void) | undefined
@@ -76,6 +78,7 @@ class ConfigurationWatcher implements Watcher {
     this.#known = identityOf(initial.sources)
     this.#applied = initial.applied
     this.#served = initial.served
+    this.#isObstacleTold = initial.condition !== undefined
     if (initial.condition !== undefined) {
       const { event, isRepeated } = initial.condition
       this.#condition = { event, repeatAt: isRepeated ? clock.now() + REPEAT_MS : Number.POSITIVE_INFINITY }
@@ -152,7 +155,12 @@ class ConfigurationWatcher implements Watcher {
     if (!loaded.ok) this.#meet(obstacleOf(loaded), before === this.#known)
     else {
       this.#condition = undefined
-      if (this.#known === this.#applied && !isAskedFor) return
+      const isOver = this.#isObstacleTold
+      this.#isObstacleTold = false
+      if (this.#known === this.#applied && !isAskedFor) {
+        if (isOver) this.#report({ type: 'restored' })
+        return
+      }
       const changes = this.#changesOf(loaded)
       this.#applied = this.#known
       const { settings, warnings } = loaded
@@ -170,6 +178,7 @@ class ConfigurationWatcher implements Watcher {
   #meet(event: ObstacleEvent, isSameContent: boolean): void {
     if (isSameContent && this.#condition !== undefined && isSameObstacle(this.#condition.event, event)) return
     this.#condition = { event, repeatAt: this.#clock.now() + REPEAT_MS }
+    this.#isObstacleTold = true
     this.#report(event)
   }
 

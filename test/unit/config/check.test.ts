@@ -58,3 +58,15 @@ test('problems and warnings: all of them, and 1', (t) => {
 test('a file that is not there: 1', (t) => {
   assert.deepEqual(run(t), { code: 1, lines: ['fluxgate.yaml: does not exist', 'fluxgate.yaml: 1 problem'] })
 })
+
+test('a relative path that leads nowhere: the folder that it starts at', () => {
+  const lines: string[] = []
+  assert.equal(
+    check('nothing/here.yaml', (line) => void lines.push(line), {}),
+    1,
+  )
+  assert.deepEqual(lines, [
+    `nothing/here.yaml: does not exist (looked for in ${process.cwd()})`,
+    'nothing/here.yaml: 1 problem',
+  ])
+})

@@ -20,6 +20,7 @@ const NO_ADDRESS =
   'must be an IPv4 address or an IPv6 address, with a port if it is not that of target_url (10.0.0.7, 10.0.0.7:8443, [2001:db8::7]:8443), or unix:PATH; names are not looked up here'
 const TEXT = 'must be text (in quotes if it looks like a number)'
 const SECRET = `${TEXT}, { env: NAME } or { file: PATH }`
+const LIST = '; dashes and square brackets make a list of it'
 const BLANK = 'must be neither empty nor blank'
 const ADDRESS =
   'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; or a Unix socket: unix:/run/fluxgate/fluxgate.sock; names are not resolved'
@@ -49,13 +50,24 @@ interface Rule {
 const RULES: Readonly<Record<string, Rule>> = {
   'version is required': { yaml: 'server: {}\n', problems: ['1:1: version: is missing; must be the integer 1'] },
   'version is 1': { yaml: 'version: 2\n', problems: ['1:1: version: must be the integer 1'] },
-  'version is no text': { yaml: 'version: "1"\n', problems: ['1:1: version: must be the integer 1'] },
+  'version is no text': { yaml: 'version: "1"\n', problems: ['1:1: version: must be the integer 1, without quotes'] },
+  'numbers and flags have no quotes': {
+    yaml: `${VERSION}server: { max_connections: "010", allow_anonymous: "true", head_timeout_ms: "0" }\n`,
+    problems: [
+      '2:11: server.max_connections: must be an integer from 1, without quotes',
+      '2:35: server.allow_anonymous: must be true or false, without quotes',
+      '2:60: server.head_timeout_ms: must be an integer of milliseconds from 1 to 2147483647',
+    ],
+  },
   'version is no float': { yaml: 'version: 1.0\n', problems: ['1:1: version: must be the integer 1'] },
   'version null is an absent version': {
     yaml: 'server:\nversion: ~\n',
     problems: ['2:1: version: is missing; must be the integer 1'],
   },
-  'the whole is a mapping': { yaml: '- version\n', problems: ['1:1: must be a mapping that begins with version: 1'] },
+  'the whole is a mapping': {
+    yaml: '- version\n',
+    problems: [`1:1: must be a mapping that begins with version: 1${LIST}`],
+  },
   'sections may be absent': { yaml: VERSION },
   'sections may be null': { yaml: `${VERSION}server:\nupstreams: ~\napi_keys: null\n` },
   'sections may be empty': { yaml: `${VERSION}server: {}\nupstreams: {}\napi_keys: {}\n` },
@@ -63,8 +75,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'sections are mappings': {
     yaml: `${VERSION}server: []\nupstreams: []\napi_keys: text\n`,
     problems: [
-      '2:1: server: must be a mapping',
-      '3:1: upstreams: must be a mapping',
+      `2:1: server: must be a mapping${LIST}`,
+      `3:1: upstreams: must be a mapping${LIST}`,
       '4:1: api_keys: must be a mapping',
     ],
   },
@@ -116,7 +128,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'max_connections is a number': {
     yaml: `${VERSION}server:\n  max_connections: "5"\n`,
-    problems: ['3:3: server.max_connections: must be an integer from 1'],
+    problems: ['3:3: server.max_connections: must be an integer from 1, without quotes'],
   },
   'max_connections has no upper end': { yaml: `${VERSION}server:\n  max_connections: 4000000000\n` },
   'allow_anonymous is a boolean': {
@@ -250,6 +262,32 @@ const RULES: Readonly<Record<string, Rule>> = {
       '6:5: upstreams.other.target_url: must be an absolute URL that starts with https:// or http://',
     ],
   },
+  'a target has no placeholder': {
+    yaml: `${VERSION}upstreams:\n  a: { request_path: /a, target_url: "https://\${HOST}/v1" }\n  b: { request_path: /b, target_url: "https://{{ .Values.host }}" }\n  d: { request_path: /d, target_url: "https://<resource>.example" }\n  e: { request_path: /e, target_url: "https://a/$metadata", api_key: x }\n`,
+    problems: ['3:26', '4:26', '5:26'].map((place, index) => {
+      const text = 'holds a placeholder that nothing fills in; write the URL itself'
+      return `${place}: upstreams.${'abd'[index]}.target_url: ${text}`
+    }),
+  },
+  'mappings that are easily taken for a text say what is in them': {
+    yaml: `${VERSION}server: { cors: "*" }\nupstreams:\n  a: { request_path: /a, target_url: "http://a", api_key: x, proxy: "http://p:3128" }\n`,
+    problems: [
+      '2:11: server.cors: must be a mapping with allow_origins, a list: { allow_origins: ["https://app.example"] }',
+      '4:62: upstreams.a.proxy: must be a mapping with url: { url: "http://proxy.internal.example:3128" }',
+    ],
+  },
+  'a required key under a misspelt name is one problem': {
+    yaml: `${VERSION}upstreams:\n  a:\n    request_pth: /a\n    targetUrl: "http://a"\n    target_url:\n    api_kee: k\n`,
+    problems: [
+      '4:5: upstreams.a.request_pth: unknown, did you mean request_path, which is missing?',
+      '5:5: upstreams.a.targetUrl: unknown, did you mean target_url, which is missing?',
+    ],
+    warnings: ['7:5: upstreams.a.api_kee: unknown, did you mean api_key?'],
+  },
+  'a misspelt key beside the right one is a warning': {
+    yaml: `${VERSION}upstreams:\n  a: { request_path: /a, request_pth: /b, target_url: "http://a" }\n`,
+    warnings: ['3:26: upstreams.a.request_pth: unknown, did you mean request_path?'],
+  },
   'a path and a target say what is wrong with them': {
     yaml: `${VERSION}upstreams:\n  a: { request_path: a, target_url: "ftp://a" }\n  b: { request_path: //b, target_url: "http://u:p@b" }\n`,
     problems: [
@@ -315,7 +353,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'an empty key is for anonymous gateways': {
     yaml: `${OPEN}    api_key: ""\n`,
     problems: [
-      '6:5: upstreams.openai.api_key: must be neither empty nor blank, unless the gateway is anonymous (server.allow_anonymous)',
+      '6:5: upstreams.openai.api_key: must be neither empty nor blank; only an anonymous gateway (server.allow_anonymous) can do without',
     ],
   },
   'an anonymous gateway may have an empty key': { yaml: `${ANONYMOUS}    api_key: ""\n` },
@@ -377,7 +415,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     problems: [
       `9:5: api_keys.static[0].key: ${BLANK}`,
       `10:5: api_keys.static[1].key: ${BLANK}`,
-      `11:5: api_keys.static[2].key: ${BLANK}`,
+      '11:5: api_keys.static[2].key: takes an environment variable that is set but empty: EMPTY',
       '12:5: api_keys.static[3].key_sha256: is the digest of an empty key',
     ],
   },
@@ -458,6 +496,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'a jwt key of 32 bytes is not, nor has it to be 32 characters': {
     yaml: `${KEYED}  jwt: [{ id: a, key: ${'é'.repeat(16)} }]\n`,
+  },
+  'a secret that comes from where nothing is': {
+    yaml: `${VERSION}upstreams:\n  a: { request_path: /a, target_url: "http://a", api_key: { env: EMPTY } }\napi_keys:\n  static: [{ key: { file: nothing } }]\n  jwt: [{ id: a, key: { env: EMPTY } }]\n`,
+    around: { env: { EMPTY: '' }, files: { nothing: ' \n' } },
+    problems: [
+      '3:50: upstreams.a.api_key: takes an environment variable that is set but empty: EMPTY; only an anonymous gateway (server.allow_anonymous) can do without',
+      '5:14: api_keys.static[0].key: takes a file that is empty',
+      '6:18: api_keys.jwt[0].key: takes an environment variable that is set but empty: EMPTY',
+    ],
   },
   'a jwt key is not blank': {
     yaml: `${KEYED}  jwt: [{ id: a, key: "${' '.repeat(40)}" }]\n`,

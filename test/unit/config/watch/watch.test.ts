@@ -190,14 +190,14 @@ test('an invalid file is reported once, every ten minutes, and for each new cont
   assert.deepEqual(events(), [INVALID_0])
 })
 
-test('back to the content that was loaded: nothing to report, and the condition is over', (t) => {
+test('back to the content that was loaded: that is told once, and the condition is over', (t) => {
   const { clock, write, events } = watch(t, valid)
   write('fluxgate.yaml', configuration(0))
   clock.advance(SOON)
   events()
   write('fluxgate.yaml', configuration(1))
   clock.advance(TEN_MINUTES * 2)
-  assert.deepEqual(events(), [])
+  assert.deepEqual(events(), ['restored'])
   write('fluxgate.yaml', configuration(0))
   clock.advance(SOON)
   assert.deepEqual(events(), [INVALID_0])
@@ -216,7 +216,7 @@ test('a missing file is reported within 700 ms, once, and every ten minutes', (t
   assert.deepEqual(events(), ['missing'])
 })
 
-test('a file that was missing: unchanged it is no news, changed it is, and missing again it is again', (t) => {
+test('a file that was missing: unchanged it is told to be back, changed it is a change, and missing again it is again', (t) => {
   const { clock, file, write, events } = watch(t, valid)
   const goAway = () => {
     rmSync(file)
@@ -226,7 +226,7 @@ test('a file that was missing: unchanged it is no news, changed it is, and missi
   goAway()
   write('fluxgate.yaml', configuration(1))
   clock.advance(SOON)
-  assert.deepEqual(events(), [])
+  assert.deepEqual(events(), ['restored'])
   goAway()
   write('fluxgate.yaml', configuration(2))
   clock.advance(SOON)
@@ -250,7 +250,7 @@ test('a file that we may no longer read', (t) => {
   assert.deepEqual(events(), ['denied'])
   chmodSync(file, 0o644)
   withoutPrivileges(() => clock.advance(SOON))
-  assert.deepEqual(events(), [])
+  assert.deepEqual(events(), ['restored'])
   chmodSync(path, 0o000)
   withoutPrivileges(() => clock.advance(700))
   assert.deepEqual(events(), ['denied'])
@@ -315,7 +315,7 @@ test('files of secrets count', (t) => {
   assert.match(events().join(), /^invalid 5:50: upstreams\.a\.api_key: takes a file that does not exist/)
   write('key', 'two')
   clock.advance(SOON)
-  assert.deepEqual(events(), [], 'as it was when it was last loaded')
+  assert.deepEqual(events(), ['restored'], 'as it was when it was last loaded')
   write('key', 'three')
   clock.advance(SOON)
   assert.deepEqual(events(), ['changed 1'])
@@ -451,7 +451,7 @@ describe('a watcher that goes on where another one stood', () => {
     assert.deepEqual(events(), [INVALID_0])
     write('fluxgate.yaml', configuration(1))
     clock.advance(SOON)
-    assert.deepEqual(events(), [], 'which is still in force')
+    assert.deepEqual(events(), ['restored'], 'which is still in force')
   })
 
   test('is as silent as the other one about a failed start', (t) => {
