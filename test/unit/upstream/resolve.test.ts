@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { type Lookup, Resolver } from '../../../src/upstream/resolve.ts'
+import { FakeTime } from '../runtime/fake-time.ts'
 
 /** Look-ups that wait for their answer. */
 let asked: { host: string; answer: Parameters<Lookup>[1] }[] = []
@@ -50,6 +51,31 @@ describe('a resolver', () => {
     assert.deepEqual(told, [])
     answer('1.1.1.1', '2.2.2.2')
     assert.deepEqual(told, Array(3).fill('1.1.1.1 2.2.2.2'))
+  })
+
+  test('waits half a second for a name server that says nothing, once, where the last answer is known', (t) => {
+    const time = new FakeTime(t)
+    const resolver = new Resolver('a.test', lookup)
+    const first = resolveTimes(resolver, 1)
+    time.pass(60_000)
+    assert.deepEqual(first, [], 'nothing is known')
+    answer('1.1.1.1')
+    now += 10_000
+    const waiting = resolveTimes(resolver, 2)
+    time.pass(499)
+    assert.deepEqual(waiting, [])
+    time.pass(1)
+    assert.deepEqual(waiting, ['1.1.1.1', '1.1.1.1'])
+    assert.deepEqual(resolveTimes(resolver, 1), ['1.1.1.1'], 'whoever comes next does not wait')
+    assert.equal(asked.length, 1)
+    answer('2.2.2.2')
+    assert.deepEqual(resolveTimes(resolver, 1), ['2.2.2.2'])
+    assert.deepEqual(waiting, ['1.1.1.1', '1.1.1.1'], 'told once')
+    now += 10_000
+    const quick = resolveTimes(resolver, 1)
+    fail()
+    assert.deepEqual(quick, ['2.2.2.2'])
+    assert.equal(time.pending, 0)
   })
 
   test('holds nothing of whoever has given up, and tells the others', () => {
