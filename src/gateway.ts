@@ -43,9 +43,6 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
       cause: exchange.cause,
     })
   }
-  const reportSuspicious = (exchange: Exchange, failure: FailureCode): void => {
-    report(EVENTS.suspicious, exchange, failure)
-  }
   // Each exchange that it costs has its own record.
   const reportDescriptors = onceAMinute((exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'))
   const pools = new Pools<Exchange>(upstreamEvents(reportBug))
@@ -56,7 +53,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     writeRecord: sinks.writeRecord,
     reportRefusal: (exchange, failure) => {
       if (failure === 'emfile') reportDescriptors(exchange)
-      else reportSuspicious(exchange, failure)
+      else report(EVENTS.suspicious, exchange, failure)
     },
     reportBug,
   }
@@ -119,14 +116,14 @@ function needsRoots({ upstreams }: Snapshot): boolean {
 
 /** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
 function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: string) => void {
-  let silentUntil = 0
   let count = 0
+  const say = onceAMinute((fault: { peer_ip: string | undefined; error: string }) => {
+    announce(log, EVENTS.proxyHeader, { ...fault, count })
+    count = 0
+  })
   return (peerIp, error) => {
     count++
-    if (performance.now() < silentUntil) return
-    silentUntil = performance.now() + 60_000
-    announce(log, EVENTS.proxyHeader, { peer_ip: peerIp, error, count })
-    count = 0
+    say({ peer_ip: peerIp, error })
   }
 }
 

@@ -3,6 +3,7 @@ import type { Identity, Snapshot } from '../config/snapshot.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import { linesNamed } from '../http/lines.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
+import { endsSegment } from '../http/target.ts'
 import { credentialBehind, credentialOf, credentialStart } from './credential.ts'
 import { identityOf } from './key-ring.ts'
 import { findStrays } from './strays.ts'
@@ -15,8 +16,6 @@ export interface Access {
   /** Further lines, of any field, that hold the same key. They must not go on. Or it stands where no line can go. */
   readonly strays: readonly FieldLine[] | 'key_in_target'
 }
-
-const SLASH = 0x2f
 
 const NONE: readonly FieldLine[] = []
 
@@ -110,7 +109,7 @@ function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot
 function lookIntoOwnFields(found: Found, head: RequestHead, snapshot: Snapshot): boolean {
   const path = head.pathAndQuery.slice(0, head.pathLength)
   for (const upstream of snapshot.withOwnField) {
-    if (!isBelow(path, upstream.prefix)) continue
+    if (!path.startsWith(upstream.prefix) || !endsSegment(path, upstream.prefix.length)) continue
     for (const line of linesNamed(head, upstream.credential.name)) {
       const credential = credentialBehind(head.text, line, upstream.credential.scheme)
       const identity = verdictOn(credential, found, snapshot)
@@ -121,10 +120,6 @@ function lookIntoOwnFields(found: Found, head: RequestHead, snapshot: Snapshot):
     }
   }
   return true
-}
-
-function isBelow(path: string, prefix: string): boolean {
-  return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH)
 }
 
 /** Each is looked at once, however many lines and upstreams it comes up in. `two_keys`: it is one too many. */

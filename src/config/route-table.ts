@@ -1,7 +1,6 @@
 /** Longest-prefix match: one look-up in a map for each length that a prefix has, however many upstreams there are. */
+import { endsSegment } from '../http/target.ts'
 import type { RouteTable, Upstream } from './snapshot.ts'
-
-const SLASH = 0x2f
 
 /** Prefixes must be distinct; they start with a slash and do not end in one, or are empty. */
 export function createRouteTable(upstreams: readonly Upstream[]): RouteTable {
@@ -10,8 +9,7 @@ export function createRouteTable(upstreams: readonly Upstream[]): RouteTable {
 
   function find(path: string): Upstream | undefined {
     for (const length of lengths) {
-      // A prefix ends where a segment ends: /a matches /a and /a/b, never /ab.
-      if (path.length < length || (path.length > length && path.charCodeAt(length) !== SLASH)) continue
+      if (!endsSegment(path, length)) continue
       const upstream = byPrefix.get(path.slice(0, length))
       if (upstream !== undefined) return upstream
     }

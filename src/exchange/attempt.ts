@@ -70,8 +70,7 @@ function connect(exchange: Exchange): void {
     },
     failed(failure, cause) {
       exchange.cancelConnect = undefined
-      exchange.cause = cause
-      refuse(exchange, failure)
+      refuse(exchange, failure, cause)
     },
   })
 }

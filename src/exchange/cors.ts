@@ -1,6 +1,7 @@
 import type { OwnAnswer } from '../http/downstream.ts'
 import { fieldValue, linesNamed } from '../http/lines.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
+import { isToken } from '../http/octets.ts'
 import { changedHead } from './changed-head.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -29,7 +30,6 @@ function soleValue(head: RequestHead, name: string): string | undefined {
 
 /** What a page wants to send, as far as it can be repeated in an answer: names of fields, and commas. */
 const FIELD_NAMES = /^[!#$%&'*+.^_`|~0-9A-Za-z\t ,-]*$/
-const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /** The answer to a preflight of an origin that is let in; undefined: the request is none, and goes its way. */
 export function preflightAnswer(exchange: Exchange): OwnAnswer | undefined {
@@ -37,7 +37,7 @@ export function preflightAnswer(exchange: Exchange): OwnAnswer | undefined {
   if (exchange.snapshot.server.cors === undefined || head?.method !== 'OPTIONS') return undefined
   const origin = allowedOrigin(exchange)
   const method = soleValue(head, 'access-control-request-method')
-  if (origin === undefined || method === undefined || !METHOD.test(method)) return undefined
+  if (origin === undefined || method === undefined || !isToken(method)) return undefined
   const fields: [string, string][] = [
     ['Access-Control-Allow-Origin', origin],
     ['Access-Control-Allow-Methods', method],

@@ -205,9 +205,8 @@ export function upstreamFailed(exchange: Exchange, failure: FailureCode, anyByte
     sendAgain(exchange)
     return
   }
-  exchange.cause = cause
-  if (exchange.isHeadSent) breakOff(exchange, failure)
-  else refuse(exchange, failure)
+  if (exchange.isHeadSent) breakOff(exchange, failure, cause)
+  else refuse(exchange, failure, cause)
 }
 
 export function upstreamExpired(exchange: Exchange): void {

@@ -5,6 +5,11 @@ const TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 export const IS_TOKEN: Uint8Array = new Uint8Array(256)
 for (const character of TOKEN) IS_TOKEN[character.charCodeAt(0)] = 1
 
+export function isToken(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (IS_TOKEN[text.charCodeAt(i)] !== 1) return false
+  return text !== ''
+}
+
 /** Value of a hexadecimal digit, or -1. */
 export const HEX_VALUE: Int8Array = new Int8Array(256).fill(-1)
 for (let digit = 0; digit < 16; digit++) {

@@ -12,6 +12,13 @@ export interface OriginForm {
   readonly authority: string | undefined
 }
 
+const SLASH = 0x2f
+
+/** Whether a segment of the path ends there: `/a` is a prefix of `/a` and `/a/b`, never of `/ab`. */
+export function endsSegment(path: string, at: number): boolean {
+  return path.length === at || path.charCodeAt(at) === SLASH
+}
+
 /**
  * A `.` or `..` segment after one decoding, also where a backslash or an encoded slash would separate it for a careless
  * reader, or where a matrix parameter (`..;x`) hides it.

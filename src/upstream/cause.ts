@@ -1,3 +1,4 @@
+import { isCause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 
 /** OpenSSL's and Node's codes for a certificate that does not hold. */
@@ -20,5 +21,5 @@ export function isOutOfDescriptors({ code }: NodeJS.ErrnoException): boolean {
 /** A code of the system, of Node or of OpenSSL, all of which have their own fixed lists. No text of an error is one. */
 export function causeOf(error: Error | null): string | undefined {
   const code = (error as NodeJS.ErrnoException | null)?.code
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,99}$/.test(code) ? code : undefined
+  return typeof code === 'string' && isCause(code) ? code : undefined
 }

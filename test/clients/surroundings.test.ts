@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { get, upTo } from '../support/bytes.ts'
+import { closedPort } from '../support/closed-port.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { exchange } from '../support/raw-client.ts'
@@ -26,16 +27,6 @@ function folderOf(t: TestContext): string {
   chmodSync(folder, 0o777)
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-/** Free at this moment: these programs cannot say which port they took. */
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Runs it in the foreground until the test is over; resolves when it listens. */
@@ -118,7 +109,8 @@ test('nginx in front, over TCP and over a Unix socket: the record has the client
   ] as const) {
     const wait = name === 'unix' ? 'listening on unix:' : undefined
     await using gateway = await startGateway({ server, ...upTo(origin) }, wait === undefined ? {} : { wait })
-    const port = await freePort()
+    // These programs cannot say which port they took.
+    const port = await closedPort()
     const file = path.join(folder, `${name}.conf`)
     writeFileSync(file, nginxConfiguration(folder, port, at(gateway)))
     await run(t, 'nginx', ['-p', folder, '-c', file], port)
@@ -141,7 +133,7 @@ for (const [version, option] of [
       server: { proxy_protocol: { from: ['127.0.0.1'] } },
       ...upTo(origin),
     })
-    const port = await freePort()
+    const port = await closedPort()
     const file = path.join(folderOf(t), 'haproxy.cfg')
     writeFileSync(
       file,
@@ -169,7 +161,7 @@ test('tinyproxy as the way out, with a login, for plain targets and for TLS code
   skip: without('tinyproxy'),
 }, async (t) => {
   await using origin = await startOrigin(ANSWER)
-  const port = await freePort()
+  const port = await closedPort()
   const folder = folderOf(t)
   const file = path.join(folder, 'tinyproxy.conf')
   writeFileSync(

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'node:test'
@@ -20,6 +18,7 @@ import {
   SERVER_CERTIFICATE,
   SERVER_KEY,
 } from '../support/certificates.ts'
+import { closedPort } from '../support/closed-port.ts'
 import { WITHIN_A_SECOND_MS } from '../support/deadline.ts'
 import { CLIENT_KEY, type ConfigObject, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
 import type { Message } from '../support/message.ts'
@@ -40,16 +39,6 @@ function assertRefused(response: Message, status: number, error: string): void {
   assert.equal(response.status, status)
   assert.equal(response.value('x-fluxgate-error'), `fluxgate_${error}`)
   assert.equal(response.state, 'complete')
-}
-
-/** A port of 127.0.0.1 on which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 test('connection refused: 502, soon', async () => {

@@ -1,5 +1,6 @@
 import type { FieldChanges } from '../../http/field-rules.ts'
 import { fieldOf, isCredentialField, isOwnBusiness } from '../../http/fields.ts'
+import { isToken } from '../../http/octets.ts'
 import type { UpstreamDocument } from '../schema/document.ts'
 import type { CredentialPlace } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
@@ -8,7 +9,6 @@ import { readFieldSecret } from './secret.ts'
 
 /** Fields that an operator names: which may be removed, set and kept, and which may carry keys. */
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const NO_NAME = 'must be the name of a field, such as X-Request-Source'
 const OWN_BUSINESS =
   'names a field that the gateway answers for itself (framing, Host, connection fields, x-fluxgate-key)'
@@ -52,7 +52,7 @@ function lowerCaseNames(
 function wrongToRemove(name: string, credential: CredentialPlace): string | undefined {
   const isPattern = name.endsWith('*')
   const rest = isPattern ? name.slice(0, -1) : name
-  if (rest.includes('*') || !TOKEN.test(rest)) {
+  if (rest.includes('*') || !isToken(rest)) {
     return `${NO_NAME}; a * may stand at its end, for any rest`
   }
   return isPattern ? undefined : wrongToTouch(name, credential)
@@ -86,7 +86,7 @@ function compileSetFields(
   for (const [name, source] of Object.entries(document.set_fields ?? {})) {
     const place = [...path, name]
     const lowerCase = name.toLowerCase()
-    const wrong = TOKEN.test(name) ? wrongToTouch(lowerCase, credential) : NO_NAME
+    const wrong = isToken(name) ? wrongToTouch(lowerCase, credential) : NO_NAME
     if (wrong !== undefined) scope.problem(place, wrong)
     else if (seen.has(lowerCase)) scope.problem(place, 'stands here twice; the case of a name does not count')
     seen.add(lowerCase)
@@ -105,9 +105,9 @@ export function compileCredential(document: UpstreamDocument['credential'], path
   const { field, scheme } = document
   const name = field.toLowerCase()
   const isAuthorization = name === 'authorization'
-  if (!TOKEN.test(field)) scope.problem([...path, 'field'], NO_NAME)
+  if (!isToken(field)) scope.problem([...path, 'field'], NO_NAME)
   else if (isOwnBusiness(fieldOf(name, 0, name.length), name)) scope.problem([...path, 'field'], OWN_BUSINESS)
-  if (scheme !== undefined && scheme !== '' && !TOKEN.test(scheme)) {
+  if (scheme !== undefined && scheme !== '' && !isToken(scheme)) {
     scope.problem([...path, 'scheme'], 'must be one word, such as Token, or empty')
   }
   return { field, name, scheme: scheme ?? (isAuthorization ? 'Bearer' : '') }
