@@ -1,7 +1,7 @@
 import { FIELD, fieldOf, isCredentialField, isOwnBusiness } from './fields.ts'
 import { fieldLine, type Lines } from './lines.ts'
 import type { FieldLine } from './message.ts'
-import { COLON } from './octets.ts'
+import { beginsWith, COLON } from './octets.ts'
 
 /** What an operator wants done to the fields of requests, as it is written. */
 export interface FieldChanges {
@@ -78,19 +78,7 @@ export function ruledLines({ text, fieldsStart, end }: Lines, { byInitial }: Fie
 }
 
 function isAbout(text: string, start: number, { name, isPattern }: Rule): boolean {
-  const { length } = name
-  if (!isPattern && text.charCodeAt(start + length) !== COLON) return false
-  for (let i = 0; i < length; i++) {
-    const wanted = name.charCodeAt(i)
-    const given = text.charCodeAt(start + i)
-    const isSame = given === wanted || (isLetter(wanted) && (given | 0x20) === wanted)
-    if (!isSame) return false
-  }
-  return true
-}
-
-function isLetter(lowerCase: number): boolean {
-  return lowerCase >= 0x61 && lowerCase <= 0x7a
+  return (isPattern || text.charCodeAt(start + name.length) === COLON) && beginsWith(text, start, name)
 }
 
 /** What the gateway answers for itself, and what carries keys, no pattern takes away. (A rule with such a name is refused.) */

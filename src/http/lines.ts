@@ -1,6 +1,6 @@
 import { FIELD, type Field } from './fields.ts'
 import type { FieldLine, RequestHead, ResponseHead } from './message.ts'
-import { COLON, SP, TAB } from './octets.ts'
+import { beginsWith, COLON, SP, TAB } from './octets.ts'
 
 /**
  * Field lines of a head that has been parsed: each is a name, a colon, a value without a control in it, CRLF. Most lines are
@@ -31,7 +31,7 @@ export function linesNamed({ text, fieldsStart, end }: Lines, lowerCaseName: str
   let found: FieldLine[] | undefined
   for (let at = fieldsStart; at < end - 2; ) {
     const next = text.indexOf('\n', at) + 1
-    if (text.charCodeAt(at + length) === COLON && text.slice(at, at + length).toLowerCase() === lowerCaseName) {
+    if (text.charCodeAt(at + length) === COLON && beginsWith(text, at, lowerCaseName)) {
       found ??= []
       found.push(fieldLine(text, FIELD.other, at, at + length + 1, next - 2))
     }

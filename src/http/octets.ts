@@ -10,6 +10,17 @@ export function isToken(text: string): boolean {
   return text !== ''
 }
 
+/** Whether `text[start..]` begins with that, letters in any case. Nothing is cut out to be compared. */
+export function beginsWith(text: string, start: number, lowerCase: string): boolean {
+  for (let i = 0; i < lowerCase.length; i++) {
+    const wanted = lowerCase.charCodeAt(i)
+    const given = text.charCodeAt(start + i)
+    const isLetter = wanted >= 0x61 && wanted <= 0x7a
+    if (given !== wanted && !(isLetter && (given | 0x20) === wanted)) return false
+  }
+  return true
+}
+
 /** Value of a hexadecimal digit, or -1. */
 export const HEX_VALUE: Int8Array = new Int8Array(256).fill(-1)
 for (let digit = 0; digit < 16; digit++) {
