@@ -1,4 +1,4 @@
-import { openSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 
 parentPort!.on('message', ({ what, fifo }: { what: string; fifo: string }) => {
@@ -7,6 +7,7 @@ parentPort!.on('message', ({ what, fifo }: { what: string; fifo: string }) => {
     console.error('on stderr')
   }
   parentPort!.postMessage('up')
-  // Waits in the system until somebody opens it for writing: what a file system does that does not answer.
-  if (what === 'stuck') openSync(fifo, 'r')
+  // Waits in the system until somebody writes and closes it: what a file system does that does not answer.
+  // With an encoding, opening and reading is one call that no terminate() comes between.
+  if (what === 'stuck') readFileSync(fifo, 'utf8')
 })
