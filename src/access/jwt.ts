@@ -71,7 +71,13 @@ function verify(token: string, keys: JwtKeys): Verified | Cause {
   for (const [cause, isKept] of CLAIM_RULES) if (!isKept(claims)) return cause
   const { key, notBefore, expires } = claims
   const subject = shownSubject(claims.subject)
-  const identity = subject === undefined ? key.identity : { ...key.identity, subject, signer: key.identity }
+  const untilMs = (expires + key.leewaySeconds) * 1_000
+  const identity: Identity = {
+    ...key.identity,
+    signer: key.identity,
+    untilMs,
+    ...(subject === undefined ? {} : { subject }),
+  }
   return { identity: Object.freeze(identity), notBefore, expires, leeway: key.leewaySeconds }
 }
 

@@ -38,6 +38,9 @@ export class Exchange {
   /** Further lines that hold the gateway key, of any field. */
   strays: readonly FieldLine[] = []
 
+  /** The gateway key, where the request shows no other. */
+  soleKey: string | undefined = undefined
+
   // route
   upstream: Upstream | undefined = undefined
 

@@ -208,6 +208,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     const exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#exchange = exchange
     this.#host.events.serve(exchange, before, buffer, start, runEnd, content)
+    this.#heads.learn(head)
     return at
   }
 
