@@ -49,6 +49,8 @@ export const CAUSES = {
   nominates_host: '`Connection` nominates `Host`.',
   nominates_framing: '`Connection` nominates `Content-Length` or `Transfer-Encoding`.',
   nominates_credential: '`Connection` nominates a credential field.',
+  pseudo_header: 'HTTP/2: a pseudo-header field is missing, unknown, there twice, malformed, or stands behind a field.',
+  connection_field: 'HTTP/2: a field stands there that only an HTTP/1 connection has, or `te` is not `trailers`.',
 
   // What an upstream said: `upstream_protocol`.
   version: 'It does not begin with `HTTP/1.0` or `HTTP/1.1`.',

@@ -18,7 +18,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   failure: ['cause'],
   http: BASE,
   http1: [...BASE, 'http'],
-  http2: [...BASE, 'http'],
+  // Its heads are judged by the parser of HTTP/1, so that there is one judge.
+  http2: [...BASE, 'http', 'http1'],
   listener: [...WIRE, 'config/snapshot'],
   upstream: [...WIRE, 'config/snapshot'],
   exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],

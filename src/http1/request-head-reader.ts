@@ -2,12 +2,21 @@ import type { FailureCode } from '../failure.ts'
 import { isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { parseFieldSection } from './field-section.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseRequestHead, parseRequestLine, readRequestLine } from './parse-request.ts'
 import { RepeatedRequests } from './repeated-requests.ts'
 
 const LEADING_JUNK: RefusedHead = { failure: 'bad_request_line', hasRequestLine: false, method: '', target: '' }
 const CLIENT_HELLO: RefusedHead = { failure: 'tls_on_plain_port', hasRequestLine: false, method: '', target: '' }
+/** How an HTTP/2 connection begins (RFC 9113 section 3.4), which is made to be refused by whoever does not speak it. */
+export const HTTP2_PREFACE: RefusedHead = {
+  failure: 'version_not_supported',
+  hasRequestLine: true,
+  method: 'PRI',
+  target: '*',
+}
+const PREFACE_HEAD = 'PRI * HTTP/2.0\r\n\r\n'
 /** ContentType handshake (RFC 8446 section 5.1), the first byte that a TLS client sends. */
 const TLS_HANDSHAKE = 0x16
 
@@ -20,6 +29,9 @@ export class RequestHeadReader {
   readonly #repeats = new RepeatedRequests()
   #result: RequestHead | RefusedHead | undefined = undefined
   #isLineJudged = false
+  #isFirst = true
+  /** What has been read of an HTTP/2 connection. */
+  preface: Buffer = NO_BYTES
 
   /** A byte of a head has come and its end has not. */
   get hasBegun(): boolean {
@@ -53,7 +65,10 @@ export class RequestHeadReader {
 
   #judge(): RequestHead | RefusedHead {
     const { state, text } = this.#reader
-    if (state === 'whole') return parseRequestHead(text, 0)
+    if (state === 'whole') {
+      const head = parseRequestHead(text, 0)
+      return isRefused(head) && text.startsWith(PREFACE_HEAD) && this.#isFirst ? this.#begunHttp2(PREFACE_HEAD) : head
+    }
     const line = readRequestLine(text)
     if (state === 'broken') {
       const failure = failureAt(text, this.#reader.brokenAt)
@@ -68,8 +83,15 @@ export class RequestHeadReader {
 
   #judgeLine(): void {
     this.#isLineJudged = true
-    const line = parseRequestLine(this.#reader.partial(), 0)
-    if (isRefused(line)) this.#result = line
+    const text = this.#reader.partial()
+    const line = parseRequestLine(text, 0)
+    if (!isRefused(line)) return
+    this.#result = PREFACE_HEAD.startsWith(text) && this.#isFirst ? this.#begunHttp2(text) : line
+  }
+
+  #begunHttp2(text: string): RefusedHead {
+    this.preface = Buffer.from(text, 'latin1')
+    return HTTP2_PREFACE
   }
 
   /** The head that has come to its end, once; undefined while there is none. */
@@ -94,6 +116,7 @@ export class RequestHeadReader {
   }
 
   #reset(): void {
+    this.#isFirst = false
     this.#reader.reset()
     this.#isLineJudged = false
   }

@@ -3,6 +3,7 @@ import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
+import type { Queued } from '../http/queued.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
@@ -13,7 +14,7 @@ import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { DROP_BYTES, DropLimits } from './drop-limits.ts'
 import { ReadAhead } from './read-ahead.ts'
-import { RequestHeadReader } from './request-head-reader.ts'
+import { HTTP2_PREFACE, RequestHeadReader } from './request-head-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 /** Bytes of further requests that are read while one is being answered; then reading pauses. */
@@ -33,8 +34,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   readonly peerIp: string | undefined
   clientIp: string | undefined
   /** Neighbours in the listener's queue of idle connections. */
-  idlePrevious: ServerConnection<E> | undefined = undefined
-  idleNext: ServerConnection<E> | undefined = undefined
+  idlePrevious: Queued | undefined = undefined
+  idleNext: Queued | undefined = undefined
   isQueuedIdle = false
 
   response!: ResponseWriter
@@ -178,7 +179,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     }
     this.#deadline.disarm()
     if (!isRefused(head)) return this.#open(head, buffer, at, end)
-    this.#refuse(head)
+    if (head === HTTP2_PREFACE) this.#handOver(buffer, at, end)
+    else this.#refuse(head)
     return end
   }
 
@@ -210,6 +212,22 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#host.events.serve(exchange, before, buffer, start, runEnd, content)
     this.#heads.learn(head)
     return at
+  }
+
+  /**
+   * Its first bytes are those of HTTP/2: from now on socket and bytes are another connection's, which takes its place. Whoever reads
+   * into this one does not notice.
+   */
+  #handOver(buffer: Buffer, start: number, end: number): void {
+    this.#phase = 'closed'
+    this.#deadline.close()
+    const successor = this.#host.speaksHttp2(this, this.#socket)
+    this.onBytes = (bytes, length) => successor.onBytes(bytes, length)
+    this.nextReadBuffer = () => successor.nextReadBuffer()
+    const began = this.#heads.preface
+    successor.onBytes(began, began.length)
+    buffer.copyWithin(0, start, end)
+    if (end > start) successor.onBytes(buffer, end - start)
   }
 
   #refuse(head: RefusedHead): void {

@@ -1,17 +1,12 @@
-/** A member of the queue; the links are its own, so that going in and out costs a few stores. */
-export interface Queued<T> {
-  idlePrevious: T | undefined
-  idleNext: T | undefined
-  isQueuedIdle: boolean
-}
+import type { Queued } from '../http/queued.ts'
 
 /** Connections that wait for a request, longest first. */
-export class IdleQueue<T extends Queued<T>> {
-  #first: T | undefined = undefined
-  #last: T | undefined = undefined
+export class IdleQueue<T extends Queued> {
+  #first: Queued | undefined = undefined
+  #last: Queued | undefined = undefined
 
   get longest(): T | undefined {
-    return this.#first
+    return this.#first as T | undefined
   }
 
   add(member: T): void {

@@ -3,10 +3,10 @@ import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
 import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
-import { ServerConnection } from '../http1/server-connection.ts'
-import { adoptAccepted } from '../runtime/sockets.ts'
+import { adoptAccepted, type Reader } from '../runtime/sockets.ts'
 import { bindTcp, describe } from './bind.ts'
 import { IdleQueue } from './idle-queue.ts'
+import { askToLeave, type ClientsConnection, serveHttp1, succeed } from './protocol.ts'
 import { ProxyGate } from './proxy-gate.ts'
 import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
 
@@ -27,15 +27,15 @@ const STOP_LINGER_MS = 1_000
  * Takes clients in, up to `max_connections`, and knows which of their connections are idle. A socket can be exchanged for
  * another under running connections.
  */
-export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
+export class Listener<E> implements ConnectionHost<E, ClientsConnection<E>> {
   readonly events: DownstreamEvents<E>
   isDraining = false
   #settings: ServerSettings
   #server: net.Server | undefined = undefined
-  readonly #open = new Set<ServerConnection<E>>()
+  readonly #open = new Set<ClientsConnection<E>>()
   /** Open connections whose exchanges are over. */
-  readonly #closing = new Set<ServerConnection<E>>()
-  readonly #idle = new IdleQueue<ServerConnection<E>>()
+  readonly #closing = new Set<ClientsConnection<E>>()
+  readonly #idle = new IdleQueue<ClientsConnection<E>>()
   #overLimit = 0
   #drained: (() => void) | undefined = undefined
   #lingering: NodeJS.Timeout | undefined = undefined
@@ -133,7 +133,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
    * The connection that has had its last answer longest ago, and only lingers: it gives way before anybody who may still ask for
    * something.
    */
-  #answeredLongest(isOverLimit: boolean): ServerConnection<E> | undefined {
+  #answeredLongest(isOverLimit: boolean): ClientsConnection<E> | undefined {
     for (const connection of this.#closing) if (connection.isOverLimit === isOverLimit) return connection
     return undefined
   }
@@ -144,7 +144,8 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
       accepted.destroy()
       return
     }
-    const connection = new ServerConnection<E>(this, plainAddress(accepted.remoteAddress), isOverLimit)
+    const peerIp = plainAddress(accepted.remoteAddress)
+    const connection = serveHttp1<E>(this, { peerIp, clientIp: peerIp, isOverLimit })
     this.#open.add(connection)
     if (isOverLimit) this.#overLimit++
     const { proxyProtocol } = this.#settings
@@ -154,7 +155,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   /** Its peer is a balancer, which says first who the client is. */
-  #guard(accepted: net.Socket, connection: ServerConnection<E>): void {
+  #guard(accepted: net.Socket, connection: ReturnType<typeof serveHttp1<E>>): void {
     const gate = new ProxyGate(connection, this.headTimeoutMs, {
       failed: (fault) => this.#told.proxyHeaderFailed(connection.peerIp, fault),
       bug: (error) => this.events.bug(undefined, connection, error),
@@ -166,20 +167,28 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
 
   // ---- ConnectionHost
 
-  connectionIdle(connection: ServerConnection<E>): void {
+  speaksHttp2(connection: ClientsConnection<E>, socket: net.Socket): Reader {
+    this.#idle.remove(connection)
+    this.#open.delete(connection)
+    const successor = succeed(this, connection, socket)
+    this.#open.add(successor)
+    return successor
+  }
+
+  connectionIdle(connection: ClientsConnection<E>): void {
     if (!connection.isOverLimit) this.#idle.add(connection)
   }
 
-  connectionBusy(connection: ServerConnection<E>): void {
+  connectionBusy(connection: ClientsConnection<E>): void {
     this.#idle.remove(connection)
   }
 
-  connectionClosing(connection: ServerConnection<E>): void {
+  connectionClosing(connection: ClientsConnection<E>): void {
     this.#closing.add(connection)
     this.#tellIfDrained()
   }
 
-  connectionClosed(connection: ServerConnection<E>): void {
+  connectionClosed(connection: ClientsConnection<E>): void {
     this.#idle.remove(connection)
     if (this.#open.delete(connection) && connection.isOverLimit) this.#overLimit--
     this.#closing.delete(connection)
@@ -197,7 +206,10 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.#drained = drained
     this.unbind()
     for (let idle = this.#idle.longest; idle !== undefined; idle = this.#idle.longest) idle.close()
-    for (const connection of this.#open) if (connection.isOverLimit) connection.close()
+    for (const connection of this.#open) {
+      if (connection.isOverLimit) connection.close()
+      else askToLeave(connection)
+    }
     this.#tellIfDrained()
   }
 

@@ -1,0 +1,165 @@
+import type { Socket } from 'node:net'
+import { Outlet } from '../runtime/outlet.ts'
+import { BULK_THRESHOLD } from '../runtime/read-buffers.ts'
+import { FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts'
+
+/**
+ * What a connection sends, frame by frame. Frames are collected in a block and leave together, when the turn of the event loop is
+ * over that made them: a hundred streams that each have a few bytes to send cost one write. A block belongs to the connection from
+ * its first frame to its write, so an idle connection holds none.
+ */
+
+const BLOCK_BYTES = 65_536
+const MAX_SPARES = 16
+const spares: Buffer[] = []
+
+/** Room at the end of a block for a frame of content is used down to this. */
+const MIN_ROOM_BYTES = 1_024
+
+export interface OutboxEvents {
+  /** The socket takes more, after it had not. */
+  drained(): void
+  /** Everything that was sent up to now is in the kernel, or lost. */
+  flushed(): void
+}
+
+export class Outbox {
+  readonly #socket: Socket
+  readonly #outlet: Outlet
+  readonly #events: OutboxEvents
+  #block: Buffer | undefined = undefined
+  #length = 0
+  #isScheduled = false
+  /** The socket does not take more for the moment: only what must be said is added. */
+  isFull = false
+  /** Where the flags of the last frame of content stand, while nothing has been added behind it. */
+  #lastFlagsAt = -1
+  #lastStream = 0
+  readonly #flushLater = (): void => {
+    this.#isScheduled = false
+    this.flush()
+  }
+
+  constructor(socket: Socket, events: OutboxEvents) {
+    this.#socket = socket
+    this.#events = events
+    this.#outlet = new Outlet(socket, () => {
+      this.isFull = false
+      events.drained()
+    })
+  }
+
+  /** Bytes that wait for the peer. */
+  get waitingBytes(): number {
+    return this.#outlet.waitingBytes + this.#length
+  }
+
+  get isFlushed(): boolean {
+    return this.#length === 0 && this.#outlet.isFlushed
+  }
+
+  /** A frame whose payload is all there. */
+  frame(type: number, flags: number, stream: number, payload: Buffer, start: number, end: number): void {
+    const length = end - start
+    const block = this.#reserve(FRAME_HEAD_BYTES + length)
+    const at = this.#head(block, length, type, flags, stream)
+    if (length > 0) payload.copy(block, at, start, end)
+    this.#length = at + length
+  }
+
+  /** A frame whose payload is one number. */
+  number(type: number, stream: number, value: number): void {
+    const block = this.#reserve(FRAME_HEAD_BYTES + 4)
+    const at = this.#head(block, 4, type, 0, stream)
+    block.writeUInt32BE(value, at)
+    this.#length = at + 4
+  }
+
+  /** Bytes that are whole frames already. */
+  frames(bytes: Buffer): void {
+    bytes.copy(this.#reserve(bytes.length), this.#length)
+    this.#length += bytes.length
+    this.#lastFlagsAt = -1
+  }
+
+  /** A header block, in as many frames as it takes (RFC 9113 section 6.10). */
+  headers(stream: number, block: Buffer, endsStream: boolean): void {
+    const endStream = endsStream ? FLAG.endStream : 0
+    let at = 0
+    do {
+      const end = Math.min(block.length, at + MAX_FRAME_BYTES)
+      const flags = (at === 0 ? endStream : 0) | (end === block.length ? FLAG.endHeaders : 0)
+      this.frame(at === 0 ? FRAME.headers : FRAME.continuation, flags, stream, block, at, end)
+      at = end
+    } while (at < block.length)
+  }
+
+  /** A piece of content, up to `most` bytes of it; returns where it ends. */
+  data(stream: number, buffer: Buffer, start: number, end: number, most: number): number {
+    const room = BLOCK_BYTES - this.#length - FRAME_HEAD_BYTES
+    const wanted = Math.min(end - start, most)
+    const length = room < MIN_ROOM_BYTES ? wanted : Math.min(wanted, room)
+    const stop = start + length
+    this.frame(FRAME.data, 0, stream, buffer, start, stop)
+    this.#lastFlagsAt = this.#length - length - FRAME_HEAD_BYTES + 4
+    this.#lastStream = stream
+    return stop
+  }
+
+  /** The stream has no more content: its last frame says so, if that is still here. */
+  endStream(stream: number): void {
+    if (this.#lastFlagsAt !== -1 && this.#lastStream === stream) {
+      this.#block![this.#lastFlagsAt]! |= FLAG.endStream
+    } else this.frame(FRAME.data, FLAG.endStream, stream, NOTHING, 0, 0)
+  }
+
+  #head(block: Buffer, length: number, type: number, flags: number, stream: number): number {
+    const at = this.#length
+    block[at] = length >> 16
+    block[at + 1] = length >> 8
+    block[at + 2] = length
+    block[at + 3] = type
+    block[at + 4] = flags
+    block[at + 5] = stream >> 24
+    block[at + 6] = stream >> 16
+    block[at + 7] = stream >> 8
+    block[at + 8] = stream
+    this.#lastFlagsAt = -1
+    return at + FRAME_HEAD_BYTES
+  }
+
+  /** Room for so much behind what is there. No frame is larger than a block. */
+  #reserve(length: number): Buffer {
+    if (this.#length + length > BLOCK_BYTES) this.flush()
+    this.#block ??= spares.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
+    if (!this.#isScheduled) {
+      this.#isScheduled = true
+      setImmediate(this.#flushLater)
+    }
+    return this.#block
+  }
+
+  flush(): void {
+    const block = this.#block
+    if (block !== undefined) {
+      const length = this.#length
+      this.#block = undefined
+      this.#length = 0
+      this.#lastFlagsAt = -1
+      if (!this.#outlet.sendRun('', block, 0, length)) this.isFull = true
+      // Small ones are copied; what the kernel has not taken of a large one is written from where it stands.
+      const isFree = length < BULK_THRESHOLD || this.#outlet.isFlushed
+      if (isFree && spares.length < MAX_SPARES) spares.push(block)
+    }
+    if (this.#outlet.isFlushed) this.#events.flushed()
+    else this.#outlet.whenFlushed(() => this.#events.flushed())
+  }
+
+  /** Ends the connection when all of this has left. */
+  end(): void {
+    this.flush()
+    this.#socket.end()
+  }
+}
+
+const NOTHING = Buffer.alloc(0)

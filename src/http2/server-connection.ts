@@ -1,0 +1,442 @@
+import type { Socket } from 'node:net'
+import { type DownstreamEvents, isRefused } from '../http/downstream.ts'
+import { OwnedConnection } from '../http/owned-connection.ts'
+import type { Queued } from '../http/queued.ts'
+import type { ConnectionHost } from '../http1/connection-host.ts'
+import { parseRequestHead } from '../http1/parse-request.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { ReadBuffer } from '../runtime/read-buffers.ts'
+import type { Reader } from '../runtime/sockets.ts'
+import { FLOOD } from './floods.ts'
+import { ERROR, type ErrorCode } from './frames.ts'
+import type { FieldList } from './hpack-decoder.ts'
+import { Outbox } from './outbox.ts'
+import { requestText } from './request-text.ts'
+import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
+import { ServerStream, type StreamHost } from './server-stream.ts'
+import type { StreamSender } from './stream-sender.ts'
+import { trailerLines } from './trailer-lines.ts'
+import { MAX_WINDOW } from './windows.ts'
+
+/** Streams that we have reset of late: what their client has sent meanwhile is not held against it. */
+const MAX_RESET = 128
+/** What a client has for hearing that it should open no more streams, before those that it has opened are the last. */
+const LAST_STREAM_MS = 1_000
+/** How long what a client still sends is dropped, once its connection has failed: it should get to read why. */
+const FAREWELL_MS = 1_000
+
+/**
+ * A client's HTTP/2 connection. Each of its streams is an exchange of its own.
+ *
+ *     idle ◀──no stream left── busy         idle ──keep-alive time, close──▶ leaving ──all sent──▶ closed
+ *       └──a stream begins──▶ ┘             busy, idle ──error──▶ failed (drops what comes) ──a second──▶ closed
+ */
+type Phase = 'idle' | 'busy' | 'failed' | 'closed'
+
+export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHost<E> {
+  readonly isOverLimit: boolean
+  readonly peerIp: string | undefined
+  clientIp: string | undefined
+  idlePrevious: Queued | undefined = undefined
+  idleNext: Queued | undefined = undefined
+  isQueuedIdle = false
+  session!: Session
+  readonly owned = new OwnedConnection<E>()
+  breakCode: ErrorCode = ERROR.internal
+  readonly #host: ConnectionHost<E, Http2ServerConnection<E>>
+  #socket!: Socket
+  #phase: Phase = 'idle'
+  readonly #streams = new Map<number, ServerStream<E>>()
+  /** All whose exchange is not over, those too that their client has reset. */
+  readonly #exchanges = new Set<ServerStream<E>>()
+  #openCount = 0
+  #lastStream = 0
+  /** Streams above it are not served any more. */
+  #lastServed = MAX_WINDOW
+  #isLeaving = false
+  /** What is sent must leave at once. */
+  #isClosing = false
+  readonly #reset = new Set<number>()
+  /** Whose content is being read. */
+  #current: ServerStream<E> | undefined = undefined
+  #currentEnds = false
+  #flushed: (() => void)[] = []
+  readonly #reads = new ReadBuffer()
+  /** For the next stream to begin, or for what has begun to end. */
+  readonly #deadline: Deadline
+  #isHeadTimed = false
+  #lastStreamTimer: NodeJS.Timeout | undefined = undefined
+  #farewell: NodeJS.Timeout | undefined = undefined
+
+  constructor(
+    host: ConnectionHost<E, Http2ServerConnection<E>>,
+    peerIp: string | undefined,
+    clientIp: string | undefined,
+    isOverLimit: boolean,
+  ) {
+    this.#host = host
+    this.peerIp = peerIp
+    this.clientIp = clientIp
+    this.isOverLimit = isOverLimit
+    this.#deadline = new Deadline(() => this.#expired())
+  }
+
+  /** Begins to work on its socket, which must already read into this connection. */
+  attach(socket: Socket): void {
+    this.#socket = socket
+    const outbox = new Outbox(socket, {
+      drained: () => this.session.pump(),
+      flushed: () => this.#tellFlushed(),
+    })
+    this.session = new Session(outbox, this, true)
+    this.session.greet()
+    socket.on('end', () => this.#ended())
+    socket.on('error', () => this.#gone())
+    socket.on('close', () => this.#gone())
+    this.#deadline.arm(this.#host.headTimeoutMs)
+    this.#isHeadTimed = true
+    this.#host.connectionIdle(this)
+  }
+
+  get events(): DownstreamEvents<E> {
+    return this.#host.events
+  }
+
+  get isDraining(): boolean {
+    return this.#host.isDraining
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === 'closed'
+  }
+
+  // ---- reading
+
+  nextReadBuffer(): Buffer {
+    return this.#reads.next()
+  }
+
+  onBytes(buffer: Buffer, length: number): boolean {
+    if (this.#phase === 'failed' || this.#phase === 'closed') return true
+    try {
+      const error = this.session.read(buffer, length)
+      if (error !== ERROR.none) this.#fail(error)
+      else this.#watchHead()
+    } catch (error) {
+      // Where no stream was at work there is nobody to answer.
+      this.events.bug(undefined, undefined as never, error)
+      this.#fail(ERROR.internal)
+    }
+    return true
+  }
+
+  /** The head of a request, as of HTTP/1, has its time from its first octet to its last. */
+  #watchHead(): void {
+    const { isInHead } = this.session
+    if (isInHead === this.#isHeadTimed || this.#phase === 'closed') return
+    this.#isHeadTimed = isInHead
+    if (isInHead) this.#deadline.arm(this.#host.headTimeoutMs)
+    else if (this.#phase === 'idle') this.#deadline.arm(this.#host.keepAliveTimeoutMs)
+    else this.#deadline.disarm()
+  }
+
+  // ---- SessionOwner
+
+  headers(id: number, list: FieldList, endsStream: boolean): ErrorCode {
+    const stream = this.#streams.get(id)
+    if (stream !== undefined) return this.#trailers(stream, list, endsStream)
+    if (id % 2 === 0) return ERROR.protocol
+    if (id <= this.#lastStream) return this.#reset.has(id) ? ERROR.none : ERROR.streamClosed
+    this.#lastStream = id
+    // A client that has been told so sends it again elsewhere.
+    if (id > this.#lastServed) return ERROR.none
+    if (this.#openCount >= MAX_STREAMS || this.#exchanges.size >= MAX_STREAMS) {
+      this.#resetStream(id, ERROR.refusedStream)
+      return this.session.count(FLOOD.refused)
+    }
+    this.#open(new ServerStream(this, id), list, endsStream)
+    return ERROR.none
+  }
+
+  #open(stream: ServerStream<E>, list: FieldList, isWhole: boolean): void {
+    this.#streams.set(stream.id, stream)
+    this.#exchanges.add(stream)
+    this.#openCount++
+    if (this.#phase === 'idle') {
+      this.#phase = 'busy'
+      this.#deadline.disarm()
+      this.#isHeadTimed = false
+      this.#host.connectionBusy(this)
+    }
+    try {
+      if (list.isTooLarge) {
+        stream.refuse({ failure: 'head_too_large', hasRequestLine: true, ...shownOf(list) }, isWhole, ERROR.none)
+        return
+      }
+      const text = requestText(list, isWhole)
+      if (typeof text !== 'string') {
+        const { method, target, cause } = text
+        stream.refuse({ failure: 'bad_field', hasRequestLine: true, method, target, cause }, isWhole, ERROR.protocol)
+        return
+      }
+      const head = parseRequestHead(text, 0)
+      if (isRefused(head)) stream.refuse(head, isWhole, ERROR.none)
+      else stream.open(head, isWhole)
+    } catch (error) {
+      this.#endAfterBug(stream, error)
+    }
+  }
+
+  #trailers(stream: ServerStream<E>, list: FieldList, endsStream: boolean): ErrorCode {
+    if (stream.receiver.isEnded) return this.#streamError(stream, ERROR.streamClosed)
+    const lines = endsStream ? trailerLines(list) : undefined
+    if (lines === undefined) return this.#streamError(stream, ERROR.protocol)
+    return this.#endBody(stream, lines)
+  }
+
+  dataFrame(id: number, endsStream: boolean, length: number): ErrorCode {
+    const stream = this.#streams.get(id)
+    this.#current = undefined
+    if (stream === undefined) {
+      if (this.isIdle(id)) return ERROR.protocol
+      if (this.#reset.has(id)) return ERROR.none
+      this.#resetStream(id, ERROR.streamClosed)
+      return this.session.count(FLOOD.reset)
+    }
+    if (stream.receiver.isEnded) return this.#streamError(stream, ERROR.streamClosed)
+    if (!stream.receiver.window.take(length)) return this.#streamError(stream, ERROR.flowControl)
+    this.#current = stream
+    this.#currentEnds = endsStream
+    return ERROR.none
+  }
+
+  data(buffer: Buffer, start: number, end: number, isLast: boolean): void {
+    const stream = this.#current
+    if (stream === undefined) return
+    try {
+      if (stream.receiver.data(buffer, start, end, isLast && this.#currentEnds)) return
+      this.#current = undefined
+      this.#streamError(stream, ERROR.protocol)
+    } catch (error) {
+      this.#endAfterBug(stream, error)
+    }
+  }
+
+  dataEnd(): void {
+    const stream = this.#current
+    this.#current = undefined
+    if (stream === undefined || !this.#currentEnds) return
+    this.#endBody(stream, '')
+  }
+
+  #endBody(stream: ServerStream<E>, trailers: string): ErrorCode {
+    try {
+      if (!stream.receiver.end(trailers)) return this.#streamError(stream, ERROR.protocol)
+    } catch (error) {
+      this.#endAfterBug(stream, error)
+    }
+    return ERROR.none
+  }
+
+  /** A bug of ours costs the stream that met it. */
+  #endAfterBug(stream: ServerStream<E>, error: unknown): void {
+    this.events.bug(stream.exchange, stream, error)
+  }
+
+  #streamError(stream: ServerStream<E>, code: ErrorCode): ErrorCode {
+    stream.fail(code, 'bad_framing', 'content_length')
+    return this.session.count(FLOOD.reset)
+  }
+
+  reset(id: number): ErrorCode {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return ERROR.none
+    this.#streams.delete(id)
+    stream.resetByClient()
+    return this.session.count(FLOOD.reset)
+  }
+
+  senderOf(id: number): StreamSender | undefined {
+    return this.#streams.get(id)?.sender
+  }
+
+  *senders(): Iterable<StreamSender> {
+    for (const { sender } of this.#streams.values()) yield sender
+  }
+
+  isIdle(id: number): boolean {
+    return id % 2 === 0 || id > this.#lastStream
+  }
+
+  windowFailed(id: number, code: ErrorCode): ErrorCode {
+    return this.#streamError(this.#streams.get(id)!, code)
+  }
+
+  /** The client opens no more streams; those that run go on. */
+  goaway(): void {
+    this.#isLeaving = true
+    this.#closeIfDone()
+  }
+
+  settled(): void {}
+
+  pong(): void {
+    if (this.#isLeaving && this.#lastStreamTimer !== undefined) this.#nameLast()
+  }
+
+  // ---- StreamHost
+
+  whenFlushed(callback: () => void): void {
+    if (this.#isClosing) this.session.outbox.flush()
+    if (this.session.outbox.isFlushed || this.#phase === 'closed') callback()
+    else this.#flushed.push(callback)
+  }
+
+  #tellFlushed(): void {
+    if (this.#flushed.length === 0) return
+    const flushed = this.#flushed
+    this.#flushed = []
+    for (const callback of flushed) callback()
+  }
+
+  streamEnded(): void {
+    this.#openCount--
+  }
+
+  streamOver(stream: ServerStream<E>, isReset: boolean): void {
+    this.#streams.delete(stream.id)
+    this.#exchanges.delete(stream)
+    if (isReset) this.#noteReset(stream.id)
+    if (this.#exchanges.size > 0 || this.#phase !== 'busy') return
+    this.#phase = 'idle'
+    if (!this.#closeIfDone()) {
+      if (!this.#isHeadTimed) this.#deadline.arm(this.#host.keepAliveTimeoutMs)
+      this.#host.connectionIdle(this)
+    }
+  }
+
+  #resetStream(id: number, code: ErrorCode): void {
+    this.session.resetStream(id, code)
+    this.#noteReset(id)
+  }
+
+  #noteReset(id: number): void {
+    this.#reset.add(id)
+    if (this.#reset.size <= MAX_RESET) return
+    for (const oldest of this.#reset) {
+      this.#reset.delete(oldest)
+      return
+    }
+  }
+
+  // ---- ends
+
+  /** A stop: no stream is wanted any more that the client does not know of yet, and those that run go on to their end. */
+  leave(): void {
+    if (this.#isLeaving || this.#phase === 'closed' || this.#phase === 'failed') return
+    this.#isLeaving = true
+    this.session.goAway(MAX_WINDOW, ERROR.none)
+    this.session.ping()
+    this.#lastStreamTimer = setTimeout(() => this.#nameLast(), LAST_STREAM_MS)
+  }
+
+  #nameLast(): void {
+    clearTimeout(this.#lastStreamTimer)
+    this.#lastStreamTimer = undefined
+    this.#lastServed = this.#lastStream
+    this.session.goAway(this.#lastStream, ERROR.none)
+    this.#closeIfDone()
+  }
+
+  /** Whoever leaves goes with its last stream. */
+  #closeIfDone(): boolean {
+    if (this.#exchanges.size > 0 || this.#phase === 'closed' || this.#phase === 'failed') return false
+    if (this.#lastStreamTimer !== undefined) return false
+    if (!this.#isLeaving && !this.isOverLimit && !this.#host.isDraining) return false
+    this.#farewellWith(ERROR.none)
+    return true
+  }
+
+  /** Nobody has asked for anything for too long; or what has begun does not come to its end. */
+  #expired(): void {
+    if (this.#exchanges.size === 0) this.#farewellWith(ERROR.none)
+    else this.#fail(ERROR.enhanceYourCalm)
+  }
+
+  /** The connection has broken the rules: nothing on it means anything any more. */
+  #fail(code: ErrorCode): void {
+    if (this.#phase === 'closed' || this.#phase === 'failed') return
+    this.#endStreams((stream) => stream.left(true))
+    this.#farewellWith(code)
+  }
+
+  /** The last word, and then what the client still sends is dropped, so that it gets to read that. */
+  #farewellWith(code: ErrorCode): void {
+    if (this.#phase === 'closed' || this.#phase === 'failed') return
+    this.session.stop()
+    this.session.goAway(Math.min(this.#lastStream, this.#lastServed), code)
+    this.#phase = 'failed'
+    this.#deadline.close()
+    clearTimeout(this.#lastStreamTimer)
+    this.owned.close()
+    this.#host.connectionClosing(this)
+    this.session.outbox.end()
+    this.#farewell = setTimeout(() => this.#close(), FAREWELL_MS)
+  }
+
+  #endStreams(end: (stream: ServerStream<E>) => void): void {
+    for (const stream of [...this.#exchanges]) end(stream)
+  }
+
+  #ended(): void {
+    if (this.#phase === 'failed') this.#close()
+    if (this.#phase === 'closed') return
+    this.#isLeaving = true
+    this.#endStreams((stream) => stream.left(false))
+    if (this.#exchanges.size === 0) this.#close()
+  }
+
+  #gone(): void {
+    if (this.#phase === 'closed') return
+    this.#close()
+    this.#endStreams((stream) => stream.left(true))
+  }
+
+  /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
+  close(): void {
+    if (this.#phase === 'closed') return
+    this.breakCode = ERROR.cancel
+    this.#isClosing = true
+    this.#endStreams((stream) => {
+      if (stream.exchange !== undefined) this.events.shutDown(stream.exchange)
+    })
+    if (this.#phase !== 'failed') {
+      this.session.goAway(Math.min(this.#lastStream, this.#lastServed), ERROR.none)
+      this.session.outbox.end()
+    }
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.session.stop()
+    this.#deadline.close()
+    clearTimeout(this.#lastStreamTimer)
+    clearTimeout(this.#farewell)
+    this.owned.close()
+    this.#host.connectionClosed(this)
+    if (this.session.outbox.isFull) this.#socket.destroy()
+    else this.#socket.destroySoon()
+    this.#tellFlushed()
+  }
+}
+
+/** Of a list that was not kept whole: what its record shows. */
+function shownOf({ names, values, count }: FieldList): { method: string; target: string } {
+  const of = (name: string): string => {
+    const at = names.indexOf(name)
+    return at === -1 || at >= count || !/^[\x21-\x7e]*$/.test(values[at]!) ? '' : values[at]!
+  }
+  return { method: of(':method'), target: of(':path') }
+}

@@ -1,0 +1,350 @@
+import type { FailureCode } from '../failure.ts'
+import type { Downstream, DownstreamEvents, OwnAnswer, RefusedHead, ResponseSink } from '../http/downstream.ts'
+import type { RequestHead, ResponseHead } from '../http/message.ts'
+import type { OwnedConnection } from '../http/owned-connection.ts'
+import { Deadline } from '../runtime/deadline.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
+import { ERROR, type ErrorCode } from './frames.ts'
+import { answerBlock, responseBlock, trailerBlock } from './head-block.ts'
+import type { Session } from './session.ts'
+import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
+import { StreamSender } from './stream-sender.ts'
+import { Unchunker } from './unchunker.ts'
+import { DEFAULT_WINDOW, ReceiveWindow } from './windows.ts'
+
+/** The client's connection, as far as its streams go. */
+export interface StreamHost<E> {
+  readonly events: DownstreamEvents<E>
+  readonly session: Session
+  readonly clientIp: string | undefined
+  readonly peerIp: string | undefined
+  readonly isOverLimit: boolean
+  readonly isDraining: boolean
+  readonly isClosed: boolean
+  readonly owned: OwnedConnection<E>
+  /** What a stream is reset with that breaks off. */
+  readonly breakCode: ErrorCode
+  /** Calls back when all that has been sent is in the kernel, or lost. */
+  whenFlushed(callback: () => void): void
+  /** Both ends have been said: it does not count as open any more. */
+  streamEnded(): void
+  /** Its exchange is over, and so is the stream. `isReset`: by us, so that frames of it may still be on their way. */
+  streamOver(stream: ServerStream<E>, isReset: boolean): void
+}
+
+/** One request of a client and its responses, on a stream of its own. */
+export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTaker {
+  readonly id: number
+  readonly sender: StreamSender
+  readonly receiver: StreamReceiver
+  readonly wantsClose = false
+  awaitsContinue = false
+  isGone = false
+  exchange: E | undefined = undefined
+  readonly #host: StreamHost<E>
+  #isHead = false
+  /** Counts among those that the client may have open. */
+  #isCounted = true
+  #hasSentHead = false
+  /** The stream is malformed: what it is reset with. */
+  #fault: ErrorCode = ERROR.none
+  #flushed: (() => void) | undefined = undefined
+  #bodyDeadline: Deadline | undefined = undefined
+  #exchangeDeadline: Deadline | undefined = undefined
+
+  // ---- the response's body
+  #framing: ResponseHead['framing'] = 'none'
+  #left = 0
+  #unchunker: Unchunker | undefined = undefined
+
+  constructor(host: StreamHost<E>, id: number) {
+    this.#host = host
+    this.id = id
+    const { session } = host
+    this.sender = new StreamSender(session, id, session.peer.initialWindow, () => this.#drained())
+    this.receiver = new StreamReceiver(new ReceiveWindow(DEFAULT_WINDOW), this)
+  }
+
+  /** Begins the exchange. `isWhole`: the stream has ended with this head. */
+  open(head: RequestHead, isWhole: boolean): void {
+    this.#isHead = head.method === 'HEAD'
+    this.receiver.start(head.framing === 'chunked' ? undefined : head.contentLength, isWhole)
+    this.awaitsContinue = head.expectsContinue && !isWhole
+    this.#serve(head)
+  }
+
+  /** `fault`: the stream is to be reset with it, beside the answer. */
+  refuse(head: RefusedHead, isWhole: boolean, fault: ErrorCode): void {
+    this.#isHead = head.method === 'HEAD'
+    this.#fault = fault
+    this.receiver.start(0, isWhole)
+    this.receiver.close()
+    this.#serve(head)
+  }
+
+  #serve(head: RequestHead | RefusedHead): void {
+    const { events } = this.#host
+    const exchange = events.open(this, head, undefined)
+    this.exchange = exchange
+    events.serve(exchange, '', NO_BYTES, 0, 0, 0)
+  }
+
+  // ---- the request's body
+
+  take(before: string, buffer: Buffer, start: number, end: number, content: number, isDone: boolean): boolean {
+    const { exchange } = this
+    if (exchange === undefined) return true
+    if (content > 0 || isDone) this.awaitsContinue = false
+    const { events } = this.#host
+    const mayGoOn = events.requestBytes(exchange, before, buffer, start, end, content)
+    if (isDone && this.exchange === exchange) events.requestEnd(exchange)
+    this.#settle()
+    // Unless the exchange has ended meanwhile: what comes next is nobody's to hold back.
+    return mayGoOn || this.exchange !== exchange
+  }
+
+  release(bytes: number): void {
+    const given = this.receiver.window.release(bytes)
+    if (given > 0 && !this.receiver.isEnded && !this.isGone) this.#host.session.giveBack(this.id, given)
+  }
+
+  /** The client has broken the rules of this stream. */
+  fail(code: ErrorCode, failure: FailureCode, cause?: string): void {
+    this.#fault = code
+    this.receiver.close()
+    const { exchange } = this
+    if (exchange !== undefined) this.#host.events.requestFailed(exchange, failure, cause)
+  }
+
+  /** The client has reset it. An answer that has begun may come to its end within its grace. */
+  resetByClient(): void {
+    const { exchange } = this
+    this.#lose()
+    if (exchange === undefined) return
+    if (this.#hasSentHead) this.#host.events.clientLeft(exchange)
+    else this.#host.events.requestFailed(exchange, 'client_abort')
+  }
+
+  /** The client says nothing more, or is gone with its connection. */
+  left(isGone: boolean): void {
+    const { exchange } = this
+    if (isGone) this.#lose()
+    if (exchange !== undefined) this.#host.events.clientLeft(exchange)
+  }
+
+  /** Nothing that is sent arrives any more. */
+  #lose(): void {
+    if (this.isGone) return
+    this.isGone = true
+    this.sender.close()
+    this.receiver.close()
+    this.#host.session.forget(this.sender)
+    this.#tellFlushed()
+  }
+
+  // ---- Downstream
+
+  get response(): ResponseSink {
+    return this
+  }
+
+  get clientIp(): string | undefined {
+    return this.#host.clientIp
+  }
+
+  get peerIp(): string | undefined {
+    return this.#host.peerIp
+  }
+
+  get isRequestComplete(): boolean {
+    return this.receiver.isDone
+  }
+
+  get isOverLimit(): boolean {
+    return this.#host.isOverLimit
+  }
+
+  get isDraining(): boolean {
+    return this.#host.isDraining
+  }
+
+  get owned(): OwnedConnection<E> {
+    return this.#host.owned
+  }
+
+  get bodyDeadline(): Deadline {
+    this.#bodyDeadline ??= new Deadline(() => {
+      if (this.exchange !== undefined) this.#host.events.requestFailed(this.exchange, 'body_timeout')
+    })
+    return this.#bodyDeadline
+  }
+
+  get exchangeDeadline(): Deadline {
+    this.#exchangeDeadline ??= new Deadline(() => {
+      if (this.exchange !== undefined) this.#host.events.exchangeExpired(this.exchange)
+    })
+    return this.#exchangeDeadline
+  }
+
+  pauseRequest(): void {
+    this.receiver.hold()
+  }
+
+  resumeRequest(): void {
+    this.receiver.resume()
+  }
+
+  /** What is refused costs its stream alone. */
+  keepsAfterRefusal(): boolean {
+    return true
+  }
+
+  finish(): void {
+    if (!this.#endExchange()) return
+    if (this.isGone) {
+      this.#over(false)
+      return
+    }
+    if (this.#fault !== ERROR.none) this.#reset(this.#fault)
+    else {
+      this.sender.end()
+      // The answer is whole; the rest of the request is not wanted (RFC 9113 section 8.1).
+      if (this.receiver.isEnded) this.#over(false)
+      else this.#reset(ERROR.none)
+    }
+  }
+
+  /** The answer is not whole, and never ends as if it were. */
+  cut(): void {
+    if (!this.#endExchange()) return
+    if (this.isGone) this.#over(false)
+    else this.#reset(this.#fault === ERROR.none ? this.#host.breakCode : this.#fault)
+  }
+
+  /** False: it has ended before. */
+  #endExchange(): boolean {
+    if (this.exchange === undefined) return false
+    this.exchange = undefined
+    this.#bodyDeadline?.close()
+    this.#exchangeDeadline?.close()
+    this.receiver.close()
+    return true
+  }
+
+  #reset(code: ErrorCode): void {
+    this.#host.session.resetStream(this.id, code)
+    this.#lose()
+    this.#over(true)
+  }
+
+  #over(isReset: boolean): void {
+    this.sender.close()
+    this.#host.session.forget(this.sender)
+    this.#uncount()
+    this.#host.streamOver(this, isReset)
+  }
+
+  #settle(): void {
+    if (this.sender.isEnded && this.receiver.isEnded) this.#uncount()
+  }
+
+  #uncount(): void {
+    if (!this.#isCounted) return
+    this.#isCounted = false
+    this.#host.streamEnded()
+  }
+
+  // ---- ResponseSink
+
+  sendInterim(head: ResponseHead): boolean {
+    if (this.isGone) return true
+    this.sender.headers(responseBlock(head), false)
+    return this.sender.mayGoOn()
+  }
+
+  sendHead(
+    head: ResponseHead,
+    _addClose: boolean,
+    before: string,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    this.#hasSentHead = true
+    if (this.isGone) return true
+    this.#framing = head.framing
+    const isWhole = head.framing === 'none'
+    this.sender.headers(responseBlock(head), isWhole)
+    if (isWhole) {
+      this.#settle()
+      return this.sender.mayGoOn()
+    }
+    this.#left = head.contentLength
+    if (head.framing === 'chunked') this.#unchunker = new Unchunker()
+    return this.sendBytes(before, buffer, start, end)
+  }
+
+  sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
+    if (this.isGone) return true
+    if (this.#unchunker === undefined) {
+      this.sender.content(buffer, start, end)
+      this.#left -= end - start
+      if (this.#framing === 'length' && this.#left === 0) this.#endBody()
+    } else this.#sendChunks(this.#unchunker, before, buffer, start, end)
+    return this.sender.mayGoOn()
+  }
+
+  #sendChunks(unchunker: Unchunker, before: string, buffer: Buffer, start: number, end: number): void {
+    if (before !== '') unchunker.text(before)
+    for (let at = start; at < end; ) {
+      at = unchunker.next(buffer, at, end)
+      if (unchunker.pieceEnd > unchunker.pieceStart) {
+        this.sender.content(buffer, unchunker.pieceStart, unchunker.pieceEnd)
+      }
+    }
+    if (!unchunker.isDone) return
+    const trailers = trailerBlock(unchunker.trailers)
+    if (trailers !== undefined) this.sender.headers(trailers, true)
+    this.#endBody()
+  }
+
+  #endBody(): void {
+    this.sender.end()
+    this.#settle()
+  }
+
+  sendAnswer(answer: OwnAnswer): void {
+    if (this.isGone) return
+    const { content } = answer
+    const hasContent = !this.#isHead && content !== ''
+    // A malformed request is answered, and its stream reset (RFC 9113 section 8.1.1).
+    const ends = this.#fault === ERROR.none
+    this.sender.headers(answerBlock(answer), ends && !hasContent)
+    if (hasContent) this.sender.content(Buffer.from(content, 'latin1'), 0, content.length)
+    if (ends) this.#endBody()
+  }
+
+  get unsentBytes(): number {
+    return this.sender.waitingBytes > 0 ? this.sender.waitingBytes : this.#host.session.outbox.waitingBytes
+  }
+
+  whenFlushed(callback: () => void): void {
+    if (this.isGone) callback()
+    else if (this.sender.waitingBytes === 0) this.#host.whenFlushed(callback)
+    else {
+      this.#flushed = callback
+      this.sender.mayGoOn()
+    }
+  }
+
+  #drained(): void {
+    this.#tellFlushed()
+    if (this.exchange !== undefined) this.#host.events.clientDrained(this.exchange)
+  }
+
+  #tellFlushed(): void {
+    const flushed = this.#flushed
+    this.#flushed = undefined
+    if (flushed !== undefined) this.#host.whenFlushed(flushed)
+  }
+}

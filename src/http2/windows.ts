@@ -1,0 +1,37 @@
+/** Flow control (RFC 9113 section 5.2). */
+
+/** Of each stream and of the connection, until somebody says otherwise (RFC 9113 section 6.9.2). */
+export const DEFAULT_WINDOW = 65_535
+export const MAX_WINDOW = 0x7fffffff
+
+/**
+ * What we have allowed the peer to send. What it has sent counts against that until it is given back: by the stream as soon as the
+ * other side has taken it, so that no more of a body than this is ever held.
+ */
+export class ReceiveWindow {
+  readonly #bytes: number
+  #left: number
+  /** Taken and not given back. */
+  #owed = 0
+
+  constructor(bytes: number) {
+    this.#bytes = bytes
+    this.#left = bytes
+  }
+
+  /** So much has come. False: more than was allowed. */
+  take(bytes: number): boolean {
+    this.#left -= bytes
+    return this.#left >= 0
+  }
+
+  /** So much of it is not held any more. Returns how much to give back now: nothing, until it is worth a frame. */
+  release(bytes: number): number {
+    this.#owed += bytes
+    if (this.#owed * 2 < this.#bytes) return 0
+    const given = this.#owed
+    this.#owed = 0
+    this.#left += given
+    return given
+  }
+}
