@@ -59,6 +59,12 @@ export const CAUSES = {
   head_too_large: 'The head is over 64 KiB.',
   interim: 'More than 32 interim responses came before the final one.',
   upgrade: 'It switched protocols (101), which nobody had asked for.',
+  http2: 'HTTP/2: it broke the rules of the connection.',
+  alpn: 'It does not speak HTTP/2, which `protocol` asks for: ALPN has not agreed on it.',
+  stream_reset: 'HTTP/2: it reset the stream.',
+  stream_refused: 'HTTP/2: it refused the stream, without having looked at the request.',
+  goaway: 'HTTP/2: it closes the connection, without having looked at the request.',
+  window: 'HTTP/2: it allowed a stream more than any window can be, or nothing.',
   surplus: 'Bytes came behind the end of an answer that has both framings.',
 
   // A proxy: `proxy_refused`.

@@ -174,6 +174,13 @@ export const FAILURES = {
     false,
     'The upstream closed a kept-alive connection while the request was sent; it was not sent again.',
   ),
+  stream_refused: row(
+    502,
+    'upstream',
+    'upstream_abort',
+    false,
+    'The upstream took no more requests on its connection, and had not looked at this one.',
+  ),
   upstream_protocol: row(502, 'upstream', 'upstream_abort', false, 'The upstream did not answer in valid HTTP/1.1.'),
   upstream_truncated: row(
     502,

@@ -60,8 +60,13 @@ export interface UpstreamProxy {
   readonly authorization: string | undefined
 }
 
+/** Over which version an exchange may go to its upstream; `either`: over HTTP/2 if the upstream agrees to that. */
+export type Version = 'http1' | 'http2' | 'either'
+
 export interface Upstream {
   readonly name: string
+  /** By the version that the client speaks. */
+  readonly versions: { readonly forHttp1: Version; readonly forHttp2: Version }
   /** `request_path` without its trailing slashes: empty for `/`. */
   readonly prefix: string
   readonly target: Target

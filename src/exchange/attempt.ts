@@ -1,6 +1,10 @@
+import type { Upstream } from '../config/snapshot.ts'
+import { joinCookies } from '../http/cookies.ts'
 import type { RepeatedHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
+import type { Waiter } from '../upstream/connect.ts'
+import type { Pool } from '../upstream/pool.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import { loginOwner, logsConnectionIn } from './login.ts'
@@ -28,9 +32,10 @@ export function attempt(
   exchange.isLogin = logsConnectionIn(exchange)
   const owned = takeOwned(exchange)
   exchange.pool = exchange.path.pools.of(upstream)
-  const taken = owned === undefined ? exchange.pool.take(upstream) : { connection: owned, isStale: true }
+  exchange.version = exchange.downstream.isHttp2 ? upstream.versions.forHttp2 : upstream.versions.forHttp1
+  const taken = owned === undefined ? take(exchange, exchange.pool, upstream) : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
-    keepForReplay(exchange)
+    keepForReplay(exchange, taken.connection.isHttp2)
     send(exchange, taken.connection, repeated, before, buffer, start, end, content)
     return
   }
@@ -40,6 +45,14 @@ export function attempt(
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   if (taken === undefined) connect(exchange)
   else lookBeforeUse(exchange, taken.connection)
+}
+
+function take(
+  { version }: Exchange,
+  pool: Pool<Exchange>,
+  upstream: Upstream,
+): { readonly connection: UpstreamConnection<Exchange>; readonly isStale: boolean } | undefined {
+  return version === 'http1' ? pool.take(upstream) : pool.takeOver(upstream, version)
 }
 
 /** The connection that this client has logged in; not for a request with our key, which is one credential already. */
@@ -55,7 +68,7 @@ function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchan
     if (exchange.isOver || exchange.failure !== undefined) connection.release(true)
     else if (!connection.isUsable) connect(exchange)
     else {
-      keepForReplay(exchange)
+      keepForReplay(exchange, connection.isHttp2)
       sendHeld(exchange, connection)
     }
   })
@@ -64,19 +77,24 @@ function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchan
 /** A new connection, then the request. Nothing has left before that, so any method may go through here again. */
 function connect(exchange: Exchange): void {
   const upstream = exchange.upstream!
-  exchange.cancelConnect = exchange.pool!.connect(upstream, {
+  const { version } = exchange
+  const pool = exchange.pool!
+  const waiter: Waiter<Exchange> = {
     trying(address) {
       exchange.upstreamAddress = address
     },
     connected(connection) {
       exchange.cancelConnect = undefined
+      if (connection.isHttp2 && !exchange.hasRetried) keepForReplay(exchange, connection.isHttp2)
       sendHeld(exchange, connection)
     },
     failed(failure, cause) {
       exchange.cancelConnect = undefined
       refuse(exchange, failure, cause)
     },
-  })
+  }
+  exchange.cancelConnect =
+    version === 'http1' ? pool.connect(upstream, waiter) : pool.connectOver(upstream, version, waiter)
 }
 
 /** Once more from the beginning, on a fresh connection. */
@@ -117,16 +135,27 @@ function send(
   exchange.upstreamAddress = connection.address
   exchange.clock = 'none'
   exchange.downstream.bodyDeadline.disarm()
-  connection.begin(exchange, readsResponseHead(exchange))
+  const { isHttp2 } = exchange.downstream
+  connection.begin(exchange, readsResponseHead(exchange), isHttp2)
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content
   const { method } = exchange.head!
   const mayGoOn =
     repeated !== undefined && before === ''
       ? connection.sendRepeatedHead(repeated, method, end - start)
-      : connection.sendHead(repeated?.text() ?? exchange.upstreamHead, method, before, buffer, start, end)
+      : connection.sendHead(headFor(exchange, connection, repeated), method, before, buffer, start, end)
   // Both ways: after a retry it still says how the connection before it was.
   exchange.isSendBlocked = !mayGoOn && !exchange.isRequestDone
   if (exchange.isSendBlocked) exchange.downstream.pauseRequest()
   watch(exchange)
+}
+
+/** Cookies that came in crumbs, as HTTP/2 may have them, are one line for HTTP/1 (RFC 9113 section 8.2.3). */
+function headFor(
+  exchange: Exchange,
+  connection: UpstreamConnection<Exchange>,
+  repeated: RepeatedHead | undefined,
+): string {
+  const head = repeated?.text() ?? exchange.upstreamHead
+  return exchange.downstream.isHttp2 && !connection.isHttp2 ? joinCookies(head) : head
 }

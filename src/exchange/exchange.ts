@@ -1,4 +1,4 @@
-import type { Identity, Snapshot, Upstream } from '../config/snapshot.ts'
+import type { Identity, Snapshot, Upstream, Version } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead, type ResponseSink } from '../http/downstream.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
@@ -51,6 +51,8 @@ export class Exchange {
   upstreamHead = ''
   /** Kept for a second attempt: a reload may have retired it meanwhile, and then it keeps no connection. */
   pool: Pool<Exchange> | undefined = undefined
+  /** What it may be sent over. */
+  version: Version = 'http1'
   connection: UpstreamConnection<Exchange> | undefined = undefined
   /** A login belongs to this connection rather than to its requests: see login. */
   isLogin = false

@@ -12,13 +12,15 @@ const REPLAY_BYTES = 65_536
  * of a response. (Where no byte had left, connecting goes on by itself: see upstream/connect.)
  */
 export function mayRetry(exchange: Exchange, failure: FailureCode, anyByte: boolean): boolean {
-  return failure === 'reused_conn_lost' && !anyByte && !exchange.hasRetried && exchange.replay !== undefined
+  if (anyByte || exchange.hasRetried || exchange.replay === undefined) return false
+  // HTTP/2 can say that nobody has looked at a request: then its method does not matter (RFC 9113 section 8.7).
+  return failure === 'stream_refused' || (failure === 'reused_conn_lost' && isIdempotent(exchange.head!.method))
 }
 
-/** Begins to keep the body of a request that may have to go out again. */
-export function keepForReplay(exchange: Exchange): void {
+/** Begins to keep the body of a request that may have to go out again: over HTTP/2 that may be any. */
+export function keepForReplay(exchange: Exchange, isHttp2 = false): void {
   const { method, repeated } = exchange.head!
-  if (!isIdempotent(method)) return
+  if (!isHttp2 && !isIdempotent(method)) return
   exchange.replay = new ByteStore()
   // Only now are its bytes there.
   if (repeated !== undefined && exchange.upstreamHead === '') exchange.upstreamHead = repeated.text()

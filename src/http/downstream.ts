@@ -12,6 +12,8 @@ export interface Downstream<E = unknown> {
   readonly response: ResponseSink
   /** Whom the connection speaks for: `peerIp`, unless a PROXY header said otherwise; undefined for the other end of a Unix socket. */
   readonly clientIp: string | undefined
+  /** Its requests come over HTTP/2. */
+  readonly isHttp2: boolean
   /** The connection's other end. */
   readonly peerIp: string | undefined
   /** The client asked for the connection to close after this exchange. */

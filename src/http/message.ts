@@ -117,6 +117,8 @@ export interface ResponseHead {
   readonly requestId: string | undefined
   /** The line that says so. */
   readonly requestIdLine: FieldLine | undefined
+  /** It came over HTTP/2: what its text has of HTTP/1 was added here. */
+  readonly isHttp2?: true
   /** As in `RequestHead`: it differs from the text and the lines in length, request id and what nobody reads. */
   readonly repeated: RepeatedHead | undefined
 }

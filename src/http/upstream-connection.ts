@@ -13,10 +13,12 @@ export interface UpstreamConnection<E> {
   readonly isUsable: boolean
   /** It has carried an exchange before: its peer may have dropped it without our knowing. */
   readonly isReused: boolean
+  /** It speaks HTTP/2. A request may then be handed back unread, whatever its method. */
+  readonly isHttp2: boolean
   /** It takes no more of the request, though its answer may still come. */
   readonly isWriteBroken: boolean
-  /** Takes it for this exchange, until `release`. `readsHead`: more of the response's head than what every exchange does. */
-  begin(exchange: E, readsHead: boolean): void
+  /** Takes it for this exchange, until `release`. `readsHead`: more of the response's head than what every exchange does. `isFromHttp2`: the request came so. */
+  begin(exchange: E, readsHead: boolean, isFromHttp2: boolean): void
   /** Sends the request head with the first bytes of its body in one write. False: hold back until `upstreamDrained`. */
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean
   /** The same for a head that repeats another one; the first bytes of its body stand behind it. */

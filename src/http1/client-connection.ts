@@ -46,6 +46,7 @@ const LAST_WORDS_MS = 1_000
 type Phase = 'idle' | 'head' | 'body' | 'done' | 'leaving' | 'closed'
 
 export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
+  readonly isHttp2 = false
   readonly address: string
   readonly endpoint: string
 

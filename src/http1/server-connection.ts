@@ -30,6 +30,7 @@ const PIPELINE_BYTES = 65_536
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
 export class ServerConnection<E> implements Downstream<E>, Reader {
+  readonly isHttp2 = false
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined

@@ -37,6 +37,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   readonly id: number
   readonly sender: StreamSender
   readonly receiver: StreamReceiver
+  readonly isHttp2 = true
   readonly wantsClose = false
   awaitsContinue = false
   isGone = false
@@ -103,7 +104,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     return mayGoOn || this.exchange !== exchange
   }
 
-  release(bytes: number): void {
+  giveBack(bytes: number): void {
     const given = this.receiver.window.release(bytes)
     if (given > 0 && !this.receiver.isEnded && !this.isGone) this.#host.session.giveBack(this.id, given)
   }

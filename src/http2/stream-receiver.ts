@@ -11,7 +11,7 @@ export interface ContentTaker {
    */
   take(before: string, buffer: Buffer, start: number, end: number, content: number, isDone: boolean): boolean
   /** So much has been taken, of what the window of the stream counts. */
-  release(bytes: number): void
+  giveBack(bytes: number): void
 }
 
 const CHUNK_END = '\r\n'
@@ -57,7 +57,7 @@ export class StreamReceiver {
     const bytes = end - start
     if (this.#isClosed) {
       if (isLast) this.isEnded = true
-      this.#taker.release(bytes)
+      this.#taker.giveBack(bytes)
       return true
     }
     if (!this.#isChunked) {
@@ -92,7 +92,7 @@ export class StreamReceiver {
   resume(): void {
     if (!this.isHeld) return
     this.isHeld = false
-    this.#giveBack()
+    this.#settle()
     if (this.#isClosed || this.isDone) return
     if (this.#kept.length > 0) {
       const kept = this.#kept.take()
@@ -100,10 +100,10 @@ export class StreamReceiver {
     } else if (this.isEnded) this.#finish()
   }
 
-  #giveBack(): void {
+  #settle(): void {
     const owed = this.#owed
     this.#owed = 0
-    if (owed > 0) this.#taker.release(owed)
+    if (owed > 0) this.#taker.giveBack(owed)
   }
 
   /** With the end of the body, if that has come. */
@@ -115,7 +115,7 @@ export class StreamReceiver {
     const mayGoOn = this.#isChunked
       ? this.#handOnChunk(buffer, start, end, isDone ? CHUNK_END + this.#ending() : CHUNK_END)
       : this.#taker.take('', buffer, start, end, bytes, isDone)
-    if (mayGoOn || this.isDone) this.#giveBack()
+    if (mayGoOn || this.isDone) this.#settle()
     else this.isHeld = true
   }
 
@@ -157,6 +157,6 @@ export class StreamReceiver {
     this.#isClosed = true
     this.#owed += this.#kept.length
     this.#kept.clear()
-    this.#giveBack()
+    this.#settle()
   }
 }

@@ -154,21 +154,26 @@ export function connectTls(
   peer: Peer,
   servername: string,
   secureContext: tls.SecureContext,
+  alpn: readonly string[],
   reader: Reader,
 ): tls.TLSSocket {
   const onread = onReadOf(reader)
-  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext), onread }
+  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, alpn), onread }
   return readThinly(tls.connect(options as unknown as tls.ConnectionOptions), onread, reader)
 }
 
-function tlsOptions(servername: string, secureContext: tls.SecureContext): tls.ConnectionOptions {
+function tlsOptions(
+  servername: string,
+  secureContext: tls.SecureContext,
+  alpn: readonly string[],
+): tls.ConnectionOptions {
   return {
     // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
     ...(net.isIP(servername) === 0 ? { servername } : {}),
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername, certificate),
     rejectUnauthorized: true,
     secureContext,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...alpn],
   }
 }
 
@@ -202,11 +207,12 @@ export function enterTlsTunnel(
   proxied: net.Socket,
   servername: string,
   secureContext: tls.SecureContext,
+  alpn: readonly string[],
   reader: Reader,
 ): tls.TLSSocket {
   const socket = tls.connect({
     socket: proxied,
-    ...tlsOptions(servername, secureContext),
+    ...tlsOptions(servername, secureContext, alpn),
     ...KEPT_OPEN,
   } as tls.ConnectionOptions)
   if (!readOwnMemory(socket, reader)) readEvents(socket, reader)

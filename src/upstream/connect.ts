@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Address } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
-import type { ClientConnection } from '../http1/client-connection.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
+import type { Reader } from '../runtime/sockets.ts'
 import { openStraight } from './straight.ts'
 import { openTunnel, type Tunnel } from './tunnel.ts'
 
@@ -12,30 +14,37 @@ const STAGGER_MS = 250
 const ONCE_MORE_AFTER_MS = 50
 
 /** Who wants a connection. Exactly one of `connected` and `failed` is called, unless it is cancelled. */
-export interface Waiter<E> {
+export interface Waiter<E, C = UpstreamConnection<E>> {
   /** An attempt at this address begins: see `Address.text`. */
   trying(address: string): void
-  connected(connection: ClientConnection<E>): void
+  connected(connection: C): void
   /** `cause`: a code of the system, of Node or of OpenSSL, or a word of ours; never from the peer's bytes. */
   failed(failure: FailureCode, cause: string | undefined): void
 }
 
-export interface Dial<E> extends Waiter<E> {
+/** What a socket reads into from its first byte on, and is given to once it is there. */
+export interface Connectable extends Reader {
+  attach(socket: Socket): void
+}
+
+export interface Dial<C extends Connectable> extends Waiter<unknown, C> {
   /** Name for SNI and for checking the certificate. */
   readonly serverName: string
   /** Undefined: in the clear. */
   readonly secureContext: SecureContext | undefined
+  /** What the handshake offers, the preferred one first. */
+  readonly alpn: readonly string[]
   /** The addresses are a proxy's, and this is what it is asked for. */
   readonly tunnel: Tunnel | undefined
   readonly timeoutMs: number
-  newConnection(address: Address): ClientConnection<E>
+  newConnection(address: Address): C
 }
 
 /**
  * Connects to one of several addresses, none of which sees a byte of the request: the next one as soon as one fails or dawdles,
  * and when all have failed one more attempt. Returns how to cancel.
  */
-export function connectToAny<E>(addresses: readonly Address[], dial: Dial<E>): () => void {
+export function connectToAny<C extends Connectable>(addresses: readonly Address[], dial: Dial<C>): () => void {
   /** How to end each attempt that goes on. */
   const open = new Set<() => void>()
   let next = 0

@@ -1,14 +1,17 @@
-import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Address, Upstream } from '../config/snapshot.ts'
-import { withoutFinalDot } from '../http/host.ts'
-import type { UpstreamEvents } from '../http/upstream-connection.ts'
+import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
+import type { ClientConnection } from '../http1/client-connection.ts'
+import { Http2ClientConnection } from '../http2/client-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
-import { Deadline } from '../runtime/deadline.ts'
-import { connectToAny, type Waiter } from './connect.ts'
-import { inTurn } from './in-turn.ts'
+import type { Waiter } from './connect.ts'
+import { Dialler } from './dialler.ts'
 import { Pooled, type PoolOf, type Spot } from './pooled.ts'
 import { type Lookup, Resolver } from './resolve.ts'
-import type { Tunnel } from './tunnel.ts'
+import { type Http2Version, type ReachWaiter, Sessions, type SessionsPool, Undecided } from './sessions.ts'
+
+const HTTP1_ALONE = ['http/1.1']
+const HTTP2_ALONE = ['h2']
+const EITHER = ['h2', 'http/1.1']
 
 /** The pool's clock: no connection needs a timer or a clock reading of its own. */
 const TICK_MS = 500
@@ -26,14 +29,14 @@ const LOOK_AGAIN_MS = 10_000
  * The connections to one endpoint. Idle ones are a stack for each address: the warmest is used first and the others come to
  * their end.
  */
-export class Pool<E> implements PoolOf<E> {
+export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
   readonly events: UpstreamEvents<E>
   /** One of those that lead here: all that concerns the way is the same for them. */
   readonly #upstream: Upstream
   readonly #resolver: Resolver
-  readonly #port: number
-  readonly #tunnel: Tunnel | undefined
-  #secureContext: SecureContext | undefined = undefined
+  readonly #dialler: Dialler
+  /** Made when HTTP/2 is wanted for the first time. */
+  #sessions: Sessions<E> | undefined = undefined
   /** Those that were logged in by a client and wait for it, or carry its exchange. */
   readonly #owned = new Set<Pooled<E>>()
   /** Upstreams of the current snapshot that lead here, by name. */
@@ -41,8 +44,7 @@ export class Pool<E> implements PoolOf<E> {
   readonly #spots: Spot<E>[] = []
   /** Connections, idle and busy. */
   #count = 0
-  #turn = 0
-  #nowMs = 0
+  nowMs = 0
   #tickMs: number
   #tickedAtMs = 0
   #lookAgainAtMs = 0
@@ -55,8 +57,7 @@ export class Pool<E> implements PoolOf<E> {
     this.#upstream = upstream
     this.events = events
     this.#resolver = new Resolver(proxy?.host ?? target.host, lookup, () => this.#leaveGone())
-    this.#port = proxy?.port ?? target.port
-    this.#tunnel = proxy && { authority: authorityOf(upstream), authorization: proxy.authorization }
+    this.#dialler = new Dialler(upstream, this.#resolver)
     this.#users = new Map([[upstream.name, upstream]])
     this.#tickMs = tickFor([upstream])
   }
@@ -88,7 +89,7 @@ export class Pool<E> implements PoolOf<E> {
       if (best === undefined || spot.busy < best.spot!.busy || found.idleSinceMs > best.idleSinceMs) best = found
     }
     if (best === undefined) return undefined
-    best.isStale = this.#nowMs - best.idleSinceMs > STALE_MS
+    best.isStale = this.nowMs - best.idleSinceMs > STALE_MS
     best.user = upstream
     best.isBusy = true
     remove(best.spot!.idle, best)
@@ -100,65 +101,16 @@ export class Pool<E> implements PoolOf<E> {
     for (let i = idle.length - 1; i >= 0; i--) {
       const pooled = idle[i]!
       if (!pooled.connection.isUsable) pooled.connection.close()
-      else if (pooled.suits(upstream, this.#nowMs)) return pooled
+      else if (pooled.suits(upstream, this.nowMs)) return pooled
     }
     return undefined
   }
 
   /** Makes a new connection, within the upstream's time for that. Returns how to cancel. */
-  connect(upstream: Upstream, waiter: Waiter<E>): () => void {
-    const timeoutMs = upstream.connectTimeoutMs
-    const deadline = new Deadline(() => {
-      giveUp()
-      waiter.failed('connect_timeout', undefined)
-    })
-    deadline.arm(timeoutMs)
-    const started = performance.now()
-    /** Of the look-up, then of the connecting; whatever was called back is over. */
-    let cancel: (() => void) | undefined
-    let isGivenUp = false
-    const giveUp = (): void => {
-      isGivenUp = true
-      deadline.close()
-      cancel?.()
-    }
-    const stopWaiting = this.#find((addresses, cause) => {
-      deadline.close()
-      if (isGivenUp) return
-      if (addresses.length === 0) {
-        waiter.failed(this.#tunnel === undefined ? 'dns' : 'proxy_unreachable', cause)
-        return
-      }
-      const leftMs = Math.max(1, timeoutMs - (performance.now() - started))
-      cancel = this.#dial(inTurn(addresses, this.#turn++), upstream, leftMs, waiter)
-    })
-    // Known addresses have been used already.
-    cancel ??= stopWaiting
-    return giveUp
-  }
-
-  #find(use: (addresses: readonly Address[], cause: string | undefined) => void): () => void {
-    const { connectTo } = this.#upstream
-    if (connectTo === undefined) {
-      return this.#resolver.resolve((hosts, cause) =>
-        use(
-          hosts.map((host) => addressOf(host, this.#port)),
-          cause,
-        ),
-      )
-    }
-    use(connectTo, undefined)
-    return () => {}
-  }
-
-  #dial(addresses: readonly Address[], upstream: Upstream, timeoutMs: number, waiter: Waiter<E>): () => void {
-    const { target, tls } = this.#upstream
+  connect(upstream: Upstream, waiter: Waiter<E, ClientConnection<E>>): () => void {
     const dialled = new Map<object, Pooled<E>>()
-    return connectToAny<E>(addresses, {
-      serverName: tls?.serverName ?? withoutFinalDot(target.host),
-      secureContext: target.scheme === 'https' ? this.#context() : undefined,
-      tunnel: this.#tunnel,
-      timeoutMs,
+    return this.#dialler.reach(upstream.connectTimeoutMs, {
+      alpn: HTTP1_ALONE,
       newConnection: (address) => {
         const pooled = new Pooled<E>(this, upstream, address)
         dialled.set(pooled.connection, pooled)
@@ -173,16 +125,73 @@ export class Pool<E> implements PoolOf<E> {
     })
   }
 
-  #context(): SecureContext {
-    const tls = this.#upstream.tls
-    this.#secureContext ??= createSecureContext({
-      minVersion: 'TLSv1.2',
-      // Whoever is named is trusted, also an authority below the root, or the server itself.
-      ...(tls?.ca !== undefined ? { ca: tls.ca, allowPartialTrustChain: true } : {}),
-      ...(tls?.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
-    })
-    return this.#secureContext
+  // ---- HTTP/2
+
+  /** A place on a connection that is there, as `take`; an idle HTTP/1 connection where that is all that the upstream speaks. */
+  takeOver(
+    upstream: Upstream,
+    version: Http2Version,
+  ): { readonly connection: UpstreamConnection<E>; readonly isStale: boolean } | undefined {
+    const session = this.#sessions?.take()
+    if (session !== undefined) {
+      const isStale = session.busy === 0 && this.nowMs - session.idleSinceMs > STALE_MS
+      return { connection: session.newStream(), isStale }
+    }
+    return version === 'either' && this.#sessions?.speaksHttp1 === true ? this.take(upstream) : undefined
   }
+
+  /** A place on a new connection, or on one that others have asked for. Returns how to cancel. */
+  connectOver(upstream: Upstream, version: Http2Version, waiter: Waiter<E>): () => void {
+    this.#sessions ??= new Sessions(this)
+    return this.#sessions.connect(upstream, version, waiter)
+  }
+
+  /** A new connection, of which the handshake says what it speaks. */
+  reach(upstream: Upstream, version: Http2Version, waiter: ReachWaiter<E>): () => void {
+    const { scheme } = this.#upstream.target
+    return this.#dialler.reach(upstream.connectTimeoutMs, {
+      alpn: version === 'http2' ? HTTP2_ALONE : EITHER,
+      newConnection: (address) => {
+        const http1 = (): ClientConnection<E> => {
+          const pooled = new Pooled<E>(this, upstream, address)
+          this.#add(pooled)
+          return pooled.connection
+        }
+        const http2 = new Http2ClientConnection<E>(this.#sessions!, upstream.endpoint, address, scheme)
+        return new Undecided<E>(http2, http1, scheme === 'http')
+      },
+      trying: (address) => waiter.trying(address),
+      connected: (connection) => waiter.connected(connection),
+      failed: (failure, cause) => waiter.failed(failure, cause),
+    })
+  }
+
+  sessionOpened(session: Http2ClientConnection<E>): void {
+    session.bornMs = session.idleSinceMs = this.nowMs
+    this.#opened()
+  }
+
+  sessionClosed(): void {
+    this.#count--
+  }
+
+  mayServe({ bornMs }: Http2ClientConnection<E>): boolean {
+    return !this.#isRetired && this.nowMs - bornMs < this.#most('maxConnectionAgeMs')
+  }
+
+  mayStay(session: Http2ClientConnection<E>): boolean {
+    const isFresh = this.nowMs - session.idleSinceMs < this.#most('keepAliveTimeoutMs')
+    return isFresh && this.mayServe(session) && !this.#isGone(session)
+  }
+
+  /** It carries exchanges of all upstreams that lead here: the one that allows most counts. */
+  #most(limit: 'keepAliveTimeoutMs' | 'maxConnectionAgeMs'): number {
+    let most = 0
+    for (const upstream of this.#users.values()) most = Math.max(most, upstream[limit])
+    return most
+  }
+
+  // ---- accounts
 
   #add(pooled: Pooled<E>): void {
     const { address } = pooled
@@ -194,15 +203,19 @@ export class Pool<E> implements PoolOf<E> {
     spot.busy++
     pooled.spot = spot
     pooled.isBusy = true
-    pooled.bornMs = this.#nowMs
-    if (++this.#count === 1) this.#lookAgainAtMs = this.#nowMs + LOOK_AGAIN_MS
+    pooled.bornMs = this.nowMs
+    this.#opened()
+  }
+
+  #opened(): void {
+    if (++this.#count === 1) this.#lookAgainAtMs = this.nowMs + LOOK_AGAIN_MS
     if (!this.#isRetired) this.#clock ??= this.#startClock()
   }
 
   // ---- PoolOf
 
   keep(pooled: Pooled<E>): void {
-    pooled.idleSinceMs = this.#nowMs
+    pooled.idleSinceMs = this.nowMs
     this.putBack(pooled)
   }
 
@@ -211,7 +224,7 @@ export class Pool<E> implements PoolOf<E> {
     pooled.isBusy = false
     spot.busy--
     pooled.user = this.#users.get(pooled.user.name) ?? pooled.user
-    if (this.#isRetired || !pooled.mayStay(this.#nowMs) || this.#isGone(spot.address)) pooled.connection.close()
+    if (this.#isRetired || !pooled.mayStay(this.nowMs) || this.#isGone(spot.address)) pooled.connection.close()
     else spot.idle.push(pooled)
   }
 
@@ -224,7 +237,7 @@ export class Pool<E> implements PoolOf<E> {
 
   #mayStayOwned(pooled: Pooled<E>): boolean {
     return (
-      pooled.isYoung(this.#users.get(pooled.user.name) ?? pooled.user, this.#nowMs) && !this.#isGone(pooled.address)
+      pooled.isYoung(this.#users.get(pooled.user.name) ?? pooled.user, this.nowMs) && !this.#isGone(pooled.address)
     )
   }
 
@@ -254,9 +267,10 @@ export class Pool<E> implements PoolOf<E> {
   #advance(): void {
     const atMs = monotonicMs()
     // After a stalled event loop, ticks are missing.
-    this.#nowMs += Math.max(this.#tickMs, atMs - this.#tickedAtMs)
+    this.nowMs += Math.max(this.#tickMs, atMs - this.#tickedAtMs)
     this.#tickedAtMs = atMs
-    this.#closeIdle((pooled) => !pooled.mayStay(this.#nowMs))
+    this.#closeIdle((pooled) => !pooled.mayStay(this.nowMs))
+    this.#sessions?.closeIdle()
     for (const pooled of [...this.#owned])
       if (pooled.connection.isUsable && !this.#mayStayOwned(pooled)) pooled.connection.close()
     for (let i = this.#spots.length - 1; i >= 0; i--) {
@@ -264,8 +278,8 @@ export class Pool<E> implements PoolOf<E> {
       if (busy === 0 && idle.length === 0) this.#spots.splice(i, 1)
     }
     if (this.#count === 0) this.#stopClock()
-    else if (this.#nowMs >= this.#lookAgainAtMs) {
-      this.#lookAgainAtMs = this.#nowMs + LOOK_AGAIN_MS
+    else if (this.nowMs >= this.#lookAgainAtMs) {
+      this.#lookAgainAtMs = this.nowMs + LOOK_AGAIN_MS
       if (this.#upstream.connectTo === undefined) this.#resolver.lookAgain()
     }
   }
@@ -276,9 +290,10 @@ export class Pool<E> implements PoolOf<E> {
 
   #leaveGone(): void {
     this.#closeIdle(({ spot }) => this.#isGone(spot!.address))
+    this.#sessions?.closeIdle()
   }
 
-  #isGone({ host }: Address): boolean {
+  #isGone({ host }: Pick<Address, 'host'>): boolean {
     return this.#upstream.connectTo === undefined && this.#resolver.isGone(host)
   }
 
@@ -290,7 +305,7 @@ export class Pool<E> implements PoolOf<E> {
     for (const { idle } of this.#spots) {
       for (const pooled of idle) pooled.user = this.#users.get(pooled.user.name) ?? upstreams[0] ?? pooled.user
     }
-    this.#closeIdle((pooled) => !pooled.mayStay(this.#nowMs))
+    this.#closeIdle((pooled) => !pooled.mayStay(this.nowMs))
     const tickMs = tickFor(upstreams)
     if (tickMs === this.#tickMs) return
     this.#tickMs = tickMs
@@ -304,17 +319,9 @@ export class Pool<E> implements PoolOf<E> {
     this.#isRetired = true
     for (const pooled of [...this.#owned]) if (pooled.connection.isUsable) pooled.connection.close()
     this.#closeIdle(() => true)
+    this.#sessions?.retire()
     this.#stopClock()
   }
-}
-
-function addressOf(host: string, port: number): Address {
-  return { host, port, path: '', text: `${host.includes(':') ? `[${host}]` : host}:${port}` }
-}
-
-/** Host and port of the target, as CONNECT wants them (RFC 9112 section 3.2.3). */
-function authorityOf({ target }: Upstream): string {
-  return addressOf(withoutFinalDot(target.host), target.port).text
 }
 
 /** Half of the shortest time that somebody waits for, so that none is exceeded. */

@@ -18,13 +18,14 @@ export interface AttemptEvents {
 export interface Security {
   readonly serverName: string
   readonly secureContext: SecureContext | undefined
+  readonly alpn: readonly string[]
 }
 
 /** One attempt to connect, with TLS if there is a context for it. Returns how to give it up. */
 export function openStraight(peer: Peer, security: Security, reader: Reader, events: AttemptEvents): () => void {
-  const { serverName, secureContext } = security
+  const { serverName, secureContext, alpn } = security
   if (secureContext === undefined) return awaitReady(connectTcp(peer, reader), 'connect', false, events)
-  return awaitReady(connectTls(peer, serverName, secureContext, reader), 'secureConnect', false, events)
+  return awaitReady(connectTls(peer, serverName, secureContext, alpn, reader), 'secureConnect', false, events)
 }
 
 /** Waits until a socket is there, with TLS if that is the event. `isConnected`: its handshake begins now. */

@@ -112,13 +112,13 @@ function judge({ state, text }: HeadReader, rest: Buffer): NonNullable<Answer> |
 function enter(
   proxied: Socket,
   rest: Buffer,
-  { serverName, secureContext }: Security,
+  { serverName, secureContext, alpn }: Security,
   reader: Reader,
   events: AttemptEvents,
 ): () => void {
   if (secureContext !== undefined) {
     if (rest.length > 0) proxied.unshift(rest)
-    return awaitReady(enterTlsTunnel(proxied, serverName, secureContext, reader), 'secureConnect', true, events)
+    return awaitReady(enterTlsTunnel(proxied, serverName, secureContext, alpn, reader), 'secureConnect', true, events)
   }
   const socket = enterTunnel(proxied, reader)
   events.ready(socket, rest.length > 0 ? rest : undefined)

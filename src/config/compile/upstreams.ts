@@ -73,6 +73,7 @@ function compileUpstream(
     credential,
     fields,
     rewritesLocation: document.rewrite_location ?? false,
+    versions: versionsOf(document.protocol ?? 'auto', target),
     ...way,
     ...connectionOf(target, tls, way, seen),
     connectTimeoutMs: document.connect_timeout_ms ?? shared.connect_timeout_ms ?? DEFAULTS.connect_timeout_ms,
@@ -135,6 +136,21 @@ function compileApiKey(
   const fault = placeholderFault(secret.text)
   if (fault !== undefined) scope.warning(path, fault)
   return secret.text
+}
+
+/** What `protocol` comes to. */
+function versionsOf(protocol: NonNullable<UpstreamDocument['protocol']>, { scheme }: Target): Upstream['versions'] {
+  switch (protocol) {
+    case 'http1':
+      return { forHttp1: 'http1', forHttp2: 'http1' }
+    case 'http2':
+      return { forHttp1: 'http2', forHttp2: 'http2' }
+    case 'match':
+      return { forHttp1: 'http1', forHttp2: 'http2' }
+    // In the clear there is nobody to ask.
+    case 'auto':
+      return { forHttp1: 'http1', forHttp2: scheme === 'https' ? 'either' : 'http1' }
+  }
 }
 
 type Way = Pick<Upstream, 'connectTo' | 'proxy'>

@@ -241,11 +241,14 @@ export const upstream = v.pipe(
       protocol: v.optional(
         v.pipe(
           v.picklist(
-            ['auto', 'http1'],
-            'must be auto or http1; HTTP/2 towards upstreams is not supported in this version',
+            ['auto', 'http1', 'http2', 'match'],
+            'must be auto, http1, http2 or match',
           ),
-          v.description('The HTTP version towards this upstream. This version speaks HTTP/1.1 in either case.'),
+          v.description(
+            "The HTTP version towards this upstream. `auto`: requests that came over HTTP/2 go over HTTP/2 where an https target agrees, all others over HTTP/1.1. `http2`: always HTTP/2, on an http target without asking. `match`: the client's version, or 502.",
+          ),
         ),
+        'auto',
       ),
       query_credential: v.optional(notYet('Accept and swap the key in the query.')),
       rewrite_upload_url: v.optional(notYet('Put the prefix into the path of `x-goog-upload-url`.')),

@@ -173,6 +173,9 @@ function uploadLane(index: number, uploads: readonly Upload[]): Lane {
       isDraining: false,
       headTimeoutMs: 60_000,
       keepAliveTimeoutMs: 60_000,
+      speaksHttp2() {
+        throw new Error('nobody speaks HTTP/2 here')
+      },
       connectionIdle: nothing,
       connectionBusy: nothing,
       connectionClosing: nothing,

@@ -89,6 +89,9 @@ const host = {
   isDraining: false,
   headTimeoutMs: 10_000,
   keepAliveTimeoutMs: 10_000,
+  speaksHttp2: () => {
+    throw new Error('nobody speaks HTTP/2 here')
+  },
   connectionIdle() {},
   connectionBusy() {},
   connectionClosing() {},

@@ -21,6 +21,7 @@ export function upstream(more: Partial<Upstream> & { authority?: string; basePat
     credential: 'swap' satisfies CredentialPlace,
     fields: undefined,
     rewritesLocation: false,
+    versions: { forHttp1: 'http1', forHttp2: 'http1' },
     tls: undefined,
     endpoint: 'https://api.example:443',
     connectTimeoutMs: 1,

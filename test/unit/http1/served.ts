@@ -21,6 +21,7 @@ export class ServedClient {
     isDraining: boolean
     headTimeoutMs: number
     keepAliveTimeoutMs: number
+    speaksHttp2(): never
     connectionIdle(): void
     connectionBusy(): void
     connectionClosing(): void
@@ -41,6 +42,9 @@ export class ServedClient {
       isDraining: false,
       headTimeoutMs: 1_000,
       keepAliveTimeoutMs: 5_000,
+      speaksHttp2() {
+        throw new Error('nobody speaks HTTP/2 here')
+      },
       connectionIdle: tell('idle'),
       connectionBusy: tell('busy'),
       connectionClosing: tell('closing'),

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { IdleQueue, type Queued } from '../../../src/listener/idle-queue.ts'
+import type { Queued } from '../../../src/http/queued.ts'
+import { IdleQueue } from '../../../src/listener/idle-queue.ts'
 
-class Member implements Queued<Member> {
-  idlePrevious: Member | undefined = undefined
-  idleNext: Member | undefined = undefined
+class Member implements Queued {
+  idlePrevious: Queued | undefined = undefined
+  idleNext: Queued | undefined = undefined
   isQueuedIdle = false
 }
 

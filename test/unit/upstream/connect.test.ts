@@ -16,10 +16,11 @@ const HOME = { closed() {} } as unknown as Home
 const at = (host: string, port: number): Address => ({ host, port, path: '', text: `${host}:${port}` })
 
 /** A dial that says what came of it. */
-function dialWith(tell: (outcome: string) => void, more: Partial<Dial<unknown>> = {}): Dial<unknown> {
+function dialWith(tell: (outcome: string) => void, more: Partial<Dial<ClientConnection<unknown>>> = {}): Dial<ClientConnection<unknown>> {
   return {
     serverName: 'a.test',
     secureContext: undefined,
+    alpn: ['http/1.1'],
     tunnel: undefined,
     trying() {},
     timeoutMs: 10_000,
@@ -35,7 +36,7 @@ function run(
   t: TestContext,
   fates: Readonly<Record<string, readonly Fate[]>>,
   cancelAtMs = -1,
-  tunnel?: Dial<unknown>['tunnel'],
+  tunnel?: Dial<ClientConnection<unknown>>['tunnel'],
 ): string[] {
   const time = new FakeTime(t)
   t.mock.method(Date, 'now', () => time.nowMs)
@@ -125,7 +126,7 @@ describe('connecting through a proxy with several addresses', () => {
 })
 
 describe('with real sockets', () => {
-  async function outcomeOf(server: net.Server, addresses: readonly string[], more: Partial<Dial<unknown>> = {}) {
+  async function outcomeOf(server: net.Server, addresses: readonly string[], more: Partial<Dial<ClientConnection<unknown>>> = {}) {
     server.listen(0, '127.0.0.2')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo

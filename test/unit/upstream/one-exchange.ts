@@ -83,6 +83,7 @@ export function upstreamAt(port: number, host = '127.0.0.1'): Upstream {
     credential: 'swap',
     fields: undefined,
     rewritesLocation: false,
+    versions: { forHttp1: 'http1', forHttp2: 'http1' },
     tls: undefined,
     endpoint: `http://${host}:${port}`,
     connectTimeoutMs: 1_000,

@@ -45,7 +45,7 @@ for (const isTls of [true, false]) {
     stopReading(proxied)
     await new Promise(setImmediate)
     const socket = isTls
-      ? enterTlsTunnel(proxied, 'provider.test', tls.createSecureContext({ ca: CA }), read.reader)
+      ? enterTlsTunnel(proxied, 'provider.test', tls.createSecureContext({ ca: CA }), ['http/1.1'], read.reader)
       : enterTunnel(proxied, read.reader)
     if (isTls) await once(socket, 'secureConnect')
     socket.write('go')
