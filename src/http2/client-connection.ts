@@ -65,8 +65,7 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   /** The socket is connected (and its TLS handshake done) and reads into this connection. */
   attach(socket: Socket): void {
     this.#socket = socket
-    const outbox = new Outbox(socket, { drained: () => this.session.pump(), flushed: () => {} })
-    this.session = new Session(outbox, this, false)
+    this.session = new Session(new Outbox(socket, () => this.session.pump()), this, false)
     this.session.greet()
     socket.on('end', () => this.#lost('closed'))
     socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(error.code ?? 'closed'))

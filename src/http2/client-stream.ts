@@ -16,7 +16,7 @@ import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
 import { StreamSender } from './stream-sender.ts'
 import { trailerLines } from './trailer-lines.ts'
 import { Unchunker } from './unchunker.ts'
-import { DEFAULT_WINDOW, ReceiveWindow } from './windows.ts'
+import { ReceiveWindow } from './windows.ts'
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
 const MAX_INTERIM_RESPONSES = 32
@@ -64,7 +64,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
   constructor(host: UpstreamHost<E>) {
     this.#host = host
     this.isReused = host.isReused
-    this.receiver = new StreamReceiver(new ReceiveWindow(DEFAULT_WINDOW), this)
+    this.receiver = new StreamReceiver(new ReceiveWindow(), this)
     this.deadline = new Deadline(
       () => {
         if (this.#exchange !== undefined) host.events.upstreamExpired(this.#exchange)
@@ -190,8 +190,12 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
   }
 
   giveBack(bytes: number): void {
-    const given = this.receiver.window.release(bytes)
-    if (given > 0 && !this.receiver.isEnded && !this.isOver) this.#host.session.giveBack(this.sender!.id, given)
+    const { window } = this.receiver
+    const { session } = this.#host
+    let given = window.release(bytes)
+    if (this.receiver.isEnded || this.isOver) return
+    if (given > 0 && window.isNarrow) given += window.widenBy(session)
+    if (given > 0) session.giveBack(this.sender!.id, given)
   }
 
   resumeResponse(): void {
@@ -291,6 +295,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
     clearTimeout(this.#lastWait)
     this.deadline.close()
     this.receiver.close()
+    this.receiver.window.giveUp(this.#host.session)
     if (this.sender !== undefined) {
       this.sender.close()
       this.#host.session.forget(this.sender)

@@ -13,11 +13,11 @@ export const FLOOD = {
   /** PING, SETTINGS, PRIORITY: nothing that a peer needs often. */
   control: { at: 1, most: 1_000 },
   /** DATA and CONTINUATION without content. */
-  empty: { at: 2, most: 200 },
+  empty: { at: 2, most: 1_000 },
   /** Streams past the limit that the peer has been told. */
   refused: { at: 3, most: 1_000 },
-  /** WINDOW_UPDATE when there is nothing that waits for it: some a frame is usual. */
-  window: { at: 4, most: 20_000 },
+  /** WINDOW_UPDATE beyond what the content that was sent can have been the reason for. */
+  window: { at: 4, most: 1_000 },
 } as const
 
 export type Flood = (typeof FLOOD)[keyof typeof FLOOD]

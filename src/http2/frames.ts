@@ -81,9 +81,9 @@ export class FrameReader {
     this.#sink = sink
   }
 
-  /** A frame has begun and its end has not come. */
-  get isInFrame(): boolean {
-    return this.#state !== STATE.head || this.#headBytes > 0
+  /** The payload of a frame that is no content has begun, and its end has not come. */
+  get isInPayload(): boolean {
+    return this.#state === STATE.payload
   }
 
   read(buffer: Buffer, start: number, end: number): ErrorCode {

@@ -16,17 +16,9 @@ const spares: Buffer[] = []
 /** Room at the end of a block for a frame of content is used down to this. */
 const MIN_ROOM_BYTES = 1_024
 
-export interface OutboxEvents {
-  /** The socket takes more, after it had not. */
-  drained(): void
-  /** Everything that was sent up to now is in the kernel, or lost. */
-  flushed(): void
-}
-
 export class Outbox {
   readonly #socket: Socket
   readonly #outlet: Outlet
-  readonly #events: OutboxEvents
   #block: Buffer | undefined = undefined
   #length = 0
   #isScheduled = false
@@ -35,17 +27,23 @@ export class Outbox {
   /** Where the flags of the last frame of content stand, while nothing has been added behind it. */
   #lastFlagsAt = -1
   #lastStream = 0
+  /** Who waits for what is in the block, and for what has left it. */
+  #inBlock: (() => void)[] = []
+  #onTheWay: (() => void)[] = []
+  readonly #tellFlushed = (): void => this.#tell()
   readonly #flushLater = (): void => {
     this.#isScheduled = false
     this.flush()
   }
 
-  constructor(socket: Socket, events: OutboxEvents) {
+  /** `drained`: the socket takes more, after it had not. */
+  constructor(socket: Socket, drained: () => void) {
     this.#socket = socket
-    this.#events = events
     this.#outlet = new Outlet(socket, () => {
       this.isFull = false
-      events.drained()
+      // Before more is sent: whoever waits for what was is not to wait for what comes.
+      this.#tell()
+      drained()
     })
   }
 
@@ -54,8 +52,25 @@ export class Outbox {
     return this.#outlet.waitingBytes + this.#length
   }
 
-  get isFlushed(): boolean {
-    return this.#length === 0 && this.#outlet.isFlushed
+  /** Calls back when all that has been sent up to now is in the kernel, or lost. */
+  whenFlushed(callback: () => void): void {
+    if (this.#length > 0) this.#inBlock.push(callback)
+    else if (this.#outlet.isFlushed) callback()
+    else this.#onTheWay.push(callback)
+  }
+
+  #tell(): void {
+    if (this.#onTheWay.length === 0) return
+    const told = this.#onTheWay
+    this.#onTheWay = []
+    for (const callback of told) callback()
+  }
+
+  /** What has not left is lost. */
+  close(): void {
+    this.#onTheWay.push(...this.#inBlock)
+    this.#inBlock = []
+    this.#tell()
   }
 
   /** A frame whose payload is all there. */
@@ -151,8 +166,11 @@ export class Outbox {
       const isFree = length < BULK_THRESHOLD || this.#outlet.isFlushed
       if (isFree && spares.length < MAX_SPARES) spares.push(block)
     }
-    if (this.#outlet.isFlushed) this.#events.flushed()
-    else this.#outlet.whenFlushed(() => this.#events.flushed())
+    if (this.#inBlock.length > 0) {
+      this.#onTheWay.push(...this.#inBlock)
+      this.#inBlock = []
+    }
+    if (this.#onTheWay.length > 0) this.#outlet.whenFlushed(this.#tellFlushed)
   }
 
   /** Ends the connection when all of this has left. */

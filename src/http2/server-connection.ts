@@ -60,7 +60,6 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
   /** Whose content is being read. */
   #current: ServerStream<E> | undefined = undefined
   #currentEnds = false
-  #flushed: (() => void)[] = []
   readonly #reads = new ReadBuffer()
   /** For the next stream to begin, or for what has begun to end. */
   readonly #deadline: Deadline
@@ -84,11 +83,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
   /** Begins to work on its socket, which must already read into this connection. */
   attach(socket: Socket): void {
     this.#socket = socket
-    const outbox = new Outbox(socket, {
-      drained: () => this.session.pump(),
-      flushed: () => this.#tellFlushed(),
-    })
-    this.session = new Session(outbox, this, true)
+    this.session = new Session(new Outbox(socket, () => this.session.pump()), this, true)
     this.session.greet()
     socket.on('end', () => this.#ended())
     socket.on('error', () => this.#gone())
@@ -288,15 +283,8 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
 
   whenFlushed(callback: () => void): void {
     if (this.#isClosing) this.session.outbox.flush()
-    if (this.session.outbox.isFlushed || this.#phase === 'closed') callback()
-    else this.#flushed.push(callback)
-  }
-
-  #tellFlushed(): void {
-    if (this.#flushed.length === 0) return
-    const flushed = this.#flushed
-    this.#flushed = []
-    for (const callback of flushed) callback()
+    if (this.#phase === 'closed') callback()
+    else this.session.outbox.whenFlushed(callback)
   }
 
   streamEnded(): void {
@@ -428,7 +416,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     this.#host.connectionClosed(this)
     if (this.session.outbox.isFull) this.#socket.destroy()
     else this.#socket.destroySoon()
-    this.#tellFlushed()
+    this.session.outbox.close()
   }
 }
 

@@ -10,7 +10,7 @@ import type { Session } from './session.ts'
 import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
 import { StreamSender } from './stream-sender.ts'
 import { Unchunker } from './unchunker.ts'
-import { DEFAULT_WINDOW, ReceiveWindow } from './windows.ts'
+import { ReceiveWindow } from './windows.ts'
 
 /** The client's connection, as far as its streams go. */
 export interface StreamHost<E> {
@@ -63,7 +63,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     this.id = id
     const { session } = host
     this.sender = new StreamSender(session, id, session.peer.initialWindow, () => this.#drained())
-    this.receiver = new StreamReceiver(new ReceiveWindow(DEFAULT_WINDOW), this)
+    this.receiver = new StreamReceiver(new ReceiveWindow(), this)
   }
 
   /** Begins the exchange. `isWhole`: the stream has ended with this head. */
@@ -105,8 +105,12 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   }
 
   giveBack(bytes: number): void {
-    const given = this.receiver.window.release(bytes)
-    if (given > 0 && !this.receiver.isEnded && !this.isGone) this.#host.session.giveBack(this.id, given)
+    const { window } = this.receiver
+    const { session } = this.#host
+    let given = window.release(bytes)
+    if (this.receiver.isEnded || this.isGone) return
+    if (given > 0 && window.isNarrow) given += window.widenBy(session)
+    if (given > 0) session.giveBack(this.id, given)
   }
 
   /** The client has broken the rules of this stream. */
@@ -240,6 +244,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
 
   #over(isReset: boolean): void {
     this.sender.close()
+    this.receiver.window.giveUp(this.#host.session)
     this.#host.session.forget(this.sender)
     this.#uncount()
     this.#host.streamOver(this, isReset)

@@ -13,7 +13,9 @@ export const MAX_STREAMS = 100
 /** Of one header block, encoded: no list that is within its limit needs as much. */
 const MAX_BLOCK_BYTES = 98_304
 /** All streams of a connection together: what each of them may hold is bounded by its own window. */
-const CONNECTION_WINDOW = 1_048_576
+const CONNECTION_WINDOW = 4_194_304
+/** What streams of a connection may hold beyond their first windows, all together. */
+const WIDE_BYTES = 4_194_304
 /** Bytes that wait for a peer which does not read, beside content: answers to its own frames, mostly. */
 const MAX_UNREAD_BYTES = 262_144
 /** Changes of windows that a peer may make for nothing, and for each frame of content that it gets. */
@@ -59,6 +61,7 @@ export class Session implements FrameSink, SenderHost {
   /** Senders with something that waits, the one whose turn is next first. */
   readonly #waiting = new Set<StreamSender>()
   #freeUpdates = FREE_UPDATES
+  #wideBytes = 0
   /** Octets of the client's preface that have come. */
   #prefaceBytes: number
   #hasSettings = false
@@ -107,7 +110,7 @@ export class Session implements FrameSink, SenderHost {
 
   /** Something has begun that its peer has to end in time: a preface, a header block, or a frame that is no content. */
   get isInHead(): boolean {
-    return !this.#hasSettings || this.#blockStream !== 0 || (this.#frames.isInFrame && this.#type !== FRAME.data)
+    return !this.#hasSettings || this.#blockStream !== 0 || this.#frames.isInPayload
   }
 
   count(flood: Flood): ErrorCode {
@@ -322,6 +325,18 @@ export class Session implements FrameSink, SenderHost {
         if (this.outbox.isFull) return
       }
     }
+  }
+
+  /** A stream whose content is taken as fast as it comes may have more of it on its way. Returns how much more. */
+  widen(bytes: number): number {
+    if (this.#wideBytes + bytes > WIDE_BYTES) return 0
+    this.#wideBytes += bytes
+    return bytes
+  }
+
+  /** It has ended. */
+  narrow(bytes: number): void {
+    this.#wideBytes -= bytes
   }
 
   resetStream(stream: number, code: ErrorCode): void {

@@ -312,16 +312,16 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   'what later versions do is refused': {
-    yaml: `${OPEN}    websocket: true\n    protocol: http2\n    query_credential: yes\n    rewrite_upload_url: 1\n`,
+    yaml: `${OPEN}    websocket: true\n    protocol: http3\n    query_credential: yes\n    rewrite_upload_url: 1\n`,
     problems: [
       `6:5: upstreams.openai.websocket: ${NO_SWITCH}`,
-      '7:5: upstreams.openai.protocol: must be auto or http1; HTTP/2 towards upstreams is not supported in this version',
+      '7:5: upstreams.openai.protocol: must be auto, http1, http2 or match',
       `8:5: upstreams.openai.query_credential: ${NO_SWITCH}`,
       `9:5: upstreams.openai.rewrite_upload_url: ${NO_SWITCH}`,
     ],
   },
   'what describes this version is accepted': {
-    yaml: `${OPEN}    websocket: false\n    protocol: auto\n    query_credential: false\n    rewrite_upload_url: false\n  b: { request_path: /b, target_url: "http://b", protocol: http1 }\n`,
+    yaml: `${OPEN}    websocket: false\n    protocol: auto\n    query_credential: false\n    rewrite_upload_url: false\n  b: { request_path: /b, target_url: "http://b", protocol: http1 }\n  c: { request_path: /c, target_url: "http://c", protocol: http2 }\n  d: { request_path: /d, target_url: "https://d", protocol: match }\n`,
   },
   'tls is for https': {
     yaml: `${VERSION}upstreams:\n  local:\n    request_path: /\n    target_url: http://local\n    tls: {}\n`,
