@@ -141,7 +141,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     const stream = this.#streams.get(id)
     if (stream !== undefined) return this.#trailers(stream, list, endsStream)
     if (id % 2 === 0) return ERROR.protocol
-    if (id <= this.#lastStream) return this.#reset.has(id) ? ERROR.none : ERROR.streamClosed
+    if (id <= this.#lastStream) return this.#endedStream(id)
     this.#lastStream = id
     // A client that has been told so sends it again elsewhere.
     if (id > this.#lastServed) return ERROR.none
@@ -151,6 +151,12 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     }
     this.#open(new ServerStream(this, id), list, endsStream)
     return ERROR.none
+  }
+
+  /** A head where none can be: what is still on its way to a stream that we have reset is ignored (RFC 9113 section 5.1). */
+  #endedStream(id: number): ErrorCode {
+    if (this.#reset.has(id)) return ERROR.none
+    return id === this.#lastStream ? ERROR.streamClosed : ERROR.protocol
   }
 
   #open(stream: ServerStream<E>, list: FieldList, isWhole: boolean): void {
