@@ -33,12 +33,12 @@ export class Deadline {
     this.#progress = progress
   }
 
-  /** Expires `ms` from now; an earlier arm is forgotten. */
-  arm(ms: number): void {
+  /** Expires `ms` from now, which whoever has just looked at the monotonic clock knows; an earlier arm is forgotten. */
+  arm(ms: number, nowMs: number = monotonicMs()): void {
     this.#isArmed = true
     this.#isTouched = false
     this.#seenProgress = this.#progress()
-    this.#dueMs = monotonicMs() + ms
+    this.#dueMs = nowMs + ms
     if (this.#isRunning && ms === this.#ms) return
     this.#ms = ms
     this.#wakeIn(Math.ceil(ms / LOOKS))
