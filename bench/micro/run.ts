@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { CONTENDER_CORE, cleanUpAtExit, pinned } from '../machine/processes.ts'
+import { cleanUpAtExit, contenderCores, pinned } from '../machine/processes.ts'
 import { type Spread, spreadOf } from '../report/statistics.ts'
 import { LOADS, type Load } from './loads.ts'
 
@@ -27,7 +27,7 @@ const { values } = parseArgs({
 async function figures(root: string, load: Load): Promise<number[]> {
   const command = [process.execPath, join(import.meta.dirname, 'measure.ts'), root, load, values.rounds, values.config]
   const env = { ...process.env, FLUXGATE_LOG: 'trace' }
-  const child = pinned(CONTENDER_CORE, command, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = pinned(contenderCores(), command, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const ended = once(child, 'exit').then(() => undefined)
   const told = once(child, 'message').then(([message]) => message as number[])
   const found = await Promise.race([told, ended])
