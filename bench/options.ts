@@ -20,6 +20,7 @@ export const HELP = `npm run bench -- [options]: Fluxgate against others on this
 
   --only NAMES      scenarios to run (${Object.keys(scenarios).join()})
   --rounds N        rounds of each (${ROUNDS.full}; idle and streams at most 2)
+  --load PERCENT    of the rates of POSTs (100), where others need the machine too, or it is a slow one
   --quick           short loads, and one round: for seeing that it runs, not for figures
   --against NAMES   the others (${NEIGHBOURS.join()}); ratios are to nginx, or else to the first
   --portkey         also ${'@portkey-ai/gateway'}, fetched by npm when first needed, under a lighter load
@@ -36,6 +37,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     options: {
       only: { type: 'string', default: Object.keys(scenarios).join() },
       rounds: { type: 'string' },
+      load: { type: 'string', default: '100' },
       quick: { type: 'boolean', default: false },
       against: { type: 'string', default: NEIGHBOURS.join() },
       portkey: { type: 'boolean', default: false },
@@ -46,10 +48,12 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined
   const rounds = Number(values.rounds ?? (values.quick ? ROUNDS.quick : ROUNDS.full))
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a number from 1 on')
+  const percent = Number(values.load)
+  if (!(percent > 0)) throw new Error('--load takes a number of percent')
   return {
     only: names('--only', values.only, Object.keys(scenarios)),
     rounds,
-    times: values.quick ? QUICK_TIMES : FULL_TIMES,
+    times: { ...(values.quick ? QUICK_TIMES : FULL_TIMES), share: percent / 100 },
     against: names('--against', values.against, NEIGHBOURS),
     portkey: values.portkey,
     json: values.json,

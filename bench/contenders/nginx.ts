@@ -77,7 +77,8 @@ function proxy(port: number, folder: string, { originPort, isTls }: Situation): 
   }`
 }
 
+/** It compares names with names only: an address in a certificate it would not find. */
 function verified(folder: string): string {
   const ca = writeTo(folder, 'ca.pem', CA)
-  return `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${ca}; proxy_ssl_name 127.0.0.1; proxy_ssl_session_reuse on;`
+  return `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${ca}; proxy_ssl_name provider.test; proxy_ssl_session_reuse on;`
 }

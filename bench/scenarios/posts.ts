@@ -85,7 +85,7 @@ export async function cpuPerRequest(contender: Contender, plan: PostPlan, times:
   const load: PostLoad = {
     ...posts,
     ...times,
-    rate: posts.rate * (workers ?? 1),
+    rate: posts.rate * (workers ?? 1) * times.share,
     target: targetOf(contender.name, contender, gateway.port, origin.port),
     contentBytes: plan.contentBytes,
     variation: plan.variation ?? 'repeated',

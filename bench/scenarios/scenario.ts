@@ -18,10 +18,12 @@ export interface Times {
   readonly seconds: number
   /** Requests of `latency`, to each contender. */
   readonly samples: number
+  /** Of the rates of POSTs. */
+  readonly share: number
 }
 
-export const FULL_TIMES: Times = { warmUpSeconds: 2, seconds: 3, samples: 3_000 }
-export const QUICK_TIMES: Times = { warmUpSeconds: 1, seconds: 1, samples: 500 }
+export const FULL_TIMES: Times = { warmUpSeconds: 2, seconds: 3, samples: 3_000, share: 1 }
+export const QUICK_TIMES: Times = { warmUpSeconds: 1, seconds: 1, samples: 500, share: 1 }
 
 export interface Scenario {
   readonly title: string
