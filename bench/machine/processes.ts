@@ -5,10 +5,9 @@ import { availableParallelism, constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { family } from './usage.ts'
+import { CONTENDER_CORE, family } from './usage.ts'
 
-/** The contender has this core to itself; load and origin share the other. */
-const CONTENDER_CORE = 0
+/** Load and origin share it. */
 export const LOAD_CORE = 1
 
 /** As `taskset` takes them. The second worker shares the core of the load where there is no third. */

@@ -1,7 +1,35 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
+/** The contender has this core to itself. */
+export const CONTENDER_CORE = 0
+
+export interface Usage {
+  /** Of the process, its threads and its children. */
+  readonly cpuSeconds: number
+  /** Of the time of the contender's core: what neither went to them nor was idle. From 0 to 1. */
+  readonly foreignShare: number
+}
+
+/** What is used from now on until the result is called. With more than one core nothing is known of others. */
+export function meter(pid: number, isAlone = true): () => Usage {
+  const [startMs, cpuBefore, coreBefore] = [performance.now(), cpuSeconds(pid), busySeconds(CONTENDER_CORE)]
+  return () => {
+    const used = cpuSeconds(pid) - cpuBefore
+    const foreign = busySeconds(CONTENDER_CORE) - coreBefore - used
+    const share = foreign / ((performance.now() - startMs) / 1000)
+    return { cpuSeconds: used, foreignShare: isAlone ? Math.max(0, share) : 0 }
+  }
+}
+
+/** Time of a core that was not idle, to a hundredth of a second. What another guest of the machine took of it is in it. */
+function busySeconds(core: number): number {
+  const times = new RegExp(`^cpu${core} (.*)$`, 'm').exec(read('stat'))![1]!.split(' ').map(Number)
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = times
+  return (user + nice + system + irq + softirq + steal) / 100
+}
+
 /** User and system time of a process, its threads and its children. Of threads that have ended nothing is known. */
-export function cpuSeconds(pid: number): number {
+function cpuSeconds(pid: number): number {
   return sum(pid, (member) => {
     const tasks = readdirSync(`/proc/${member}/task`)
     // Nanoseconds on a core, where `stat` counts hundredths of a second.

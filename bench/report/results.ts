@@ -1,5 +1,5 @@
 import { NotAvailable } from '../contenders/contender.ts'
-import type { Metric, Round, Scenario } from '../scenarios/scenario.ts'
+import { type Metric, type Round, type Scenario, Shortfall } from '../scenarios/scenario.ts'
 import { type Spread, spreadOf } from './statistics.ts'
 
 export interface Row {
@@ -35,12 +35,15 @@ export interface Measured {
   readonly rounds: readonly Round[]
 }
 
+/** Who has not done it in one round at least has failed; rounds in which one fell short are missing from its figures. */
 export function resultOf(measured: Measured): Result {
   const { name, scenario, yardstick, ours, rounds } = measured
   const names = [...new Set(rounds.flatMap((round) => [...round.keys()]))]
   const failures = names.flatMap((contender): Failure[] => {
-    const error = rounds.map((round) => round.get(contender)).find((found) => found instanceof Error)
-    return error === undefined ? [] : [{ contender, why: error.message, isFault: !(error instanceof NotAvailable) }]
+    const found = rounds.map((round) => round.get(contender)).filter((each) => each !== undefined)
+    const error = found.findLast((each) => each instanceof Error)
+    if (error === undefined || (error instanceof Shortfall && found.some((each) => !(each instanceof Error)))) return []
+    return [{ contender, why: error.message, isFault: !(error instanceof NotAvailable) }]
   })
   const sound = names.filter((contender) => !failures.some((failure) => failure.contender === contender))
   const metrics = scenario.metrics.map((metric) => ({
@@ -50,16 +53,17 @@ export function resultOf(measured: Measured): Result {
   return { scenario: name, title: scenario.title, yardstick, ours, failures, metrics }
 }
 
-function rowOf({ rounds, yardstick }: Measured, metric: Metric, contender: string): Row[] {
-  const of = (name: string): number[] =>
-    rounds.flatMap((round) => {
-      const figures = round.get(name)
-      return figures === undefined || figures instanceof Error ? [] : (figures[metric.key] ?? [])
-    })
-  const own = of(contender)
+function rowOf({ rounds, yardstick }: Measured, { key }: Metric, contender: string): Row[] {
+  const found = rounds.map((round) => ({ own: figureOf(round, contender, key), base: figureOf(round, yardstick, key) }))
+  const own = found.flatMap((round) => round.own ?? [])
   if (own.length === 0) return []
-  const base = of(yardstick)
-  const hasRatio = contender !== yardstick && contender !== 'direct' && base.length === own.length
-  const ratios = hasRatio ? { ratio: spreadOf(own.map((value, round) => value / base[round]!)) } : {}
-  return [{ contender, rounds: own, figure: spreadOf(own), ...ratios }]
+  const hasRatio = contender !== yardstick && contender !== 'direct'
+  const ratios = found.flatMap(({ own, base }) => (own === undefined || base === undefined ? [] : own / base))
+  const ratio = hasRatio && ratios.length > 0 ? { ratio: spreadOf(ratios) } : {}
+  return [{ contender, rounds: own, figure: spreadOf(own), ...ratio }]
+}
+
+function figureOf(round: Round, contender: string, key: string): number | undefined {
+  const figures = round.get(contender)
+  return figures === undefined || figures instanceof Error ? undefined : figures[key]
 }

@@ -4,8 +4,9 @@ import type { Server } from '../contenders/server.ts'
 import { VARIATIONS, type Variation } from '../load/heads.ts'
 import type { Posted, PostLoad } from '../load/post-clients.ts'
 import { contentOrigin, program, smallOrigin, targetOf } from '../load/programs.ts'
-import { cpuSeconds } from '../machine/usage.ts'
-import { type Figures, inTurn, type Metric, type Scenario, type Times } from './scenario.ts'
+import { meter } from '../machine/usage.ts'
+import { type Figures, inTurn, type Metric, type Scenario, Shortfall, type Times } from './scenario.ts'
+import { type Trial, undisturbed } from './undisturbed.ts'
 
 const SMALL = 230
 const LARGE = 512 * 1024
@@ -77,6 +78,11 @@ function cpuOf(plan: PostPlan): Scenario['round'] {
 
 /** In microseconds. */
 export async function cpuPerRequest(contender: Contender, plan: PostPlan, times: Times): Promise<number> {
+  const { cpu } = await undisturbed(contender.name, () => measure(contender, plan, times))
+  return cpu!
+}
+
+async function measure(contender: Contender, plan: PostPlan, times: Times): Promise<Trial> {
   const { isTls = false, workers } = plan
   await using origin = await plan.origin(isTls)
   const situation = { originPort: origin.port, isTls, ...(workers === undefined ? {} : { workers }) }
@@ -93,12 +99,12 @@ export async function cpuPerRequest(contender: Contender, plan: PostPlan, times:
   }
   await using clients = program('post-clients.ts', [JSON.stringify(load)])
   await clients.line()
-  const before = cpuSeconds(gateway.pid)
+  const used = meter(gateway.pid, workers !== 2)
   const { answered, wrong } = JSON.parse(await clients.line()) as Posted
-  const used = cpuSeconds(gateway.pid) - before
+  const { cpuSeconds, foreignShare } = used()
   if (wrong !== undefined) throw new Error(wrong)
   const perSecond = Math.round(answered / times.seconds)
   if (perSecond < load.rate * LEAST_SHARE)
-    throw new Error(`only ${perSecond} of ${load.rate} requests a second were answered`)
-  return (used / answered) * 1e6
+    throw new Shortfall(`only ${perSecond} of ${load.rate} requests a second were answered`)
+  return { figures: { cpu: (cpuSeconds / answered) * 1e6 }, foreignShare }
 }

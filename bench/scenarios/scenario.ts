@@ -39,6 +39,9 @@ export interface Scenario {
   round(contenders: readonly Contender[], times: Times): Promise<Round>
 }
 
+/** The load was not what it should have been: a contender at its limit, or somebody else on its core or that of the load. */
+export class Shortfall extends Error {}
+
 const PATIENCE_SECONDS = 60
 
 /** A round in which each contender has the machine to itself. */

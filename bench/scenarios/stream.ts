@@ -1,27 +1,30 @@
 import { type Contender, direct, FULL_LOAD } from '../contenders/contender.ts'
 import { eventOrigin, program, targetOf } from '../load/programs.ts'
 import type { Target } from '../load/request.ts'
-import { cpuSeconds } from '../machine/usage.ts'
+import { meter } from '../machine/usage.ts'
 import { percentile } from '../report/statistics.ts'
-import { attempt, type Figures, inTurn, type Scenario, type Times } from './scenario.ts'
+import { attempt, type Figures, inTurn, type Scenario, Shortfall, type Times } from './scenario.ts'
+import { type Trial, undisturbed } from './undisturbed.ts'
 
 const INTERVAL_MS = 10
 const EVENTS = 100
 const CPU = { key: 'cpu', title: 'CPU µs per event', digits: 1 }
 
 function measureEach(isTls: boolean): Scenario['round'] {
-  return inTurn(async (contender: Contender, times) => {
-    await using origin = await eventOrigin(EVENTS, INTERVAL_MS, isTls)
-    await using gateway = await contender.start({ originPort: origin.port, isTls })
-    const target = targetOf(contender.name, contender, gateway.port, origin.port)
-    const { stream, tlsStream } = contender.load
-    let before = 0
-    const { events, ...lateness } = await read(target, isTls ? tlsStream : stream, times, () => {
-      before = cpuSeconds(gateway.pid)
-    })
-    const used = cpuSeconds(gateway.pid) - before
-    return { cpu: (used / events) * 1e6, ...lateness }
+  return inTurn((contender, times) => undisturbed(contender.name, () => measure(contender, isTls, times)))
+}
+
+async function measure(contender: Contender, isTls: boolean, times: Times): Promise<Trial> {
+  await using origin = await eventOrigin(EVENTS, INTERVAL_MS, isTls)
+  await using gateway = await contender.start({ originPort: origin.port, isTls })
+  const target = targetOf(contender.name, contender, gateway.port, origin.port)
+  const { stream, tlsStream } = contender.load
+  let used = meter(gateway.pid)
+  const { events, ...lateness } = await read(target, isTls ? tlsStream : stream, times, () => {
+    used = meter(gateway.pid)
   })
+  const { cpuSeconds, foreignShare } = used()
+  return { figures: { cpu: (cpuSeconds / events) * 1e6, ...lateness }, foreignShare }
 }
 
 export const stream: Scenario = {
@@ -63,7 +66,7 @@ async function read(target: Target, streams: number, { seconds }: Times, onCount
   const { events, lateness } = JSON.parse(await clients.line()) as { events: number; lateness: number[] }
   // A stream pauses between two requests, and the origin's clock slips under load: some are always missing.
   const expected = (streams * seconds * 1000) / INTERVAL_MS
-  if (events < expected * 0.7) throw new Error(`only ${events} of ${expected} events came`)
+  if (events < expected * 0.7) throw new Shortfall(`only ${events} of ${expected} events came`)
   const [late50, late99] = [percentile(lateness, 0.5) / 1000, percentile(lateness, 0.99) / 1000]
   return { events, late50, late99 }
 }
