@@ -24,8 +24,16 @@ const { values } = parseArgs({
   },
 })
 
+/** Those that the gateway is started with: the size of the young generation decides what garbage costs. */
+function flagsOf(root: string): string[] {
+  const [, flags] = /^exec "\$node" (.*) "\$main"/m.exec(readFileSync(join(root, 'bin/fluxgate'), 'utf8')) ?? []
+  if (flags === undefined) throw new Error('bin/fluxgate does not say any more how it starts Node')
+  return flags.split(' ')
+}
+
 async function figures(root: string, load: Load): Promise<number[]> {
-  const command = [process.execPath, join(import.meta.dirname, 'measure.ts'), root, load, values.rounds, values.config]
+  const program = join(import.meta.dirname, 'measure.ts')
+  const command = [process.execPath, ...flagsOf(root), program, root, load, values.rounds, values.config]
   const env = { ...process.env, FLUXGATE_LOG: 'trace' }
   const child = pinned(contenderCores(), command, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const ended = once(child, 'exit').then(() => undefined)
@@ -44,7 +52,6 @@ function row(load: string, { median, min, max }: Spread, ratio: string): string 
 cleanUpAtExit()
 const others = values.against === undefined ? [] : [resolve(values.against)]
 const roots = [HERE, ...others]
-for (const root of others) readFileSync(join(root, 'src/gateway.ts'))
 console.log(
   `${'load'.padEnd(10)} ${'ns'.padStart(8)} ${'min..max'.padStart(16)}${others.length > 0 ? '    ratio' : ''}`,
 )
