@@ -2,7 +2,7 @@
  * The floor: what Node itself costs for this work. Two sockets and nothing of a gateway: it checks one key, swaps it and cuts
  * the prefix, and passes bytes on. No parser to speak of, no log, no deadlines, no limits, no pool but a stack. It is fit for
  * nothing but measuring: what the kernel does not take at once goes on to point into memory that is read into again, so that
- * content may come wrong, if of the right length. It needs Node 26.10, and takes what the load of this benchmark sends.
+ * content may come wrong, if of the right length. It takes what the load of this benchmark sends.
  *
  * `raw-relay.ts <port> <origin port> <prefix> <client key> <provider key> [path of a CA: the origin speaks TLS]`
  */
@@ -49,12 +49,16 @@ const idle: Upstream[] = []
 
 type Handle = { writeBuffer(request: null, bytes: Buffer): unknown }
 
+/** Earlier ones end the process when there is no request object. */
+const [MAJOR = 0, MINOR = 0] = process.versions.node.split('.').map(Number)
+const WRITES_WITHOUT_REQUEST = MAJOR > 26 || (MAJOR === 26 && MINOR >= 10)
+
 /** Past the stream, if that is possible. */
 function write(socket: net.Socket, bytes: Buffer): boolean {
   const handle = (socket as unknown as { _handle: Handle | null })._handle
   if (handle === null) return true
-  if (socket instanceof tls.TLSSocket || socket.connecting || socket.writableLength > 0)
-    return socket.write(Buffer.from(bytes))
+  const isDirect = WRITES_WITHOUT_REQUEST && !(socket instanceof tls.TLSSocket)
+  if (!isDirect || socket.connecting || socket.writableLength > 0) return socket.write(Buffer.from(bytes))
   const result = handle.writeBuffer(null, bytes)
   if (typeof result === 'number') return true
   // The stream takes it for its own and waits for the rest.
