@@ -153,8 +153,13 @@ test('the load goes through the relay at its rate, over kept connections and ove
 for (const load of ['repeated', 'event']) {
   test(`the micro benchmark finds its way into the gateway: ${load}`, async () => {
     const child = fork(resolve(BENCH, 'micro/measure.ts'), [resolve(BENCH, '..'), load, '1', ''], { silent: true })
-    const [figures] = (await once(child, 'message')) as [number[]]
+    let figures: number[] = []
+    child.on('message', (message) => {
+      figures = message as number[]
+    })
+    const errors = text(child.stderr!)
     await once(child, 'exit')
+    assert.equal(await errors, '')
     assert.equal(figures.length, 1)
     assert.ok(figures[0]! > 0)
   })
