@@ -40,6 +40,7 @@ export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace'): 
   }
 }
 
+/** A checkout that has none only warns of the key, and would be measured with one. */
 let knowsWorkers: boolean | undefined
 
 function hasWorkers(): boolean {
@@ -51,12 +52,11 @@ function hasWorkers(): boolean {
   return knowsWorkers
 }
 
-function configuration(port: number, folder: string, { originPort, isTls, workers }: Situation): string {
-  const more = workers === undefined || !hasWorkers() ? '' : `, workers: ${workers}`
+function configuration(port: number, folder: string, { originPort, isTls, workers = 1 }: Situation): string {
   const target = `${isTls ? 'https' : 'http'}://127.0.0.1:${originPort}`
   const tls = isTls ? `, tls: { ca: "${writeTo(folder, 'ca.pem', CA)}" }` : ''
   return `version: 1
-server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000${more} }
+server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers} }
 upstreams:
   openai: { request_path: ${PREFIX}, target_url: "${target}", api_key: ${PROVIDER_KEY}${tls} }
 api_keys: { static: [{ id: bench, key: ${CLIENT_KEY} }] }
