@@ -109,6 +109,8 @@ async function main(options: Options): Promise<boolean> {
   if (status !== 0) give('two cores are needed: one for the contender, one for load and origin')
   const machine = await describeMachine()
   if (!isIdle(machine)) note('this machine is not idle: trust the ratios only, and those with care')
+  const { share } = options.times
+  if (share !== 1) note(`rates of POSTs are ${share * 100} % of what stands in the titles`)
   const contenders = await findContenders(options)
   const results: Result[] = []
   for (const name of options.only) results.push(await measure(name, scenarios[name]!, contenders, options))

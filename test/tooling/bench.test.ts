@@ -52,17 +52,21 @@ for (const variation of ['repeated', 'length', 'field', 'sdk'] as const) {
 
 /** Of `post`, whose target is a ratio; each round has what Fluxgate and nginx came to. */
 function resultOfPosts(...rounds: readonly (readonly [ours: number | Error, nginx: number | Error])[]): Result {
+  return resultTo('nginx', ...rounds)
+}
+
+function resultTo(yardstick: string, ...rounds: readonly (readonly [number | Error, number | Error])[]): Result {
   const found = (value: number | Error): Figures | Error => (value instanceof Error ? value : { cpu: value })
   return resultOf({
     name: 'post',
     scenario: scenarios['post']!,
-    yardstick: 'nginx',
+    yardstick,
     ours: 'fluxgate',
     rounds: rounds.map(
       ([ours, nginx]) =>
         new Map([
           ['fluxgate', found(ours)],
-          ['nginx', found(nginx)],
+          [yardstick, found(nginx)],
         ]),
     ),
   })
@@ -82,6 +86,7 @@ for (const [what, result, state, ratio] of [
   ['always short', resultOfPosts([short, 10]), 'failed', undefined],
   ['an error in one round', resultOfPosts([10, 10], [new Error('502'), 10]), 'failed', undefined],
   ['without the yardstick', resultOfPosts([10, short]), 'not measured', undefined],
+  ['to another yardstick', resultTo('relay', [10, 10]), 'not measured', undefined],
   ['what it cannot do', resultOfPosts([new NotAvailable('no'), 10]), 'not measured', undefined],
 ] as const) {
   test(`a target is ${state}: ${what}`, () => {
