@@ -121,7 +121,8 @@ async function main(options: Options): Promise<boolean> {
       JSON.stringify({ machine, isIdle: isIdle(machine), versions, notes, results, targets: verdicts }, undefined, 2),
     )
   } else {
-    const parts = [introduction(machine, contenders), table(results), verdictTable(verdicts), ...notes]
+    const targets = verdicts.length > 0 ? [verdictTable(verdicts)] : []
+    const parts = [introduction(machine, contenders), table(results), ...targets, ...notes]
     console.log(parts.join('\n\n'))
   }
   return !verdicts.some(isMissed)

@@ -118,8 +118,7 @@ function measureLoad(wires: Wires): Promise<number[]> {
 
 const wires = load === 'harness' ? deafWires() : await openWires(root, CLIENTS, moreYaml)
 const figures = await measureLoad(wires)
-if (process.send === undefined) console.error(figures.map(Math.round).join(' '))
-else process.send(figures)
-process.disconnect?.()
 wires.close()
+if (process.send === undefined) console.error(figures.map(Math.round).join(' '))
+else await new Promise((told) => process.send!(figures, told))
 process.exit()

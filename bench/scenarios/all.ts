@@ -1,5 +1,6 @@
 import { latency } from './latency.ts'
 import { idle, streams } from './memory.ts'
+import { micro } from './micro.ts'
 import { field, fresh, length, log, post, sdk, tlsPost, tlsUpload, upload } from './posts.ts'
 import type { Scenario } from './scenario.ts'
 import { start } from './start.ts'
@@ -24,4 +25,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   idle,
   streams,
   log,
+  micro,
 }
