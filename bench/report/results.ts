@@ -53,11 +53,11 @@ export function resultOf(measured: Measured): Result {
   return { scenario: name, title: scenario.title, yardstick, ours, failures, metrics }
 }
 
-function rowOf({ rounds, yardstick }: Measured, { key }: Metric, contender: string): Row[] {
+function rowOf({ rounds, yardstick }: Measured, { key, hasNoRatio }: Metric, contender: string): Row[] {
   const found = rounds.map((round) => ({ own: figureOf(round, contender, key), base: figureOf(round, yardstick, key) }))
   const own = found.flatMap((round) => round.own ?? [])
   if (own.length === 0) return []
-  const hasRatio = contender !== yardstick && contender !== 'direct'
+  const hasRatio = !hasNoRatio && contender !== yardstick && contender !== 'direct'
   const ratios = found.flatMap(({ own, base }) => (own === undefined || base === undefined ? [] : own / base))
   const ratio = hasRatio && ratios.length > 0 ? { ratio: spreadOf(ratios) } : {}
   return [{ contender, rounds: own, figure: spreadOf(own), ...ratio }]

@@ -5,8 +5,8 @@ import { VARIATIONS, type Variation } from '../load/heads.ts'
 import type { Posted, PostLoad } from '../load/post-clients.ts'
 import { contentOrigin, program, smallOrigin, targetOf } from '../load/programs.ts'
 import { meter } from '../machine/usage.ts'
-import { type Figures, inTurn, type Metric, type Scenario, Shortfall, type Times } from './scenario.ts'
-import { type Trial, undisturbed } from './undisturbed.ts'
+import { inTurn, type Metric, type Scenario, Shortfall, type Times } from './scenario.ts'
+import { OTHERS, type Trial, undisturbed } from './undisturbed.ts'
 
 const SMALL = 230
 const LARGE = 512 * 1024
@@ -29,7 +29,7 @@ export interface PostPlan {
 function small(variation: Variation, title: string): Scenario {
   return {
     title: `small POST, 64 connections, 16 000/s: ${title}`,
-    metrics: [CPU],
+    metrics: [CPU, OTHERS],
     round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL, variation }),
   }
 }
@@ -41,25 +41,25 @@ export const sdk = small('sdk', VARIATIONS.sdk)
 
 export const upload: Scenario = {
   title: 'POST of 512 KB, 16 connections, 1600/s',
-  metrics: [CPU],
+  metrics: [CPU, OTHERS],
   round: cpuOf({ origin: contentOrigin, load: 'upload', contentBytes: LARGE }),
 }
 
 export const fresh: Scenario = {
   title: 'small POST over a new connection each time, 3000/s',
-  metrics: [CPU],
+  metrics: [CPU, OTHERS],
   round: cpuOf({ origin: smallOrigin, load: 'fresh', contentBytes: SMALL, isFresh: true }),
 }
 
 export const tlsPost: Scenario = {
   title: 'TLS to the upstream: small POST, 64 connections, 8000/s',
-  metrics: [CPU],
+  metrics: [CPU, OTHERS],
   round: cpuOf({ origin: smallOrigin, load: 'tlsPost', contentBytes: SMALL, isTls: true }),
 }
 
 export const tlsUpload: Scenario = {
   title: 'TLS to the upstream: POST of 512 KB, 16 connections, 320/s',
-  metrics: [CPU],
+  metrics: [CPU, OTHERS],
   round: cpuOf({ origin: contentOrigin, load: 'tlsUpload', contentBytes: LARGE, isTls: true }),
 }
 
@@ -67,13 +67,13 @@ const [OFF, ON] = ['log off', 'log on']
 
 export const log: Scenario = {
   title: 'Fluxgate with a record for each request and without, small POST',
-  metrics: [CPU],
+  metrics: [CPU, OTHERS],
   between: { contenders: () => [fluxgate(ON, 'trace'), fluxgate(OFF, 'warn')], ours: ON, yardstick: OFF },
   round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
 }
 
 function cpuOf(plan: PostPlan): Scenario['round'] {
-  return inTurn(async (contender, times): Promise<Figures> => ({ cpu: await cpuPerRequest(contender, plan, times) }))
+  return inTurn((contender, times) => undisturbed(contender.name, () => measure(contender, plan, times)))
 }
 
 /** In microseconds. */

@@ -10,6 +10,8 @@ export interface Metric {
   readonly key: string
   readonly title: string
   readonly digits: number
+  /** It says something of the measurement, and nothing of the contender. */
+  readonly hasNoRatio?: true
 }
 
 /** How long a load lasts, in each round. */

@@ -4,7 +4,7 @@ import type { Target } from '../load/request.ts'
 import { meter } from '../machine/usage.ts'
 import { percentile } from '../report/statistics.ts'
 import { attempt, type Figures, inTurn, type Scenario, Shortfall, type Times } from './scenario.ts'
-import { type Trial, undisturbed } from './undisturbed.ts'
+import { OTHERS, type Trial, undisturbed } from './undisturbed.ts'
 
 const INTERVAL_MS = 10
 const EVENTS = 100
@@ -33,6 +33,7 @@ export const stream: Scenario = {
     CPU,
     { key: 'late50', title: 'lateness p50, ms', digits: 2 },
     { key: 'late99', title: 'lateness p99, ms', digits: 2 },
+    OTHERS,
   ],
   round: async (contenders, times) => {
     const straight = await attempt(() => readStraight(times))
@@ -43,7 +44,7 @@ export const stream: Scenario = {
 /** Half as many: the origin, on the core of the load, encrypts each. */
 export const tlsStream: Scenario = {
   title: 'TLS to the upstream: streamed events, 100 streams × 100/s',
-  metrics: [CPU],
+  metrics: [CPU, OTHERS],
   round: measureEach(true),
 }
 

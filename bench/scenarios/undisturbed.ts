@@ -1,4 +1,4 @@
-import { type Figures, Shortfall } from './scenario.ts'
+import { type Figures, type Metric, Shortfall } from './scenario.ts'
 
 /** One measurement, and how much of its time others spent on the contender's core. */
 export interface Trial {
@@ -6,6 +6,8 @@ export interface Trial {
   /** From 0 to 1. */
   readonly foreignShare: number
 }
+
+export const OTHERS: Metric = { key: 'others', title: 'others on its core, %', digits: 0, hasNoRatio: true }
 
 /** Above this share the caches are not the contender's any more either. */
 const MOST_FOREIGN = 0.1
@@ -19,7 +21,7 @@ export async function undisturbed(name: string, measure: () => Promise<Trial>): 
     try {
       const found = await measure()
       if (best === undefined || found.foreignShare < best.foreignShare) best = found
-      if (best.foreignShare <= MOST_FOREIGN) return best.figures
+      if (best.foreignShare <= MOST_FOREIGN) return figuresOf(best)
     } catch (error) {
       if (!(error instanceof Shortfall)) throw error
       shortfall = error
@@ -27,5 +29,9 @@ export async function undisturbed(name: string, measure: () => Promise<Trial>): 
   }
   if (best === undefined) throw shortfall
   console.error(`bench: ${name}: others had ${Math.round(best.foreignShare * 100)} % of its core, at the least`)
-  return best.figures
+  return figuresOf(best)
+}
+
+function figuresOf({ figures, foreignShare }: Trial): Figures {
+  return { ...figures, [OTHERS.key]: foreignShare * 100 }
 }
