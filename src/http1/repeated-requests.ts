@@ -13,16 +13,21 @@ export class RepeatedRequests implements RepeatedHead {
   #known: RequestHead | undefined = undefined
   #template: HeadTemplate | undefined = undefined
   #script: HeadScript | undefined = undefined
-  /** The head that was recognised last. */
-  head!: RequestHead
+  #head: Writable<RequestHead> | undefined = undefined
   #buffer!: Buffer
   readonly #patience = new Patience()
+
+  /** The head that was recognised last: one object for all of them, until the next one is read or learned. */
+  get head(): RequestHead {
+    return this.#head!
+  }
 
   /** This head has been let through. That it was costs nothing before another one comes. */
   learn(head: RequestHead): void {
     this.#known = this.#patience.isWorthwhile() ? head : undefined
     this.#template = undefined
     this.#script = undefined
+    this.#head = undefined
   }
 
   /** Where a head that begins at `buffer[start]` ends, if it repeats the one that was let through and what was decided about that holds; else -1. */
@@ -44,10 +49,16 @@ export class RepeatedRequests implements RepeatedHead {
     this.#patience.win()
     this.#buffer = buffer
     this.#script ??= new HeadScript(template, clearance.edited)
-    if (this.head?.clearance !== clearance || this.head.contentLength !== template.contentLength) {
-      this.head = repetition(known, template.contentLength!, this)
-    }
+    this.#tellLength(template.contentLength!)
     return at
+  }
+
+  #tellLength(contentLength: number): void {
+    const head = (this.#head ??= { ...this.#known!, repeated: this })
+    if (head.contentLength === contentLength) return
+    head.contentLength = contentLength
+    head.contentLengthText = String(contentLength)
+    head.framing = contentLength === 0 ? 'none' : 'length'
   }
 
   get length(): number {
@@ -65,11 +76,7 @@ export class RepeatedRequests implements RepeatedHead {
   }
 }
 
-function repetition(known: RequestHead, contentLength: number, repeated: RepeatedHead): RequestHead {
-  if (known.contentLength === contentLength) return { ...known, repeated }
-  const framing = contentLength === 0 ? 'none' : 'length'
-  return { ...known, repeated, contentLength, contentLengthText: String(contentLength), framing }
-}
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): HeadTemplate {
   return new HeadTemplate(text.slice(0, end), lines, (line: FieldLine | undefined, start: number): MayDiffer => {

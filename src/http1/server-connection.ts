@@ -340,7 +340,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     return remaining !== undefined && remaining <= DROP_BYTES && !this.awaitsContinue
   }
 
-  finish(keep: boolean): void {
+  finish(keep: boolean, nowMs?: number): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
     if (!keep || this.#hasLeft || this.#host.isDraining) this.#linger()
@@ -349,7 +349,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
       this.#dropLimits = new DropLimits(() => this.#close())
       // Nobody waits for it: it gives way at the limit and at a stop.
       this.#host.connectionIdle(this)
-    } else this.#becomeIdle()
+    } else this.#becomeIdle(nowMs)
     if (!this.#ahead.isFeeding) this.#goOn()
     // It was over as soon as its head was read.
     else if (!spendTurn(this.#headBytes)) this.#ahead.waitForTurn()
@@ -378,11 +378,11 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.exchangeDeadline.disarm()
   }
 
-  #becomeIdle(): void {
+  #becomeIdle(nowMs?: number): void {
     this.#phase = 'idle'
     this.#dropLimits?.stop()
     this.#dropLimits = undefined
-    this.#deadline.arm(this.#host.keepAliveTimeoutMs)
+    this.#deadline.arm(this.#host.keepAliveTimeoutMs, nowMs)
     this.#host.connectionIdle(this)
   }
 
