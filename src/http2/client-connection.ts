@@ -54,7 +54,12 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   bornMs = 0
   idleSinceMs = 0
 
-  constructor(home: SessionHome<E>, endpoint: string, address: { readonly text: string; readonly host: string }, scheme: string) {
+  constructor(
+    home: SessionHome<E>,
+    endpoint: string,
+    address: { readonly text: string; readonly host: string },
+    scheme: string,
+  ) {
     this.#home = home
     this.endpoint = endpoint
     this.address = address.text

@@ -67,4 +67,3 @@ function lowerCase(name: string): string {
   if (lowered.size < MAX_LOWERED && name.length <= 64) lowered.set(name, lower)
   return lower
 }
-

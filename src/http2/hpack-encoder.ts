@@ -12,7 +12,9 @@ const LENGTH_BITS = 0x7f
 const INDEXED = 0x80
 
 const STATUS_INDEX: ReadonlyMap<number, number> = new Map(
-  [...STATIC_NAMES.entries()].filter(([, name]) => name === ':status').map(([index]) => [Number(STATIC_VALUES[index]), index]),
+  [...STATIC_NAMES.entries()]
+    .filter(([, name]) => name === ':status')
+    .map(([index]) => [Number(STATIC_VALUES[index]), index]),
 )
 /** Entries that are whole fields, by `name: value`. */
 const WHOLE: ReadonlyMap<string, number> = new Map(

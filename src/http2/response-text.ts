@@ -17,7 +17,8 @@ const STATUS = /^[1-5][0-9]{2}$/
 export function responseText(list: FieldList, method: string, isWhole: boolean): string | MalformedResponse {
   const { names, values, count } = list
   const status = values[0]
-  if (count === 0 || names[0] !== ':status' || !STATUS.test(status!) || status === '101') return { cause: 'pseudo_header' }
+  if (count === 0 || names[0] !== ':status' || !STATUS.test(status!) || status === '101')
+    return { cause: 'pseudo_header' }
   const code = Number(status)
   if (code < 200 && isWhole) return { cause: 'status' }
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[code] ?? ''}\r\n`

@@ -1,19 +1,18 @@
 import type { Socket } from 'node:net'
-import { type DownstreamEvents, isRefused } from '../http/downstream.ts'
+import type { DownstreamEvents } from '../http/downstream.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import type { Queued } from '../http/queued.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
-import { parseRequestHead } from '../http1/parse-request.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
+import { begin } from './begin.ts'
 import { FLOOD } from './floods.ts'
 import { ERROR, type ErrorCode } from './frames.ts'
 import type { FieldList } from './hpack-decoder.ts'
 import { Outbox } from './outbox.ts'
-import { requestText } from './request-text.ts'
-import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
 import { ServerStream, type StreamHost } from './server-stream.ts'
+import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
 import type { StreamSender } from './stream-sender.ts'
 import { trailerLines } from './trailer-lines.ts'
 import { MAX_WINDOW } from './windows.ts'
@@ -170,19 +169,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
       this.#host.connectionBusy(this)
     }
     try {
-      if (list.isTooLarge) {
-        stream.refuse({ failure: 'head_too_large', hasRequestLine: true, ...shownOf(list) }, isWhole, ERROR.none)
-        return
-      }
-      const text = requestText(list, isWhole)
-      if (typeof text !== 'string') {
-        const { method, target, cause } = text
-        stream.refuse({ failure: 'bad_field', hasRequestLine: true, method, target, cause }, isWhole, ERROR.protocol)
-        return
-      }
-      const head = parseRequestHead(text, 0)
-      if (isRefused(head)) stream.refuse(head, isWhole, ERROR.none)
-      else stream.open(head, isWhole)
+      begin(stream, list, isWhole)
     } catch (error) {
       this.#endAfterBug(stream, error)
     }
@@ -424,13 +411,4 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     else this.#socket.destroySoon()
     this.session.outbox.close()
   }
-}
-
-/** Of a list that was not kept whole: what its record shows. */
-function shownOf({ names, values, count }: FieldList): { method: string; target: string } {
-  const of = (name: string): string => {
-    const at = names.indexOf(name)
-    return at === -1 || at >= count || !/^[\x21-\x7e]*$/.test(values[at]!) ? '' : values[at]!
-  }
-  return { method: of(':method'), target: of(':path') }
 }

@@ -1,5 +1,5 @@
-import { ERROR, type ErrorCode, FLAG, FRAME, FrameReader, type FrameSink, PREFACE } from './frames.ts'
 import { FLOOD, type Flood, FloodWatch } from './floods.ts'
+import { ERROR, type ErrorCode, FLAG, FRAME, FrameReader, type FrameSink, PREFACE } from './frames.ts'
 import { type FieldList, HpackDecoder } from './hpack-decoder.ts'
 import type { Outbox } from './outbox.ts'
 import { encodeAck, encodeSettings, PeerSettings, SETTING } from './settings.ts'

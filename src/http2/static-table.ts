@@ -69,5 +69,8 @@ export const STATIC_LENGTH: number = ENTRIES.length
 
 /** The first entry with that name. */
 export const STATIC_INDEX: ReadonlyMap<string, number> = new Map(
-  [...STATIC_NAMES.entries()].slice(1).reverse().map(([index, name]) => [name, index]),
+  [...STATIC_NAMES.entries()]
+    .slice(1)
+    .reverse()
+    .map(([index, name]) => [name, index]),
 )

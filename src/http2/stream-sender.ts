@@ -117,7 +117,8 @@ export class StreamSender {
   /** Sends a frame of what waits, if it may, and tells whoever holds back when that was all. Returns whether anything has gone. */
   pump(): boolean {
     const item = this.#queue[0]
-    const hasSent = item !== undefined && (item.block === undefined ? this.#pumpContent(item) : this.#pumpBlock(item.block))
+    const hasSent =
+      item !== undefined && (item.block === undefined ? this.#pumpContent(item) : this.#pumpBlock(item.block))
     if (hasSent && this.#queue.length === 0 && this.#ends && !this.isEnded) {
       this.isEnded = true
       this.#host.outbox.endStream(this.id)

@@ -28,7 +28,11 @@ export function serveHttp1<E>(host: ClientsHost<E>, facts: ClientsFacts): Server
 }
 
 /** Lets a connection that turned out to speak HTTP/2 be followed by one that does. */
-export function succeed<E>(host: ClientsHost<E>, before: ClientsConnection<E>, socket: Socket): Http2ServerConnection<E> {
+export function succeed<E>(
+  host: ClientsHost<E>,
+  before: ClientsConnection<E>,
+  socket: Socket,
+): Http2ServerConnection<E> {
   const connection = serveHttp2(host, before)
   connection.attach(socket)
   return connection

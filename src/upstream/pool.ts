@@ -236,9 +236,7 @@ export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
   }
 
   #mayStayOwned(pooled: Pooled<E>): boolean {
-    return (
-      pooled.isYoung(this.#users.get(pooled.user.name) ?? pooled.user, this.nowMs) && !this.#isGone(pooled.address)
-    )
+    return pooled.isYoung(this.#users.get(pooled.user.name) ?? pooled.user, this.nowMs) && !this.#isGone(pooled.address)
   }
 
   closed(pooled: Pooled<E>): void {

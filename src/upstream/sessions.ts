@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Upstream, Version } from '../config/snapshot.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
-import { Http2ClientConnection, type SessionHome } from '../http2/client-connection.ts'
+import type { Http2ClientConnection, SessionHome } from '../http2/client-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Connectable, Waiter } from './connect.ts'
@@ -42,11 +42,7 @@ export class Undecided<E> implements Connectable {
   http1: (Connectable & UpstreamConnection<E>) | undefined = undefined
 
   /** `isSure`: it speaks HTTP/2, and nobody is asked. */
-  constructor(
-    http2: Http2ClientConnection<E>,
-    http1: () => Connectable & UpstreamConnection<E>,
-    isSure: boolean,
-  ) {
+  constructor(http2: Http2ClientConnection<E>, http1: () => Connectable & UpstreamConnection<E>, isSure: boolean) {
     this.http2 = http2
     this.#http1 = http1
     this.#isSure = isSure

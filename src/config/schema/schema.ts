@@ -240,10 +240,7 @@ export const upstream = v.pipe(
       websocket: v.optional(notYet('Relay WebSocket upgrades.')),
       protocol: v.optional(
         v.pipe(
-          v.picklist(
-            ['auto', 'http1', 'http2', 'match'],
-            'must be auto, http1, http2 or match',
-          ),
+          v.picklist(['auto', 'http1', 'http2', 'match'], 'must be auto, http1, http2 or match'),
           v.description(
             "The HTTP version towards this upstream. `auto`: requests that came over HTTP/2 go over HTTP/2 where an https target agrees, all others over HTTP/1.1. `http2`: always HTTP/2, on an http target without asking. `match`: the client's version, or 502.",
           ),
