@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import type { DownstreamEvents } from '../http/downstream.ts'
-import type { Reader } from '../runtime/sockets.ts'
 
 /** What a client's connection `C` needs to know of the listener that took it in. */
 export interface ConnectionHost<E, C> {
@@ -8,8 +7,11 @@ export interface ConnectionHost<E, C> {
   readonly isDraining: boolean
   readonly headTimeoutMs: number
   readonly keepAliveTimeoutMs: number
-  /** Its client speaks HTTP/2: whoever is to have its socket takes its place, and is given all bytes from the first one on. */
-  speaksHttp2(connection: C, socket: Socket): Reader
+  /**
+   * Its client speaks HTTP/2, beginning with these bytes. Whoever takes its place has its socket from now on, and is given whatever is
+   * still read into it.
+   */
+  speaksHttp2(connection: C, socket: Socket, began: Buffer): void
   /** It waits for a request, with nothing read. */
   connectionIdle(connection: C): void
   connectionBusy(connection: C): void

@@ -3,12 +3,12 @@ import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
-import type { Queued } from '../http/queued.ts'
+import { Queued } from '../http/queued.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
-import { type Reader, resetSocket } from '../runtime/sockets.ts'
+import { type Reader, resetSocket, whenWritten } from '../runtime/sockets.ts'
 import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
@@ -29,16 +29,11 @@ const PIPELINE_BYTES = 65_536
  */
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
-export class ServerConnection<E> implements Downstream<E>, Reader {
+export class ServerConnection<E> extends Queued implements Downstream<E>, Reader {
   readonly isHttp2 = false
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
-  /** Neighbours in the listener's queue of idle connections. */
-  idlePrevious: Queued | undefined = undefined
-  idleNext: Queued | undefined = undefined
-  isQueuedIdle = false
-
   response!: ResponseWriter
   readonly #host: ConnectionHost<E, ServerConnection<E>>
   #socket!: Socket
@@ -69,6 +64,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   #dropLimits: DropLimits | undefined = undefined
 
   constructor(host: ConnectionHost<E, ServerConnection<E>>, peerIp: string | undefined, isOverLimit: boolean) {
+    super()
     this.#host = host
     this.clientIp = this.peerIp = peerIp
     this.isOverLimit = isOverLimit
@@ -180,7 +176,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     }
     this.#deadline.disarm()
     if (!isRefused(head)) return this.#open(head, buffer, at, end)
-    if (head === HTTP2_PREFACE) this.#handOver(buffer, at, end)
+    if (head === HTTP2_PREFACE) this.#handOver(buffer.subarray(at, end))
     else this.#refuse(head)
     return end
   }
@@ -215,20 +211,10 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     return at
   }
 
-  /**
-   * Its first bytes are those of HTTP/2: from now on socket and bytes are another connection's, which takes its place. Whoever reads
-   * into this one does not notice.
-   */
-  #handOver(buffer: Buffer, start: number, end: number): void {
+  /** Its client speaks HTTP/2: socket and bytes are somebody else's from now on. */
+  #handOver(rest: Buffer): void {
     this.#phase = 'closed'
-    this.#deadline.close()
-    const successor = this.#host.speaksHttp2(this, this.#socket)
-    this.onBytes = (bytes, length) => successor.onBytes(bytes, length)
-    this.nextReadBuffer = () => successor.nextReadBuffer()
-    const began = this.#heads.preface
-    successor.onBytes(began, began.length)
-    buffer.copyWithin(0, start, end)
-    if (end > start) successor.onBytes(buffer, end - start)
+    this.#host.speaksHttp2(this, this.#socket, Buffer.concat([this.#heads.preface, rest]))
   }
 
   #refuse(head: RefusedHead): void {
@@ -280,7 +266,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
         this.#host.events.clientLeft(this.#exchange!)
         break
       case 'linger':
-        this.#closeWhenSent()
+        // Nothing more to drop, only our last bytes to deliver.
+        whenWritten(this.#socket, () => this.#close())
         break
       default:
         this.#giveUpHead('client_abort')
@@ -394,13 +381,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#host.connectionClosing(this)
     this.#dropLimits = new DropLimits(() => this.#close())
     this.#socket.end()
-    if (this.#hasLeft) this.#closeWhenSent()
-  }
-
-  /** The client has ended: nothing more to drop, only our last bytes to deliver. */
-  #closeWhenSent(): void {
-    if (this.#socket.writableFinished) this.#close()
-    else this.#socket.once('finish', () => this.#close())
+    if (this.#hasLeft) whenWritten(this.#socket, () => this.#close())
   }
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */

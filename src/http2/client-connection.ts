@@ -8,7 +8,6 @@ import { ERROR, type ErrorCode } from './frames.ts'
 import type { FieldList } from './hpack-decoder.ts'
 import { Outbox } from './outbox.ts'
 import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
-import type { StreamSender } from './stream-sender.ts'
 
 /** Who keeps the connection and hears what becomes of it. */
 export interface SessionHome<E> {
@@ -179,12 +178,12 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
     return this.session.count(FLOOD.refused)
   }
 
-  senderOf(id: number): StreamSender | undefined {
-    return this.#streams.get(id)?.sender
+  streamOf(id: number): ClientStream<E> | undefined {
+    return this.#streams.get(id)
   }
 
-  *senders(): Iterable<StreamSender> {
-    for (const { sender } of this.#streams.values()) if (sender !== undefined) yield sender
+  allStreams(): Iterable<ClientStream<E>> {
+    return this.#streams.values()
   }
 
   isIdle(id: number): boolean {

@@ -17,17 +17,17 @@ export function requestBlock(text: string, scheme: string, isFromHttp2: boolean)
   encoder.begin()
   encoder.pseudo(':method', text.slice(0, methodEnd))
   encoder.pseudo(':scheme', scheme)
-  encoder.field(':authority', valueOf(text, lineEnd + 2, 'host') ?? '')
+  encoder.field(':authority', firstValue(text, lineEnd + 2, 'host') ?? '')
   encoder.pseudo(':path', text.slice(methodEnd + 1, targetEnd))
   addLines(text, lineEnd + 2, isFromHttp2, true)
-  const length = valueOf(text, lineEnd + 2, 'content-length')
+  const length = firstValue(text, lineEnd + 2, 'content-length')
   if (length !== undefined) return { block: encoder.block, length: Number(length) }
-  const isChunked = valueOf(text, lineEnd + 2, 'transfer-encoding') !== undefined
+  const isChunked = firstValue(text, lineEnd + 2, 'transfer-encoding') !== undefined
   return { block: encoder.block, length: isChunked ? 'chunked' : 0 }
 }
 
 /** Of the first line with that name. */
-function valueOf(text: string, from: number, name: string): string | undefined {
+function firstValue(text: string, from: number, name: string): string | undefined {
   for (let at = from; at < text.length; ) {
     const end = text.indexOf('\r', at)
     if (end === at) return undefined

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
-import type { Queued } from '../http/queued.ts'
+import { Queued } from '../http/queued.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
@@ -13,7 +13,6 @@ import type { FieldList } from './hpack-decoder.ts'
 import { Outbox } from './outbox.ts'
 import { ServerStream, type StreamHost } from './server-stream.ts'
 import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
-import type { StreamSender } from './stream-sender.ts'
 import { trailerLines } from './trailer-lines.ts'
 import { MAX_WINDOW } from './windows.ts'
 
@@ -32,13 +31,10 @@ const FAREWELL_MS = 1_000
  */
 type Phase = 'idle' | 'busy' | 'failed' | 'closed'
 
-export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHost<E> {
+export class Http2ServerConnection<E> extends Queued implements Reader, SessionOwner, StreamHost<E> {
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
-  idlePrevious: Queued | undefined = undefined
-  idleNext: Queued | undefined = undefined
-  isQueuedIdle = false
   session!: Session
   readonly owned = new OwnedConnection<E>()
   breakCode: ErrorCode = ERROR.internal
@@ -72,6 +68,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     clientIp: string | undefined,
     isOverLimit: boolean,
   ) {
+    super()
     this.#host = host
     this.peerIp = peerIp
     this.clientIp = clientIp
@@ -244,12 +241,12 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     return this.session.count(FLOOD.reset)
   }
 
-  senderOf(id: number): StreamSender | undefined {
-    return this.#streams.get(id)?.sender
+  streamOf(id: number): ServerStream<E> | undefined {
+    return this.#streams.get(id)
   }
 
-  *senders(): Iterable<StreamSender> {
-    for (const { sender } of this.#streams.values()) yield sender
+  allStreams(): Iterable<ServerStream<E>> {
+    return this.#streams.values()
   }
 
   isIdle(id: number): boolean {
@@ -347,7 +344,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
   /** The connection has broken the rules: nothing on it means anything any more. */
   #fail(code: ErrorCode): void {
     if (this.#phase === 'closed' || this.#phase === 'failed') return
-    this.#endStreams((stream) => stream.left(true))
+    for (const stream of [...this.#exchanges]) stream.left(true)
     this.#farewellWith(code)
   }
 
@@ -365,22 +362,18 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     this.#farewell = setTimeout(() => this.#close(), FAREWELL_MS)
   }
 
-  #endStreams(end: (stream: ServerStream<E>) => void): void {
-    for (const stream of [...this.#exchanges]) end(stream)
-  }
-
   #ended(): void {
     if (this.#phase === 'failed') this.#close()
     if (this.#phase === 'closed') return
     this.#isLeaving = true
-    this.#endStreams((stream) => stream.left(false))
+    for (const stream of [...this.#exchanges]) stream.left(false)
     if (this.#exchanges.size === 0) this.#close()
   }
 
   #gone(): void {
     if (this.#phase === 'closed') return
     this.#close()
-    this.#endStreams((stream) => stream.left(true))
+    for (const stream of [...this.#exchanges]) stream.left(true)
   }
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */
@@ -388,9 +381,7 @@ export class Http2ServerConnection<E> implements Reader, SessionOwner, StreamHos
     if (this.#phase === 'closed') return
     this.breakCode = ERROR.cancel
     this.#isClosing = true
-    this.#endStreams((stream) => {
-      if (stream.exchange !== undefined) this.events.shutDown(stream.exchange)
-    })
+    for (const { exchange } of [...this.#exchanges]) if (exchange !== undefined) this.events.shutDown(exchange)
     if (this.#phase !== 'failed') {
       this.session.goAway(Math.min(this.#lastStream, this.#lastServed), ERROR.none)
       this.session.outbox.end()

@@ -22,6 +22,11 @@ const MAX_UNREAD_BYTES = 262_144
 const FREE_UPDATES = 1_000
 const UPDATES_PER_FRAME = 4
 
+/** A stream, as far as a session deals with it. */
+interface Sending {
+  readonly sender: StreamSender | undefined
+}
+
 /** What a session is told, and whose streams it carries. A code ends the connection. */
 export interface SessionOwner {
   headers(stream: number, list: FieldList, endsStream: boolean): ErrorCode
@@ -31,8 +36,8 @@ export interface SessionOwner {
   dataEnd(): void
   reset(stream: number, code: ErrorCode): ErrorCode
   /** Undefined: there is no such stream, or not any more. */
-  senderOf(stream: number): StreamSender | undefined
-  senders(): Iterable<StreamSender>
+  streamOf(stream: number): Sending | undefined
+  allStreams(): Iterable<Sending>
   /** A stream that has never been. */
   isIdle(stream: number): boolean
   /** Too much was allowed to this stream, or nothing. */
@@ -248,7 +253,7 @@ export class Session implements FrameSink, SenderHost {
     if (error !== ERROR.none) return error
     const wider = this.peer.initialWindow - before
     if (wider !== 0) {
-      for (const sender of this.#owner.senders()) if (!sender.widen(wider)) return ERROR.flowControl
+      for (const { sender } of this.#owner.allStreams()) if (sender?.widen(wider) === false) return ERROR.flowControl
     }
     this.outbox.frames(SETTINGS_ACK)
     this.#owner.settled()
@@ -287,7 +292,7 @@ export class Session implements FrameSink, SenderHost {
       return ERROR.none
     }
     if (this.#owner.isIdle(stream)) return ERROR.protocol
-    const sender = this.#owner.senderOf(stream)
+    const sender = this.#owner.streamOf(stream)?.sender
     if (sender === undefined) return ERROR.none
     if (increment === 0) return this.#owner.windowFailed(stream, ERROR.protocol)
     if (!sender.widen(increment)) return this.#owner.windowFailed(stream, ERROR.flowControl)

@@ -3,7 +3,7 @@ import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
 import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
-import { adoptAccepted, type Reader } from '../runtime/sockets.ts'
+import { adoptAccepted } from '../runtime/sockets.ts'
 import { bindTcp, describe } from './bind.ts'
 import { IdleQueue } from './idle-queue.ts'
 import { askToLeave, type ClientsConnection, serveHttp1, succeed } from './protocol.ts'
@@ -167,12 +167,10 @@ export class Listener<E> implements ConnectionHost<E, ClientsConnection<E>> {
 
   // ---- ConnectionHost
 
-  speaksHttp2(connection: ClientsConnection<E>, socket: net.Socket): Reader {
+  speaksHttp2(connection: ClientsConnection<E>, socket: net.Socket, began: Buffer): void {
     this.#idle.remove(connection)
     this.#open.delete(connection)
-    const successor = succeed(this, connection, socket)
-    this.#open.add(successor)
-    return successor
+    succeed(this, connection, socket, began, (successor) => this.#open.add(successor))
   }
 
   connectionIdle(connection: ClientsConnection<E>): void {

@@ -27,15 +27,23 @@ export function serveHttp1<E>(host: ClientsHost<E>, facts: ClientsFacts): Server
   return new ServerConnection<E>(host, facts.peerIp, facts.isOverLimit)
 }
 
-/** Lets a connection that turned out to speak HTTP/2 be followed by one that does. */
+/**
+ * Lets a connection that turned out to speak HTTP/2, beginning with these bytes, be followed by one that does. Its socket, or a gate
+ * before it, goes on reading into the first one, which hands all of it on.
+ */
 export function succeed<E>(
   host: ClientsHost<E>,
   before: ClientsConnection<E>,
   socket: Socket,
-): Http2ServerConnection<E> {
+  began: Buffer,
+  takesPlace: (connection: Http2ServerConnection<E>) => void,
+): void {
   const connection = serveHttp2(host, before)
+  takesPlace(connection)
+  before.onBytes = (buffer, length) => connection.onBytes(buffer, length)
+  before.nextReadBuffer = () => connection.nextReadBuffer()
   connection.attach(socket)
-  return connection
+  connection.onBytes(began, began.length)
 }
 
 /** Tells a client that it should go. One that speaks HTTP/1 hears of it with its next answer. */

@@ -126,6 +126,12 @@ export function resetSocket(socket: net.Socket): void {
   else socket.resetAndDestroy()
 }
 
+/** Calls back when all that was written before its end has left. */
+export function whenWritten(socket: net.Socket, written: () => void): void {
+  if (socket.writableFinished) written()
+  else socket.once('finish', written)
+}
+
 /** Whom to connect to: an IP address and a port, or the path of a Unix socket if that is not empty. */
 export interface Peer {
   readonly host: string

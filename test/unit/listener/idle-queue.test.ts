@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Queued } from '../../../src/http/queued.ts'
+import { Queued } from '../../../src/http/queued.ts'
 import { IdleQueue } from '../../../src/listener/idle-queue.ts'
 
-class Member implements Queued {
-  idlePrevious: Queued | undefined = undefined
-  idleNext: Queued | undefined = undefined
-  isQueuedIdle = false
-}
+class Member extends Queued {}
 
 /** The queue from its front, by its links, and the same from its back. */
 function membersOf(queue: IdleQueue<Member>): Member[] {
