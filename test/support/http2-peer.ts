@@ -237,10 +237,19 @@ export class Http2Peer implements Disposable {
     return stream
   }
 
+  /** Of the next stream that this side opens. */
+  nextId(): number {
+    this.#next += 2
+    return this.#next - 2
+  }
+
+  get lastId(): number {
+    return this.#next - 2
+  }
+
   /** A new stream with this head. */
   open(fields: readonly FieldPair[], ends = true): PeerStream {
-    const stream = this.stream(this.#next)
-    this.#next += 2
+    const stream = this.stream(this.nextId())
     stream.headers(fields, ends)
     return stream
   }
