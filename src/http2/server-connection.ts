@@ -237,8 +237,8 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     const stream = this.#streams.get(id)
     if (stream === undefined) return ERROR.none
     this.#streams.delete(id)
-    stream.resetByClient()
-    return this.session.count(FLOOD.reset)
+    // With its answer whole it costs nothing.
+    return stream.resetByClient() ? ERROR.none : this.session.count(FLOOD.reset)
   }
 
   streamOf(id: number): ServerStream<E> | undefined {
@@ -264,7 +264,6 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   }
 
   settled(): void {}
-
   pong(): void {
     if (this.#isLeaving && this.#lastStreamTimer !== undefined) this.#nameLast()
   }

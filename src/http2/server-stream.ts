@@ -47,6 +47,8 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   /** Counts among those that the client may have open. */
   #isCounted = true
   #hasSentHead = false
+  /** By its client, after the end of the answer. */
+  #isReset = false
   /** The stream is malformed: what it is reset with. */
   #fault: ErrorCode = ERROR.none
   #flushed: (() => void) | undefined = undefined
@@ -121,13 +123,16 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     if (exchange !== undefined) this.#host.events.requestFailed(exchange, failure, cause)
   }
 
-  /** The client has reset it. An answer that has begun may come to its end within its grace. */
-  resetByClient(): void {
+  /** The client has reset it. An answer that has begun may come to its end within its grace. Returns whether it has been whole. */
+  resetByClient(): boolean {
     const { exchange } = this
-    this.#lose()
-    if (exchange === undefined) return
-    if (this.#hasSentHead) this.#host.events.clientLeft(exchange)
+    // All of the answer is on its way: whoever resets now has had it, or does not want it.
+    if (this.sender.isEnded) this.#isReset = true
+    else this.#lose()
+    if (exchange === undefined || (this.#isReset && this.receiver.isDone)) return this.#isReset
+    if (this.#hasSentHead && !this.#isReset) this.#host.events.clientLeft(exchange)
     else this.#host.events.requestFailed(exchange, 'client_abort')
+    return this.#isReset
   }
 
   /** The client says nothing more, or is gone with its connection. */
@@ -206,7 +211,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
 
   finish(): void {
     if (!this.#endExchange()) return
-    if (this.isGone) {
+    if (this.isGone || this.#isReset) {
       this.#over(false)
       return
     }

@@ -124,6 +124,8 @@ export class PeerStream {
   readonly pieces: Buffer[] = []
   bytes = 0
   hasEnded = false
+  /** What the other side lets this one send, with what the connection allows. */
+  window = 65_535
   /** What the other side has reset it with. */
   reset: number | undefined
   readonly peer: Http2Peer
@@ -165,6 +167,29 @@ export class PeerStream {
     )
   }
 
+  /** So many bytes, as the windows allow. `sent` hears of each frame. */
+  async upload(bytes: number, sent: (bytes: number) => void = () => {}): Promise<void> {
+    const piece = Buffer.alloc(16_384, 'x')
+    for (let left = bytes; left > 0; ) {
+      const { peer } = this
+      await peer.until(() => (this.window > 0 && peer.window > 0) || this.reset !== undefined, 'a window', 60_000)
+      if (this.reset !== undefined) return
+      const length = Math.min(piece.length, left, this.window, peer.window)
+      left -= length
+      this.window -= length
+      peer.window -= length
+      this.data(piece.subarray(0, length), left === 0)
+      sent(length)
+      if (peer.socket.writableNeedDrain) await once(peer.socket, 'drain')
+    }
+  }
+
+  /** Takes what has come, and what comes from now on. */
+  takeAll(): void {
+    this.peer.takesContent = true
+    this.peer.send(frame(TYPE.window, 0, 0, u32(0x3fffffff)), frame(TYPE.window, 0, this.id, u32(0x3fffffff)))
+  }
+
   headers(fields: readonly FieldPair[], ends = false): void {
     this.peer.send(frame(TYPE.headers, END_HEADERS | (ends ? END_STREAM : 0), this.id, block(fields)))
   }
@@ -192,6 +217,8 @@ export class Http2Peer implements Disposable {
   hasSettings = false
   isClosed = false
   pongs = 0
+  window = 65_535
+  takesContent: boolean
   readonly #watch = new Watch()
   readonly #options: PeerOptions
   #received = Buffer.alloc(0)
@@ -202,6 +229,7 @@ export class Http2Peer implements Disposable {
   constructor(socket: net.Socket, isServer: boolean, options: PeerOptions) {
     this.socket = socket
     this.#options = options
+    this.takesContent = options.takesContent ?? true
     this.#preface = isServer ? PREFACE.length : 0
     socket.on('error', () => {})
     socket.on('data', (bytes: Buffer) => this.#take(bytes))
@@ -299,6 +327,10 @@ export class Http2Peer implements Disposable {
         if ((flags & ACK) !== 0) this.pongs++
         else this.send(frame(TYPE.ping, ACK, 0, payload))
         break
+      case TYPE.window:
+        if (id === 0) this.window += payload.readUInt32BE()
+        else this.stream(id).window += payload.readUInt32BE()
+        break
       case TYPE.goaway:
         this.goaways.push({ last: payload.readUInt32BE(), code: payload.readUInt32BE(4) })
     }
@@ -308,7 +340,7 @@ export class Http2Peer implements Disposable {
     stream.bytes += payload.length
     if (this.#options.keepsNothing !== true) stream.pieces.push(Buffer.from(payload))
     if ((flags & END_STREAM) !== 0) stream.hasEnded = true
-    if (this.#options.takesContent === false || payload.length === 0) return
+    if (!this.takesContent || payload.length === 0) return
     this.send(frame(TYPE.window, 0, 0, u32(payload.length)))
     if (!stream.hasEnded) this.send(frame(TYPE.window, 0, stream.id, u32(payload.length)))
   }
