@@ -1,7 +1,8 @@
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import type { Clearance, FieldLine, RepeatedHead, RequestHead } from '../http/message.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import { HeadScript } from './head-script.ts'
-import { HeadTemplate, MAY_DIFFER, type MayDiffer } from './head-template.ts'
+import { HeadTemplate, isRepeatable, MAY_DIFFER, type MayDiffer } from './head-template.ts'
 import { Patience } from './patience.ts'
 
 /**
@@ -15,14 +16,20 @@ export class RepeatedRequests implements RepeatedHead {
   #script: HeadScript | undefined = undefined
   /** The head that was recognised last. */
   head!: RequestHead
-  #buffer!: Buffer
+  #buffer: Buffer = NO_BYTES
   readonly #patience = new Patience()
 
   /** This head has been let through. That it was costs nothing before another one comes. */
   learn(head: RequestHead): void {
-    this.#known = this.#patience.isWorthwhile() ? head : undefined
+    const mayRepeat = isRepeatable(head.end, head.contentLengthText) && this.#patience.isWorthwhile()
+    this.#known = mayRepeat ? head : undefined
     this.#template = undefined
     this.#script = undefined
+  }
+
+  /** The head that was recognised last has gone on: its buffer is for others. */
+  forget(): void {
+    this.#buffer = NO_BYTES
   }
 
   /** Where a head that begins at `buffer[start]` ends, if it repeats the one that was let through and what was decided about that holds; else -1. */
@@ -82,6 +89,6 @@ function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): He
 
 function admitsAll(template: HeadTemplate, buffer: Buffer, clearance: Clearance): boolean {
   const { different, differentCount } = template
-  for (let i = 0; i < differentCount; i++) if (!clearance.admits(template.valueOf(different[i]!, buffer))) return false
+  for (let i = 0; i < differentCount; i++) if (!clearance.admits(template.lineOf(different[i]!, buffer))) return false
   return true
 }
