@@ -8,7 +8,7 @@ import { createRecordFormatter } from '../../src/observe/access-log.ts'
 import { FakeSocket } from '../unit/http1/fake-socket.ts'
 
 /*
- * The whole path of a request between sockets that are read and written here: one client's connection, and the connections to
+ * The whole path of a request between sockets that are read and written here: one client's connection at a time, and the connections to
  * its upstream, which answers what it is told to.
  */
 
@@ -64,8 +64,8 @@ async function read(reader: Reader, socket: FakeSocket, text: string, at: readon
 
 export class OneConnection {
   readonly path: Path
-  readonly #client = new FakeSocket()
-  readonly #connection: ServerConnection<Exchange>
+  #client!: FakeSocket
+  #connection!: ServerConnection<Exchange>
   readonly #upstreams: FakeSocket[] = []
   readonly #idle: ClientConnection<Exchange>[] = []
   readonly #sockets = new Map<ClientConnection<Exchange>, FakeSocket>()
@@ -92,6 +92,11 @@ export class OneConnection {
       reportRefusal() {},
       reportBug: (error) => assert.fail(error as Error),
     }
+    this.#connect()
+  }
+
+  #connect(): void {
+    this.#client = new FakeSocket()
     const tell = (state: string) => (): void => {
       this.#state = state
     }
@@ -187,6 +192,14 @@ export class OneConnection {
     const probe = 'GET /probe HTTP/1.1\r\nHost: a\r\n\r\n'
     const { records } = await this.say({ request: probe, response: '', at: [], isStale: false, isChoked: false })
     return records.length === 1 && records[0]!.includes('"method":"GET","request_url":"/probe"')
+  }
+
+  /** The client goes on on another connection, beside which those to the upstream stay. */
+  async hangUp(): Promise<void> {
+    this.#connection.close()
+    await new Promise(setImmediate)
+    this.#asked = undefined
+    this.#connect()
   }
 
   close(): void {
