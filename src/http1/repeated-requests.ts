@@ -14,17 +14,26 @@ export class RepeatedRequests implements RepeatedHead {
   #known: RequestHead | undefined = undefined
   #template: HeadTemplate | undefined = undefined
   #script: HeadScript | undefined = undefined
-  /** The head that was recognised last. */
-  head!: RequestHead
+  #head: RequestHead | undefined = undefined
   #buffer: Buffer = NO_BYTES
   readonly #patience = new Patience()
 
   /** This head has been let through. That it was costs nothing before another one comes. */
   learn(head: RequestHead): void {
     const mayRepeat = isRepeatable(head.end, head.contentLengthText) && this.#patience.isWorthwhile()
-    this.#known = mayRepeat ? head : undefined
+    this.#remember(mayRepeat ? head : undefined)
+  }
+
+  #remember(head: RequestHead | undefined): void {
+    this.#known = head
     this.#template = undefined
     this.#script = undefined
+    this.#head = undefined
+  }
+
+  /** The head that was recognised last: one object for all of them that say the same length. */
+  get head(): RequestHead {
+    return this.#head!
   }
 
   /** The head that was recognised last has gone on: its buffer is for others. */
@@ -38,7 +47,7 @@ export class RepeatedRequests implements RepeatedHead {
     if (known === undefined) return -1
     const clearance = known.clearance!
     if (!clearance.isInForce()) {
-      this.#known = undefined
+      this.#remember(undefined)
       return -1
     }
     const template = (this.#template ??= templateOf(known, clearance))
@@ -51,8 +60,8 @@ export class RepeatedRequests implements RepeatedHead {
     this.#patience.win()
     this.#buffer = buffer
     this.#script ??= new HeadScript(template, clearance.edited)
-    if (this.head?.clearance !== clearance || this.head.contentLength !== template.contentLength) {
-      this.head = repetition(known, template.contentLength!, this)
+    if (this.#head?.contentLength !== template.contentLength) {
+      this.#head = repetition(known, template.contentLength!, this)
     }
     return at
   }
