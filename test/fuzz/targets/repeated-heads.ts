@@ -107,7 +107,11 @@ const CONFIGURATIONS: readonly Snapshot[] = [
 export interface Repetitions {
   readonly configuration: number
   readonly turns: readonly Turn[]
+  /** Which one is in force from a turn on. */
+  readonly reloads: readonly (readonly [turn: number, configuration: number])[]
 }
+
+const anyConfiguration = fc.nat(CONFIGURATIONS.length - 1)
 
 export const repeatedHeads: ValueTarget<Repetitions> = {
   name: 'repeated-heads',
@@ -115,21 +119,27 @@ export const repeatedHeads: ValueTarget<Repetitions> = {
   values: (scale) =>
     fc
       .tuple(
-        fc.nat(CONFIGURATIONS.length - 1),
+        anyConfiguration,
         requestMessage,
         responseMessage,
         fc.array(step, { minLength: 2, maxLength: 5 + 3 * scale }),
+        fc.array(fc.tuple(fc.nat(8), anyConfiguration), { maxLength: 2 }),
       )
-      .map(([index, request, response, steps]) => ({
+      .map(([index, request, response, steps, reloads]) => ({
         configuration: index,
         turns: turns(request, response, steps),
+        reloads,
       })),
-  async check({ configuration: index, turns: all }) {
-    const snapshot = CONFIGURATIONS[index]!
+  async check({ configuration: index, turns: all, reloads }) {
+    let snapshot = CONFIGURATIONS[index]!
     const one = new OneConnection(snapshot)
     let compared = 0
     try {
       for (const turn of all) {
+        for (const [from, next] of reloads) {
+          if (from === compared) snapshot = { ...CONFIGURATIONS[next]!, generation: snapshot.generation + 1 }
+        }
+        one.path.snapshot = snapshot
         const alone = new OneConnection(snapshot)
         const expected = await alone.say(turn)
         const isReady = await alone.isReady()
