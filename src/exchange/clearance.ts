@@ -1,6 +1,6 @@
 import { isInnocent } from '../access/strays.ts'
 import type { Identity, Upstream } from '../config/snapshot.ts'
-import { FIELD } from '../http/fields.ts'
+import { FIELD, isOfResponses } from '../http/fields.ts'
 import type { Clearance, EditedHead, FieldLine } from '../http/message.ts'
 import type { RecordMemo } from '../observe/record.ts'
 import type { Exchange, Path } from './exchange.ts'
@@ -60,7 +60,7 @@ export function clearanceOf(exchange: Exchange, edited: EditedHead): Clearance |
   const { soleKey, strays } = exchange
   if (soleKey === undefined || DIGITS.test(soleKey)) return undefined
   // What is taken out of this head for the key in it may hold none in the next one, and go on.
-  if (strays.some(({ field }) => field === FIELD.other)) return undefined
+  if (strays.some(({ field }) => field === FIELD.other || isOfResponses(field))) return undefined
   return new Decision(exchange, soleKey, edited)
 }
 

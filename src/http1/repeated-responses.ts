@@ -1,4 +1,4 @@
-import { FIELD } from '../http/fields.ts'
+import { FIELD, isIdField } from '../http/fields.ts'
 import type { FieldLine, RepeatedHead, ResponseHead } from '../http/message.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { editResponseHead } from './encoder.ts'
@@ -61,7 +61,7 @@ export class RepeatedResponses implements RepeatedHead {
       head.text.slice(0, head.end),
       head.lines,
       (line: FieldLine | undefined): MayDiffer => {
-        if (line === undefined || line === idLine) return MAY_DIFFER.value
+        if (line === undefined || line === idLine || isLesserId(line, idLine)) return MAY_DIFFER.value
         const isLength = line.field === FIELD.contentLength && head.framing === 'length'
         return isLength ? MAY_DIFFER.length : MAY_DIFFER.nothing
       },
@@ -99,6 +99,12 @@ export class RepeatedResponses implements RepeatedHead {
     this.copyTo(bytes, 0)
     return bytes.toString('latin1')
   }
+}
+
+/** An id that does not count beside the one that does, whatever it says: see `isBetterId`. */
+function isLesserId({ field, start }: FieldLine, idLine: FieldLine | undefined): boolean {
+  if (idLine === undefined || !isIdField(field)) return false
+  return field > idLine.field || (field === idLine.field && start > idLine.start)
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }

@@ -88,6 +88,17 @@ describe('the head of a request repeats', () => {
     })
   }
 
+  test('one whose ids nobody reads', () => {
+    const text = REQUEST.replace('date: now', 'x-request-id: 1')
+    const requests = new Requests()
+    const head = requests.read(text)
+    head.clearance = requests.clearance = new Cleared(head)
+    requests.clearance.ignores = (name) => name === 'x-request-id'
+    requests.reader.learn(head)
+    assert.notEqual(requests.read(text.replace(': 1', ': 2')).repeated, undefined)
+    assert.deepEqual(requests.clearance.asked, ['x-request-id: 2'])
+  })
+
   test('not one that nobody let through', () => {
     const requests = new Requests()
     requests.reader.learn(requests.read(REQUEST))
@@ -228,6 +239,19 @@ describe('the head of a response repeats', () => {
       assert.equal(repeats(learned(known), text, method), expected)
     })
   }
+
+  test('whatever other ids say that do not count beside it', () => {
+    const ids = ['x-request-id: no id', 'x-request-id: r1', 'x-request-id: r2', 'request-id: r3', 'x-amzn-requestid: r4']
+    const text = RESPONSE.replace('x-request-id: r1', ids.join('\r\n'))
+    const known = learned(text)
+    const expected = { 'no id': undefined, r1: 'other', r2: 'r1', r3: 'r1', r4: 'r1' }
+    for (const [id, told] of Object.entries(expected)) {
+      assert.equal(repeats(known, text.replace(`: ${id}\r`, ': other\r')), told !== undefined, id)
+      if (told !== undefined) assert.equal(known.head.requestId, told)
+    }
+    // None counts: each of them could be the first.
+    assert.ok(!repeats(learned(RESPONSE.replace('r1', 'r 1')), RESPONSE.replace('r1', 'r 2')))
+  })
 
   test('to a HEAD, if that had one before; its length is what it says', () => {
     assert.ok(repeats(learned(RESPONSE, 'HEAD'), RESPONSE, 'HEAD'))
