@@ -90,7 +90,8 @@ function repetition(known: RequestHead, contentLength: number, repeated: Repeate
 function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): HeadTemplate {
   return new HeadTemplate(text.slice(0, end), lines, (line: FieldLine | undefined, start: number): MayDiffer => {
     if (line?.field === FIELD.contentLength) return MAY_DIFFER.length
-    if (line !== undefined && !isOfResponses(line.field)) return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
+    if (line !== undefined && !isOfResponses(line.field))
+      return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
     const name = text.slice(start, text.indexOf(':', start)).toLowerCase()
     return clearance.ignores(name) ? MAY_DIFFER.value : MAY_DIFFER.secret
   })

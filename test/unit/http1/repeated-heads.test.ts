@@ -241,7 +241,13 @@ describe('the head of a response repeats', () => {
   }
 
   test('whatever other ids say that do not count beside it', () => {
-    const ids = ['x-request-id: no id', 'x-request-id: r1', 'x-request-id: r2', 'request-id: r3', 'x-amzn-requestid: r4']
+    const ids = [
+      'x-request-id: no id',
+      'x-request-id: r1',
+      'x-request-id: r2',
+      'request-id: r3',
+      'x-amzn-requestid: r4',
+    ]
     const text = RESPONSE.replace('x-request-id: r1', ids.join('\r\n'))
     const known = learned(text)
     const expected = { 'no id': undefined, r1: 'other', r2: 'r1', r3: 'r1', r4: 'r1' }
