@@ -92,7 +92,8 @@ const fields = createFieldRules({
 })
 const trustedProxies = { ranges: [parseRange('192.0.2.0/24') as AddressRange], hasUnix: false }
 
-const CONFIGURATIONS: readonly Snapshot[] = [
+/** The ways in which an operator can have a head changed, or read. */
+export const CONFIGURATIONS: readonly Snapshot[] = [
   configuration({}),
   configuration({ credential: 'pass', apiKey: undefined }),
   configuration({ credential: OWN }),
