@@ -83,7 +83,8 @@ export class RequestHeadReader {
 
   /** What has become of a head: one that was let through is known when it comes again. */
   learn(head: RequestHead): void {
-    if (head.clearance !== undefined && head.repeated === undefined) this.#repeats.learn(head)
+    if (head.repeated !== undefined) this.#repeats.forget()
+    else if (head.clearance !== undefined) this.#repeats.learn(head)
   }
 
   /** Gives up waiting for the rest of a head. */
