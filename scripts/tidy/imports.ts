@@ -29,7 +29,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.
   'config/text': [],
   'config/schema': ['config/text'],
-  'config/compile': [...SETTLED, 'config/source', 'config/text', 'config/schema', 'http'],
+  'config/compile': [...SETTLED, 'config/source', 'config/text', 'config/schema', 'http', 'runtime/parallelism'],
   config: ['config/text', 'config/schema', 'config/compile', 'http', 'runtime'],
   'config/watch': ['config', 'runtime'],
   access: [...BASE, 'http', 'config/snapshot'],

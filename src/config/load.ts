@@ -4,7 +4,9 @@ import { assemble, type Configuration } from './assemble.ts'
 import { parseBindAddress } from './compile/bind-address.ts'
 import { compile } from './compile/compile.ts'
 import type { Scope } from './compile/scope.ts'
+import { compileWorkers } from './compile/server.ts'
 import { isNameless, STDIN_PATH } from './pipe.ts'
+import { DEFAULTS } from './schema/defaults.ts'
 import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
 import type { BindAddress, ServerSettings } from './snapshot.ts'
@@ -54,7 +56,10 @@ export interface LoadFailure extends Loaded {
 export function defaultConfiguration({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Configuration {
   const { server } = DEFAULT_SETTINGS
   const known = typeof bindAddress === 'object' ? { bindAddress } : {}
-  return assemble({ ...DEFAULT_SETTINGS, server: { ...server, ...wayIn, ...known } })
+  return assemble({
+    ...DEFAULT_SETTINGS,
+    server: { ...server, workers: compileWorkers(DEFAULTS.workers), ...wayIn, ...known },
+  })
 }
 
 /** `content`: what was read already, of a pipe. */
