@@ -22,8 +22,10 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   listener: [...WIRE, 'config/snapshot'],
   upstream: [...WIRE, 'config/snapshot'],
   exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],
-  gateway: [...WIRE, 'listener', 'upstream', 'exchange', 'access', 'config/snapshot', 'observe'],
-  cli: [...BASE, 'gateway', 'access', 'config', 'observe', 'tools'],
+  serving: [...WIRE, 'listener', 'upstream', 'exchange', 'config/snapshot', 'observe'],
+  workers: ['runtime', 'serving', 'listener', ...SETTLED, 'config/assemble', 'observe'],
+  gateway: ['runtime', 'serving', 'workers', 'listener', ...SETTLED, 'observe'],
+  cli: [...BASE, 'gateway', 'serving', 'access', 'config', 'observe', 'tools'],
   main: ['runtime', 'cli'],
 
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.

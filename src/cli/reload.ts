@@ -78,7 +78,7 @@ export function createReloader({ gateway, log, path, bindAddress, ...start }: Re
   async function publish({ settings, warnings, changes }: Changed): Promise<void> {
     if (isClosed) return
     const snapshot = numbered(assemble(settings), ++generation, bindAddress)
-    const result = await gateway.publish(snapshot)
+    const result = await gateway.publish(snapshot, settings)
     logWarnings(log, warnings)
     announceReload(log, path, settings.allowAnonymous, changes)
     announceChangedFields(log, snapshot)

@@ -4,7 +4,8 @@ import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { type Logging, openLogging } from '../observe/logging.ts'
 import { missingRoots } from '../runtime/system-roots.ts'
-import { CRASH_DRAIN_MS, describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
+import { CRASH_DRAIN_MS } from '../serving.ts'
+import { describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
 
 /** The parts of a gateway's life that `run` and `demo` share. */
 

@@ -53,13 +53,17 @@ export interface LoadFailure extends Loaded {
 }
 
 /** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
-export function defaultConfiguration({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Configuration {
+export function defaultSettings({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Settings {
   const { server } = DEFAULT_SETTINGS
   const known = typeof bindAddress === 'object' ? { bindAddress } : {}
-  return assemble({
+  return {
     ...DEFAULT_SETTINGS,
     server: { ...server, workers: compileWorkers(DEFAULTS.workers), ...wayIn, ...known },
-  })
+  }
+}
+
+export function defaultConfiguration(failure: Partial<LoadFailure> = {}): Configuration {
+  return assemble(defaultSettings(failure))
 }
 
 /** `content`: what was read already, of a pipe. */

@@ -217,9 +217,15 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
   /** After all, clients may stay; those that have been told to leave do that. */
   resume(): void {
     clearTimeout(this.#leaving)
-    this.#leaving = undefined
+    this.#stopLingering()
     this.#drained = undefined
     this.isDraining = false
+  }
+
+  #stopLingering(): void {
+    clearTimeout(this.#lingering)
+    this.#lingering = undefined
+    this.#hasLingered = false
   }
 
   #closeIdleLater(): void {
@@ -237,6 +243,7 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.isDraining = true
     this.#isClosed = true
     clearTimeout(this.#leaving)
+    this.#stopLingering()
     this.#drained = drained
     this.#closeIdle()
     this.#tellIfDrained()

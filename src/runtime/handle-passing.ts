@@ -32,12 +32,13 @@ interface PipeHandle {
   open(fd: number): number
   /** Of the message that is being read. */
   pendingHandle?: unknown
-  writeLatin1String(request: object, text: string): unknown
-  /** 0: it is on its way, or will be. The request's `oncomplete` tells what has become of it. */
-  writeUtf8String(request: object, text: string, handle: unknown): number
+  /** A number: 0, or what has gone wrong. Where no request is given, its own for a write that goes on. */
+  writeUtf8String(request: WriteRequest | null, text: string, handle: unknown): number | WriteRequest | null
 }
 type PipeClass = new (kind: number) => PipeHandle
-type WriteRequestClass = new () => { oncomplete?: (status: number) => void; handle?: unknown }
+interface WriteRequest {
+  oncomplete?: (status: number) => void
+}
 
 const handleOf = (of: net.Socket | net.Server): unknown => (of as unknown as { _handle: unknown })._handle
 
@@ -160,7 +161,7 @@ function readingSocket(pipe: PipeHandle, options: object, onBytes: (bytes: Buffe
     onBytes(buffer.subarray(0, length))
     return true
   }
-  return new net.Socket({ handle: pipe, onread: { buffer, callback }, ...options } as net.SocketConstructorOpts)
+  return new net.Socket({ handle: pipe, onread: { buffer, callback }, ...options } as unknown as net.SocketConstructorOpts)
 }
 
 /**
@@ -179,36 +180,39 @@ function messageText(kind: number, number: number): string {
 
 /** Past the stream, which carries no handles. Where the other end has gone, the end of the stream says so. */
 function sendWith(pipe: PipeHandle, message: string, handle: unknown, onFailed: (error: string) => void): void {
-  const request = new (writeRequestClass())()
-  request.handle = handle
   const check = (status: number): void => {
     if (status >= 0) return
     const name = getSystemErrorName(status)
     if (!ENDS.has(name)) onFailed(name)
   }
-  request.oncomplete = check
-  check(pipe.writeUtf8String(request, message, handle))
+  const given = newRequest()
+  if (given !== null) given.oncomplete = check
+  const result = pipe.writeUtf8String(given, message, handle)
+  if (typeof result === 'number') check(result)
+  else if (result !== null) result.oncomplete = check
 }
 
 const ENDS: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ECANCELED', 'EBADF', 'ENOTCONN'])
 
-let requestClass: WriteRequestClass | undefined
+/** `undefined`: not known yet. `null`: a handle makes its own request (26.10 and later; earlier ones end the process if there is none). */
+let requestClass: (new () => WriteRequest) | null | undefined
 
-/** The class of a write's request, which no module exports: a socket makes one for each write, and this one's goes nowhere. */
-function writeRequestClass(): WriteRequestClass {
-  if (requestClass !== undefined) return requestClass
-  const decoy = {
-    writeLatin1String(request: object): number {
-      requestClass = request.constructor as WriteRequestClass
-      return -1
-    },
-    close(): void {},
+/** A request for a write. No module exports its class: a socket makes one for each write, and this one's goes nowhere. */
+function newRequest(): WriteRequest | null {
+  if (requestClass === undefined) {
+    const decoy = {
+      writeLatin1String(request: WriteRequest | null): number {
+        requestClass = request === null ? null : (request.constructor as new () => WriteRequest)
+        return -1
+      },
+      close(): void {},
+    }
+    const socket = new net.Socket({ handle: decoy, manualStart: true } as unknown as net.SocketConstructorOpts)
+    socket.on('error', () => {})
+    socket.write('x', 'latin1')
+    socket.destroy()
   }
-  const socket = new net.Socket({ handle: decoy, manualStart: true } as unknown as net.SocketConstructorOpts)
-  socket.on('error', () => {})
-  socket.write('x', 'latin1')
-  socket.destroy()
-  return requestClass!
+  return requestClass ? new requestClass() : null
 }
 
 let pipeClass: PipeClass | undefined
