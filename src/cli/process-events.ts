@@ -68,8 +68,13 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
       return
     }
     isStoppedAtOnce = true
-    // What is cut on other threads leaves its records a moment later.
-    atOnce.resolve(Promise.resolve(cut()).then(() => EXIT_CODES[name]))
+    let cutting: Promise<void> | void = undefined
+    try {
+      cutting = cut()
+    } finally {
+      // What is cut on other threads leaves its records a moment later.
+      void Promise.resolve(cutting).finally(() => atOnce.resolve(EXIT_CODES[name]))
+    }
   }
 
   process.on('SIGTERM', () => stop('SIGTERM'))
