@@ -25,6 +25,9 @@ const RING_BYTES = 1024 * 1024
 /** A UTF-16 unit takes this many bytes of UTF-8 at most. */
 const MAX_UNIT_BYTES = 3
 
+/** How much may be on its way as messages, in lengths of the ring. */
+const MAX_UNDERWAY_RINGS = 4
+
 /** Indexes of 32-bit words. What one side writes has a cache line of its own. */
 const WORD = {
   /** The writer's: position behind the last whole line. */
@@ -63,9 +66,9 @@ export function openLineWriter(shared: SharedArrayBuffer, post: (line: string) =
   const words = new Int32Array(shared, 0, HEADER_BYTES / Int32Array.BYTES_PER_ELEMENT)
   const bytes = Buffer.from(shared, HEADER_BYTES)
   const capacity = bytes.length
-  let written = 0
+  let written = Atomics.load(words, WORD.written)
   /** As far as the writer has looked. */
-  let read = 0
+  let read = Atomics.load(words, WORD.read)
   let dropped = 0
   let posted = 0
   let isDropping = false
@@ -96,9 +99,8 @@ export function openLineWriter(shared: SharedArrayBuffer, post: (line: string) =
   }
 
   function postLine(line: string): boolean {
-    const length = underway()
-    // One of any length may be on its way, as the sink takes one of any length.
-    if (length > 0 && length + line.length > capacity) return drop()
+    // Behind that bound one of any length may go, as the sink takes one of any length.
+    if (underway() > MAX_UNDERWAY_RINGS * capacity) return drop()
     isPosting = true
     posted = (posted + line.length) | 0
     Atomics.store(words, WORD.posted, posted)
@@ -162,7 +164,7 @@ export function openLineReader(shared: SharedArrayBuffer): LineReader {
   const words = new Int32Array(shared, 0, HEADER_BYTES / Int32Array.BYTES_PER_ELEMENT)
   const bytes = Buffer.from(shared, HEADER_BYTES)
   const capacity = bytes.length
-  let read = 0
+  let read = Atomics.load(words, WORD.read)
   let known = 0
   let arrived = 0
 
