@@ -35,7 +35,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   config: ['config/text', 'config/schema', 'config/compile', 'http', 'runtime'],
   'config/watch': ['config', 'runtime'],
   access: [...BASE, 'http', 'config/snapshot'],
-  observe: [...BASE, 'config/snapshot'],
+  observe: [...BASE, 'config/snapshot', 'workers/line-ring', 'workers/tally'],
+  workers: [...BASE],
 
   'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
   'tools/stand-in': ['runtime'],

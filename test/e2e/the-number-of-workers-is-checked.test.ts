@@ -21,7 +21,7 @@ for (const workers of WRONG) {
 }
 
 test('a file that is changed to something wrong changes nothing', async () => {
-  await using origin = await startOrigin(ok('served'), ok('served'), ok('served'), ok('served'))
+  await using origin = await startOrigin(ok('served'))
   await using gateway = await startGateway({ server: { workers: 1 }, ...upTo(origin) })
   for (const [index, workers] of [0, 'many', 257].entries()) {
     gateway.rewrite({ server: { workers }, ...upTo(origin) })
