@@ -23,7 +23,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   upstream: [...WIRE, 'config/snapshot'],
   exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],
   serving: [...WIRE, 'listener', 'upstream', 'exchange', 'config/snapshot', 'observe'],
-  workers: ['runtime', 'serving', 'listener', ...SETTLED, 'config/assemble', 'observe'],
+  workers: [...BASE, 'serving', 'listener', ...SETTLED, 'config/assemble', 'observe'],
   gateway: ['runtime', 'serving', 'workers', 'listener', ...SETTLED, 'observe'],
   cli: [...BASE, 'gateway', 'serving', 'access', 'config', 'observe', 'tools'],
   main: ['runtime', 'cli'],
@@ -36,7 +36,6 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'config/watch': ['config', 'runtime'],
   access: [...BASE, 'http', 'config/snapshot'],
   observe: [...BASE, 'config/snapshot', 'workers/line-ring', 'workers/tally'],
-  workers: [...BASE],
 
   'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
   'tools/stand-in': ['runtime'],

@@ -10,7 +10,7 @@ import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import type { Logging } from '../observe/logging.ts'
+import type { MainLogging } from '../observe/logging.ts'
 import { announceChangedFields } from './changed-fields.ts'
 import { warnOfFewDescriptors } from './descriptors.ts'
 import type { ProcessEvents } from './process-events.ts'
@@ -38,7 +38,7 @@ async function live(
   path: string,
   { isRequired, bindAddress }: ServeOptions,
   { watching, piped }: Origin,
-  logging: Logging,
+  logging: MainLogging,
   processEvents: ProcessEvents,
 ): Promise<number> {
   const { log, writeRecord, workerLines } = logging
@@ -103,7 +103,7 @@ function tellProxyVariables(log: Log, env: NodeJS.ProcessEnv): void {
 
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']
 
-function fallBack(path: string, failure: LoadFailure, { log }: Logging): Settings {
+function fallBack(path: string, failure: LoadFailure, { log }: MainLogging): Settings {
   const { error, cause } = failure
   announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
   return defaultSettings(failure)

@@ -58,17 +58,6 @@ export function readLogEnvironment(env: NodeJS.ProcessEnv, isTerminal: boolean):
   return { settings: { level: read(LOG_LEVEL), format: read(LOG_FORMAT), colour }, unknown }
 }
 
-/** The way of the lines of one worker to the log, on the side of the log. */
-export interface WorkerLines {
-  /** For the worker. */
-  readonly shared: SharedArrayBuffer
-  /** When it has said that there are lines, and after its end. */
-  drain(): void
-  /** A line that is longer than there is room for. */
-  post(line: string): void
-  close(): void
-}
-
 export interface Logging {
   readonly log: Log
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
@@ -78,8 +67,6 @@ export interface Logging {
   flushNow(): void
   /** Before an exit: waits for a slow reader, for one second at most, or for as long as is said. */
   flush(limitMs?: number): Promise<void>
-  /** For one more worker. */
-  workerLines(): WorkerLines
 }
 
 /** Of the thread that writes. */
@@ -137,25 +124,5 @@ function membersOf(settings: LogSettings, sink: Sink, tally: Tally): Omit<Loggin
     print: sink.writeSoon,
     flushNow: sink.flushNow,
     flush: sink.flush,
-    workerLines: () => ({ shared: new SharedArrayBuffer(0), drain() {}, post: sink.write, close() {} }),
-  }
-}
-
-/** The log of a worker. @param notify there are lines, or this one is too long for their room */
-export function openWorkerLogging(
-  _shared: SharedArrayBuffer,
-  notify: (line?: string) => void,
-  env: NodeJS.ProcessEnv,
-): Logging {
-  const { settings } = readLogEnvironment(env, false)
-  return {
-    log: createLog(settings, notify),
-    writeRecord: createRecordWriter(settings, notify),
-    print: notify,
-    flushNow() {},
-    async flush() {},
-    workerLines: () => {
-      throw new Error('a worker has no workers')
-    },
   }
 }
