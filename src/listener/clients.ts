@@ -112,8 +112,10 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   /** Closes one that gives way, if there is one. */
-  makeRoom(): void {
-    ;(this.#answeredLongest(false) ?? this.#idle.longest)?.close()
+  makeRoom(): boolean {
+    const connection = this.#answeredLongest(false) ?? this.#idle.longest
+    connection?.close()
+    return connection !== undefined
   }
 
   /**

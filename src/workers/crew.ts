@@ -175,7 +175,7 @@ export class Crew {
       member.terminate()
       this.#giveUp(reason)
     },
-    onAsked: (arrival) => this.#squeeze(arrival),
+    onReply: (arrival) => this.#squeeze(arrival),
     onAnswered: () => this.#placeWaiting(),
     onReturned: (arrival) => this.#place(arrival),
     onLost: (error) => this.#options.onLost(error),
@@ -201,7 +201,7 @@ export class Crew {
   // ---- connections
 
   accept(accepted: net.Socket, isUnix: boolean): void {
-    const arrival: Arrival = { accepted, isUnix, isOverLimit: false, asked: undefined }
+    const arrival: Arrival = { accepted, isUnix, isOverLimit: false, asks: undefined, refused: new Set() }
     if (!this.#isFull) this.#place(arrival)
     // One turn of the event loop, for what has just ended.
     else setImmediate(() => this.#squeeze(arrival))
@@ -218,7 +218,6 @@ export class Crew {
   }
 
   #place(arrival: Arrival): void {
-    arrival.asked = undefined
     const next = this.#next()
     if (next === undefined) this.#wait(arrival)
     else next.give(arrival)
@@ -246,8 +245,8 @@ export class Crew {
   }
 
   /**
-   * Finds room for one more where all places are taken: of the workers that have somebody who gives way, each is asked once to
-   * close one, the one with most of them first. Only then is there none. A place is given here alone, so there are never too many.
+   * Finds room for one more where all places are taken: workers are asked to close somebody who gives way, the one with most of
+   * them first, and each until it has none. Only then is there no room. A place is given here alone, so there are never too many.
    */
   #squeeze(arrival: Arrival): void {
     if (this.#stop !== undefined) {
@@ -260,7 +259,7 @@ export class Crew {
     }
     let richest: Member | undefined
     for (const member of this.#takers) {
-      if (member.yielding === 0 || arrival.asked?.has(member)) continue
+      if (member.places === 0 || arrival.refused.has(member)) continue
       if (richest === undefined || member.yielding > richest.yielding) richest = member
     }
     if (richest !== undefined) richest.askForRoom(arrival)
@@ -289,6 +288,7 @@ export class Crew {
       }
       if (++member.missedBeats !== STUCK_LOOKS) continue
       announce(this.#options.log, EVENTS.workerStuck, { worker: member.id, seconds: (STUCK_LOOKS * LOOK_MS) / 1000 })
+      member.giveUpAsking()
       // At a stop nobody waits for what cannot go on.
       if (this.#stop !== undefined) member.terminate()
     }

@@ -15,8 +15,10 @@ export interface Arrival {
   readonly isUnix: boolean
   /** It has no place: it is to be told so. */
   isOverLimit: boolean
-  /** Workers that have been asked for room. */
-  asked: Set<Member> | undefined
+  /** It waits for this one to make room. */
+  asks: Member | undefined
+  /** Workers that have none. */
+  readonly refused: Set<Member>
 }
 
 export interface Death {
@@ -27,8 +29,8 @@ export interface Death {
 export interface MemberEvents {
   onUp(member: Member): void
   onUnavailable(member: Member, reason: string): void
-  /** It has been asked to make room for this one, and has done what it could. */
-  onAsked(arrival: Arrival): void
+  /** It was asked to make room for this one, and has done what it could. */
+  onReply(arrival: Arrival): void
   /** Fewer are on their way to it than before. */
   onAnswered(): void
   /** It has not got this one and never will. */
@@ -130,7 +132,7 @@ export class Member implements Candidate {
   get places(): number {
     if (this.state !== 'ended') return this.#granted - this.#gauges[GAUGES.released]!
     let places = 0
-    for (const { isOverLimit, asked } of this.#unanswered.values()) if (!isOverLimit && asked === undefined) places++
+    for (const { isOverLimit, asks } of this.#unanswered.values()) if (!isOverLimit && asks === undefined) places++
     return places
   }
 
@@ -146,6 +148,7 @@ export class Member implements Candidate {
     return this.#gauges[GAUGES.overLimit]!
   }
 
+  /** Clients that would give way to another one, or a moment ago would have: it may have got another one since. */
   get yielding(): number {
     return this.#gauges[GAUGES.yielding]!
   }
@@ -158,7 +161,6 @@ export class Member implements Candidate {
 
   give(arrival: Arrival): void {
     const { isUnix, isOverLimit, accepted } = arrival
-    arrival.asked = undefined
     if (!isOverLimit) this.#granted++
     const kind = isOverLimit
       ? isUnix
@@ -171,8 +173,7 @@ export class Member implements Candidate {
   }
 
   askForRoom(arrival: Arrival): void {
-    arrival.asked ??= new Set()
-    arrival.asked.add(this)
+    arrival.asks = this
     this.#passage.send(OFFERS.makeRoom, this.#expect(arrival), undefined)
   }
 
@@ -191,11 +192,26 @@ export class Member implements Candidate {
       return
     }
     this.#unanswered.delete(number)
-    if (kind === ANSWERS.roomMade) this.#events.onAsked(arrival)
     // The worker has a descriptor of its own for it.
-    else arrival.accepted.destroy()
+    if (kind === ANSWERS.taken) arrival.accepted.destroy()
+    else this.#reply(arrival, kind === ANSWERS.roomMade)
     this.#leaveIfAllHaveCome()
     this.#events.onAnswered()
+  }
+
+  #reply(arrival: Arrival, hasMadeRoom: boolean): void {
+    arrival.asks = undefined
+    if (!hasMadeRoom) arrival.refused.add(this)
+    this.#events.onReply(arrival)
+  }
+
+  /** It does not answer: nobody waits for room any more. Connections on their way to it may still get there, and stay. */
+  giveUpAsking(): void {
+    for (const [number, arrival] of [...this.#unanswered]) {
+      if (arrival.asks === undefined) continue
+      this.#unanswered.delete(number)
+      this.#reply(arrival, false)
+    }
   }
 
   #lose(number: number, error: string): void {
@@ -214,7 +230,7 @@ export class Member implements Candidate {
     this.#unanswered.clear()
     this.#die({ reason: 'it takes no connections any more', stack: undefined })
     for (const arrival of arrivals) {
-      if (arrival.asked !== undefined) this.#events.onAsked(arrival)
+      if (arrival.asks !== undefined) this.#reply(arrival, false)
       else {
         if (!arrival.isOverLimit) this.#granted--
         this.#events.onReturned(arrival)

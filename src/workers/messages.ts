@@ -64,6 +64,8 @@ export const ANSWERS = {
   taken: 1,
   /** The process had no descriptor for it. */
   lost: 2,
-  /** As far as there was one to close. */
+  /** One was closed. */
   roomMade: 3,
+  /** There was none to close. */
+  noRoom: 4,
 } as const

@@ -82,8 +82,7 @@ function offered(kind: number, number: number, accepted: net.Socket | undefined)
   if (kind === OFFERS.makeRoom) {
     // One turn of the event loop: an idle connection whose next request has come already is not idle.
     setImmediate(() => {
-      serving.clients.makeRoom()
-      passage.answer(ANSWERS.roomMade, number)
+      passage.answer(serving.clients.makeRoom() ? ANSWERS.roomMade : ANSWERS.noRoom, number)
     })
     return
   }
