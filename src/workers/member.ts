@@ -44,6 +44,9 @@ export interface MemberEvents {
   onEnded(member: Member): void
 }
 
+/** From the end of the way to a worker to the moment when its thread has surely said why, if that is why. */
+const EXPLAIN_MS = 1000
+
 const ENTRY = new URL('./worker.ts', import.meta.url)
 
 /**
@@ -62,8 +65,10 @@ export class Member implements Candidate {
   readonly id: number
   readonly startedAtMs: number = performance.now()
   state: State = 'new'
-  /** It has had its last word: it takes nothing, or has been told to end. */
+  /** It takes nothing more, by a bug, or as it has been told to. */
   isDead = false
+  /** What it has died of, or that it was told to. */
+  #isExplained = false
   /** Looks at its heartbeat that found it unchanged, in a row. */
   missedBeats = 0
   readonly #events: MemberEvents
@@ -228,7 +233,9 @@ export class Member implements Candidate {
   #passageEnded(): void {
     const arrivals = [...this.#unanswered.values()]
     this.#unanswered.clear()
-    this.#die({ reason: 'it takes no connections any more', stack: undefined })
+    // Why, its end tells, which may come a moment later.
+    if (!this.isDead) setTimeout(() => this.#die({ reason: 'it takes no connections any more', stack: undefined }), EXPLAIN_MS)
+    this.isDead = true
     for (const arrival of arrivals) {
       if (arrival.asks !== undefined) this.#reply(arrival, false)
       else {
@@ -246,6 +253,7 @@ export class Member implements Candidate {
   leave(how: 'retire' | 'drain'): void {
     if (this.state === 'ended') return
     this.isDead = true
+    this.#isExplained = true
     if (this.state === 'new') {
       this.terminate()
       return
@@ -264,12 +272,14 @@ export class Member implements Candidate {
 
   cut(): void {
     this.isDead = true
+    this.#isExplained = true
     this.#post({ type: 'cut' })
   }
 
   /** Whatever it does. */
   terminate(): void {
     this.isDead = true
+    this.#isExplained = true
     void this.#thread?.terminate()
   }
 
@@ -279,8 +289,9 @@ export class Member implements Candidate {
   }
 
   #die(death: Death): void {
-    if (this.isDead) return
+    if (this.#isExplained) return
     this.isDead = true
+    this.#isExplained = true
     if (this.state !== 'ended') this.leave('retire')
     this.#events.onDeath(this, death)
   }
@@ -332,11 +343,7 @@ export class Member implements Candidate {
         this.#lines.post(message.line)
         break
       case 'broken':
-        this.state = 'leaving'
-        if (!this.isDead) {
-          this.isDead = true
-          this.#events.onDeath(this, message)
-        }
+        this.#die(message)
         break
       case 'draining':
         this.#events.onDraining(this)
