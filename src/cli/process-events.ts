@@ -68,7 +68,7 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
       return
     }
     isStoppedAtOnce = true
-    let cutting: Promise<void> | void = undefined
+    let cutting: Promise<void> | void
     try {
       cutting = cut()
     } finally {

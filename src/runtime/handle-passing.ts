@@ -161,7 +161,11 @@ function readingSocket(pipe: PipeHandle, options: object, onBytes: (bytes: Buffe
     onBytes(buffer.subarray(0, length))
     return true
   }
-  return new net.Socket({ handle: pipe, onread: { buffer, callback }, ...options } as unknown as net.SocketConstructorOpts)
+  return new net.Socket({
+    handle: pipe,
+    onread: { buffer, callback },
+    ...options,
+  } as unknown as net.SocketConstructorOpts)
 }
 
 /**

@@ -22,7 +22,9 @@ export function startThread(entry: URL, limits: ResourceLimits, given?: Given): 
   const { Worker } = process.getBuiltinModule('node:worker_threads')
   const thread = new Worker(entry, {
     resourceLimits: limits,
-    ...(given === undefined ? { execArgv: [] } : { workerData: given.workerData, transferList: [...given.transferList] }),
+    ...(given === undefined
+      ? { execArgv: [] }
+      : { workerData: given.workerData, transferList: [...given.transferList] }),
     stdin: false,
     stdout: true,
     stderr: true,

@@ -57,7 +57,10 @@ type State = 'new' | 'up' | 'leaving' | 'ended'
 
 /** The heap that this process has is what each of its threads may have; a small young generation, as in `bin/fluxgate`. */
 function limits(): ResourceLimits {
-  return { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: Math.ceil(getHeapStatistics().heap_size_limit / 2 ** 20) }
+  return {
+    maxYoungGenerationSizeMb: 6,
+    maxOldGenerationSizeMb: Math.ceil(getHeapStatistics().heap_size_limit / 2 ** 20),
+  }
 }
 
 export class Member implements Candidate {
@@ -93,7 +96,7 @@ export class Member implements Candidate {
     const gauges = new SharedArrayBuffer(GAUGES_BYTES)
     this.#gauges = new Int32Array(gauges)
     this.#passage = openPassage({
-      onJoined() {},
+      onJoined: () => this.#joined(),
       onAnswer: (kind, number) => this.#answered(kind, number),
       onUnsent: (number, error) => this.#lose(number, error),
       onEnd: () => this.#passageEnded(),
@@ -129,6 +132,12 @@ export class Member implements Candidate {
     })
     thread.on('exit', (code) => this.#exited(code))
     return thread
+  }
+
+  #joined(): void {
+    if (this.state !== 'new' || this.isDead) return
+    this.state = 'up'
+    this.#events.onUp(this)
   }
 
   // ---- what it has
@@ -167,13 +176,7 @@ export class Member implements Candidate {
   give(arrival: Arrival): void {
     const { isUnix, isOverLimit, accepted } = arrival
     if (!isOverLimit) this.#granted++
-    const kind = isOverLimit
-      ? isUnix
-        ? OFFERS.unixOverLimit
-        : OFFERS.tcpOverLimit
-      : isUnix
-        ? OFFERS.unix
-        : OFFERS.tcp
+    const kind = isOverLimit ? (isUnix ? OFFERS.unixOverLimit : OFFERS.tcpOverLimit) : isUnix ? OFFERS.unix : OFFERS.tcp
     this.#passage.send(kind, this.#expect(arrival), accepted)
   }
 
@@ -234,7 +237,8 @@ export class Member implements Candidate {
     const arrivals = [...this.#unanswered.values()]
     this.#unanswered.clear()
     // Why, its end tells, which may come a moment later.
-    if (!this.isDead) setTimeout(() => this.#die({ reason: 'it takes no connections any more', stack: undefined }), EXPLAIN_MS)
+    if (!this.isDead)
+      setTimeout(() => this.#die({ reason: 'it takes no connections any more', stack: undefined }), EXPLAIN_MS)
     this.isDead = true
     for (const arrival of arrivals) {
       if (arrival.asks !== undefined) this.#reply(arrival, false)
@@ -328,11 +332,6 @@ export class Member implements Candidate {
 
   #take(message: FromWorker): void {
     switch (message.type) {
-      case 'up':
-        if (this.state !== 'new' || this.isDead) break
-        this.state = 'up'
-        this.#events.onUp(this)
-        break
       case 'unavailable':
         this.#events.onUnavailable(this, message.reason)
         break

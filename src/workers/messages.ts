@@ -33,8 +33,8 @@ export type ToWorker =
   /** End now; every exchange leaves its record. */
   | { readonly type: 'cut' }
 
+/** That it is up is said by its joining the passage. */
 export type FromWorker =
-  | { readonly type: 'up' }
   /** It cannot get connections here. */
   | { readonly type: 'unavailable'; readonly reason: string }
   /** There are lines to be fetched. */

@@ -67,7 +67,6 @@ let hasJoined = false
 const passage = joinPassage(start.passage, {
   onJoined() {
     hasJoined = true
-    post({ type: 'up' })
     // This thread is ended from outside, which writes no cache of compiled code.
     setImmediate(() => flushCompileCache())
   },

@@ -7,7 +7,16 @@ import { EventStreams, type StreamReader } from '../support/event-streams.ts'
 import type { RunningGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
-import { close, connectMany, counted, DIED, startWorkers, telling, threadsOf, untilServing } from '../support/workers.ts'
+import {
+  close,
+  connectMany,
+  counted,
+  DIED,
+  startWorkers,
+  telling,
+  threadsOf,
+  untilServing,
+} from '../support/workers.ts'
 
 interface Placed {
   readonly client: RawClient

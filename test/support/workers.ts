@@ -10,7 +10,10 @@ import { connect, type RawClient } from './raw-client.ts'
 
 export const DIED = 'Worker died, replaced'
 
-export function startWorkers(config: ConfigObject, options: { readonly memoryMb?: number } = {}): Promise<RunningGateway> {
+export function startWorkers(
+  config: ConfigObject,
+  options: { readonly memoryMb?: number } = {},
+): Promise<RunningGateway> {
   const memory = options.memoryMb === undefined ? '' : ` --max-old-space-size=${options.memoryMb}`
   const hook = fileURLToPath(new URL('worker-hook.ts', import.meta.url))
   return startGateway(config, { env: { NODE_OPTIONS: `--import=${hook}${memory}` } })
