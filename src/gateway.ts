@@ -1,12 +1,14 @@
+import type net from 'node:net'
 import type { Settings } from './config/settings.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { type BindResult, Door } from './listener/door.ts'
 import { type Moved, Place } from './listener/place.ts'
 import { announce, EVENTS } from './observe/events.ts'
+import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
 import type { WorkerLines } from './observe/worker-lines.ts'
-import { createServing, type ServingSinks } from './serving.ts'
+import { createServing, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
 
 export interface GatewaySinks extends ServingSinks {
@@ -40,35 +42,70 @@ const CUT_MS = { atOnce: 100, timeout: 1000 } as const
  * @param settings what the snapshot was made of; without them one thread serves
  */
 export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?: Settings): Gateway {
+  const { log } = sinks
+  // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
+  const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
+  const { local, crew, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
+  const door = new Door(snapshot.server, { accept, acceptFailed })
+  const place = new Place(door, snapshot.server.bindAddress, {
+    onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
+    onFoundAgain: (address) => announce(log, EVENTS.listening, {}, address),
+  })
+  const busyCount = (): number => local.clients.busyCount + crew.busyCount
+
+  return {
+    async listen() {
+      if (settings !== undefined) begin(settings, snapshot.generation)
+      const result = await door.bind(snapshot.server.bindAddress)
+      // Whoever comes meanwhile waits.
+      if (result.ok) await crew.isUp()
+      else crew.resize(0)
+      return result
+    },
+
+    publish(next, nextSettings) {
+      door.publish(next.server)
+      change(next, nextSettings)
+      return place.move(next.server.bindAddress)
+    },
+
+    async drain() {
+      await place.stop()
+      door.unbind()
+      return drainAll(local, crew, log)
+    },
+
+    busyCount,
+
+    cut() {
+      local.clients.destroy()
+      return crew.cut(CUT_MS.atOnce)
+    },
+  }
+}
+
+/** The threads that serve: this one or those of the crew, and for a while both, when there are to be more or fewer. */
+function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: Error) => void) {
   const { log, workerLines } = sinks
   const local = createServing(snapshot, sinks)
+  /** Connections go to the crew. */
+  let isForCrew = false
   const crew = new Crew({
     log,
     workerLines,
     maxConnections: () => local.snapshot().server.maxConnections,
     placesElsewhere: () => local.clients.places,
-    onUp: () => serveThere(),
+    onUp() {
+      // Until now, this thread went on.
+      if (isForCrew || wantedWorkers() < 2) return
+      isForCrew = true
+      local.clients.retire(() => local.close())
+    },
     onUnavailable(reason) {
       announce(log, EVENTS.oneWorker, { reason })
       serveHere()
     },
-    // Out of descriptors, as below.
-    onLost: (error) => acceptFailed(new Error(error)),
-  })
-  /** Connections go to the crew. */
-  let isForCrew = false
-  // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
-  const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
-  const door = new Door(snapshot.server, {
-    accept(accepted, isUnix) {
-      if (isForCrew) crew.accept(accepted, isUnix)
-      else local.clients.accept(accepted, isUnix, () => crew.places)
-    },
-    acceptFailed,
-  })
-  const place = new Place(door, snapshot.server.bindAddress, {
-    onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
-    onFoundAgain: (address) => announce(log, EVENTS.listening, {}, address),
+    onLost: (error) => onLost(new Error(error)),
   })
 
   function wantedWorkers(): number {
@@ -82,71 +119,52 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
     for (const { accepted, isUnix } of crew.resize(0)) local.clients.accept(accepted, isUnix, () => crew.places)
   }
 
-  function serveThere(): void {
-    if (isForCrew || wantedWorkers() < 2) return
-    isForCrew = true
-    local.clients.retire(() => local.close())
-  }
-
   return {
-    async listen() {
-      const workers = wantedWorkers()
-      if (workers > 1 && settings !== undefined) {
-        isForCrew = true
-        crew.publish(settings, snapshot.generation)
-        crew.resize(workers)
-      }
-      const result = await door.bind(snapshot.server.bindAddress)
-      // Whoever comes meanwhile waits.
-      if (result.ok) await crew.isUp()
-      else crew.resize(0)
-      return result
+    local,
+    crew,
+
+    accept(accepted: net.Socket, isUnix: boolean): void {
+      if (isForCrew) crew.accept(accepted, isUnix)
+      else local.clients.accept(accepted, isUnix, () => crew.places)
     },
 
-    publish(next, nextSettings) {
+    begin(settings: Settings, generation: number): void {
+      if (wantedWorkers() < 2) return
+      isForCrew = true
+      crew.publish(settings, generation)
+      crew.resize(wantedWorkers())
+    },
+
+    change(next: Snapshot, settings: Settings | undefined): void {
       local.publish(next)
-      door.publish(next.server)
-      if (nextSettings !== undefined) crew.publish(nextSettings, next.generation)
-      const workers = wantedWorkers()
-      if (workers < 2) serveHere()
-      // Until one of them is up, this thread goes on.
-      else if (nextSettings !== undefined) crew.resize(workers)
-      return place.move(next.server.bindAddress)
-    },
-
-    async drain() {
-      await place.stop()
-      door.unbind()
-      const { shutdownTimeoutMs } = local.snapshot().server
-      const busyCount = (): number => local.clients.busyCount + crew.busyCount
-      let cut = 0
-      const ended = Promise.all([
-        new Promise<void>((resolve) => local.clients.drain(resolve)).then(() => local.close()),
-        crew.drain(),
-      ])
-      const timeout = Promise.withResolvers<void>()
-      const limit =
-        shutdownTimeoutMs === undefined
-          ? undefined
-          : setTimeout(() => {
-              cut = busyCount()
-              // The records of what is cut come before the end that this is.
-              local.clients.destroy()
-              void crew.cut(CUT_MS.timeout).then(timeout.resolve)
-            }, shutdownTimeoutMs)
-      await crew.isDraining()
-      const stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
-      await Promise.race([ended, timeout.promise])
-      clearTimeout(limit)
-      stopTelling()
-      return cut
-    },
-
-    busyCount: () => local.clients.busyCount + crew.busyCount,
-
-    cut() {
-      local.clients.destroy()
-      return crew.cut(CUT_MS.atOnce)
+      if (settings !== undefined) crew.publish(settings, next.generation)
+      if (wantedWorkers() < 2) serveHere()
+      else if (settings !== undefined) crew.resize(wantedWorkers())
     },
   }
+}
+
+/** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
+async function drainAll(local: Serving, crew: Crew, log: Log): Promise<number> {
+  const { shutdownTimeoutMs } = local.snapshot().server
+  const busyCount = (): number => local.clients.busyCount + crew.busyCount
+  const ended = Promise.all([new Promise<void>((resolve) => local.clients.drain(resolve)), crew.drain()])
+  const timeout = Promise.withResolvers<void>()
+  let cut = 0
+  const limit =
+    shutdownTimeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          cut = busyCount()
+          // The records of what is cut come before the end that this is.
+          local.clients.destroy()
+          void crew.cut(CUT_MS.timeout).then(timeout.resolve)
+        }, shutdownTimeoutMs)
+  await crew.isDraining()
+  const stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
+  await Promise.race([ended, timeout.promise])
+  clearTimeout(limit)
+  stopTelling()
+  local.close()
+  return cut
 }

@@ -68,12 +68,13 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
       return
     }
     isStoppedAtOnce = true
-    let cutting: Promise<void> | void
+    // What is cut on other threads leaves its records a moment later.
+    const { promise, resolve } = Promise.withResolvers<void>()
+    void promise.finally(() => atOnce.resolve(EXIT_CODES[name]))
     try {
-      cutting = cut()
+      resolve(cut())
     } finally {
-      // What is cut on other threads leaves its records a moment later.
-      void Promise.resolve(cutting).finally(() => atOnce.resolve(EXIT_CODES[name]))
+      resolve()
     }
   }
 
