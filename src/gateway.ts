@@ -8,7 +8,7 @@ import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
 import type { WorkerLines } from './observe/worker-lines.ts'
-import { createServing, type Serving, type ServingSinks } from './serving.ts'
+import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
 
 export interface GatewaySinks extends ServingSinks {
@@ -87,12 +87,14 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
 /** The threads that serve: this one or those of the crew, and for a while both, when there are to be more or fewer. */
 function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: Error) => void) {
   const { log, workerLines } = sinks
-  const local = createServing(snapshot, sinks)
+  const notices = createServingNotices()
+  const local = createServing(snapshot, sinks, { notices })
   /** Connections go to the crew. */
   let isForCrew = false
   const crew = new Crew({
     log,
     workerLines,
+    notices,
     maxConnections: () => local.snapshot().server.maxConnections,
     placesElsewhere: () => local.clients.places,
     onUp() {

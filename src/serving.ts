@@ -6,7 +6,7 @@ import { FAILURES, type FailureCode } from './failure.ts'
 import { Clients } from './listener/clients.ts'
 import { announce, EVENTS, type EventKind } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
-import { onceAMinute } from './observe/once-a-minute.ts'
+import { createNotices, onceAMinute } from './observe/once-a-minute.ts'
 import type { RequestRecord } from './observe/record.ts'
 import { adaptProcess } from './runtime/process-needs.ts'
 import { Pools } from './upstream/pools.ts'
@@ -32,6 +32,15 @@ export interface ServingOptions {
   readonly gauges?: Int32Array
   /** Called before an exchange takes its snapshot. */
   readonly catchUp?: () => void
+  /** `createServingNotices`; where several threads serve, one for all. */
+  readonly notices?: SharedArrayBuffer
+}
+
+const NOTICES = { descriptors: 0, proxyHeader: 1 } as const
+
+/** For what all threads that serve say together once a minute. */
+export function createServingNotices(): SharedArrayBuffer {
+  return createNotices(Object.keys(NOTICES).length)
 }
 
 /** After an exception that nobody caught: what runs gets so long to end. */
@@ -40,7 +49,7 @@ export const CRASH_DRAIN_MS = 5000
 export function createServing(
   snapshot: Snapshot,
   sinks: ServingSinks,
-  { gauges, catchUp }: ServingOptions = {},
+  { gauges, catchUp, notices = createServingNotices() }: ServingOptions = {},
 ): Serving {
   const reportBug = (error: unknown): void => {
     announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
@@ -54,7 +63,11 @@ export function createServing(
     })
   }
   // Each exchange that it costs has its own record.
-  const reportDescriptors = onceAMinute((exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'))
+  const reportDescriptors = onceAMinute(
+    (exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'),
+    notices,
+    NOTICES.descriptors,
+  )
   const pools = new Pools<Exchange>(upstreamEvents(reportBug))
   pools.publish(snapshot)
   const path: Path = {
@@ -76,7 +89,8 @@ export function createServing(
       return open(downstream, head, headBeganMs)
     }
   }
-  const clients = new Clients(snapshot.server, events, { proxyHeaderFailed: reportProxyHeaders(sinks.log) }, gauges)
+  const proxyHeaderFailed = reportProxyHeaders(sinks.log, notices)
+  const clients = new Clients(snapshot.server, events, { proxyHeaderFailed }, gauges)
 
   return {
     clients,
@@ -97,14 +111,12 @@ function needsRoots({ upstreams }: Snapshot): boolean {
 }
 
 /** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
-function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: string) => void {
-  let count = 0
-  const say = onceAMinute((fault: { peer_ip: string | undefined; error: string }) => {
-    announce(log, EVENTS.proxyHeader, { ...fault, count })
-    count = 0
-  })
-  return (peerIp, error) => {
-    count++
-    say({ peer_ip: peerIp, error })
-  }
+function reportProxyHeaders(log: Log, notices: SharedArrayBuffer): (peerIp: string | undefined, error: string) => void {
+  const say = onceAMinute(
+    (fault: { peer_ip: string | undefined; error: string }, count) =>
+      announce(log, EVENTS.proxyHeader, { ...fault, count }),
+    notices,
+    NOTICES.proxyHeader,
+  )
+  return (peerIp, error) => say({ peer_ip: peerIp, error })
 }

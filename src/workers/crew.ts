@@ -16,6 +16,8 @@ export interface CrewOptions {
   readonly log: Log
   /** For each worker; undefined: there can be none. */
   readonly workerLines: (() => WorkerLines) | undefined
+  /** `createServingNotices`. */
+  readonly notices: SharedArrayBuffer
   readonly maxConnections: () => number
   /** Connections within the limit that are none of the crew's. */
   readonly placesElsewhere: () => number
@@ -32,6 +34,8 @@ const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
 /** Who has lived so long has not died of its start. */
 const LONG_LIFE_MS = 60_000
+/** Where so many have died before one was up, there is none to be had: no threads are left, say. */
+const MAX_STILLBORN = 3
 /** How long a start waits for the first one; then clients wait. */
 const UP_MS = 5000
 /** A heartbeat is looked at so often; it beats once a second. After so many times without one, a worker is stuck. */
@@ -62,6 +66,9 @@ export class Crew {
   #stop: { readonly ended: PromiseWithResolvers<void>; readonly draining: Set<Member> } | undefined
   #draining = Promise.withResolvers<void>()
   #whyNot: string | undefined
+  #hasBeenUp = false
+  /** Workers that died before any of them was up. */
+  #stillborn = 0
 
   constructor(options: CrewOptions) {
     this.#options = options
@@ -162,11 +169,13 @@ export class Crew {
     if (lines === undefined || this.#settings === undefined) return
     let id = 1
     while (this.#members.some((member) => member.id === id)) id++
-    this.#members.push(new Member(id, this.#settings, this.#current, lines, this.#events))
+    const shared = { current: this.#current, notices: this.#options.notices }
+    this.#members.push(new Member(id, { ...this.#settings, ...shared }, lines, this.#events))
   }
 
   readonly #events: MemberEvents = {
     onUp: () => {
+      this.#hasBeenUp = true
       this.#tellUp()
       this.#placeWaiting()
       this.#options.onUp()
@@ -191,6 +200,10 @@ export class Crew {
   #replace(member: Member, { reason, stack }: Death): void {
     announce(this.#options.log, EVENTS.workerDied, { worker: member.id, reason, stack })
     if (this.#stop !== undefined) return
+    if (!this.#hasBeenUp && ++this.#stillborn >= MAX_STILLBORN) {
+      this.#giveUp(`none of them starts: ${reason}`)
+      return
+    }
     const now = performance.now()
     if (now - member.startedAtMs >= LONG_LIFE_MS) this.#pauseMs = 0
     this.#notBefore = now + this.#pauseMs

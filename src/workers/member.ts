@@ -89,7 +89,13 @@ export class Member implements Candidate {
   #isToLeave = false
   #error: unknown
 
-  constructor(id: number, now: NewSettings, current: SharedArrayBuffer, lines: WorkerLines, events: MemberEvents) {
+  /** `given`: settings, and what all workers share. */
+  constructor(
+    id: number,
+    given: Pick<WorkerStart, 'settings' | 'generation' | 'current' | 'notices'>,
+    lines: WorkerLines,
+    events: MemberEvents,
+  ) {
     this.id = id
     this.#events = events
     this.#lines = lines
@@ -106,8 +112,7 @@ export class Member implements Candidate {
     this.#settingsPort = port1
     port1.unref()
     const start: WorkerStart = {
-      ...now,
-      current,
+      ...given,
       gauges,
       lines: lines.shared,
       passage: this.#passage.address,

@@ -10,6 +10,8 @@ export interface WorkerStart {
   readonly generation: number
   /** One 32-bit number: the generation that is in force, for every worker. */
   readonly current: SharedArrayBuffer
+  /** `createServingNotices`. */
+  readonly notices: SharedArrayBuffer
   /** `GAUGES`. */
   readonly gauges: SharedArrayBuffer
   /** For its lines on the way to the log. */

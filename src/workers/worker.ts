@@ -55,7 +55,11 @@ function take(next: NewSettings): void {
 }
 
 const gauges = new Int32Array(start.gauges)
-const serving = createServing({ ...assemble(start.settings), generation }, { log, writeRecord }, { gauges, catchUp })
+const serving = createServing(
+  { ...assemble(start.settings), generation },
+  { log, writeRecord },
+  { gauges, catchUp, notices: start.notices },
+)
 
 // Also where no request comes: pools let go of what is not configured any more.
 settingsPort.on('message', take)
