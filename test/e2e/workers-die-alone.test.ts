@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { EventStreams, type StreamReader } from '../support/event-streams.ts'
-import type { RunningGateway } from '../support/gateway.ts'
+import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
 import {
@@ -142,4 +143,27 @@ test('a stop does not wait for one that is stuck', { timeout: 60_000 }, async ()
   await gateway.until(() => gateway.exit, 'its exit', 30_000).catch(() => {})
   assert.notEqual(gateway.exit, undefined)
   close(placed.map(({ client }) => client))
+})
+
+test('where none ever starts, the log says so once, and one thread serves', async () => {
+  await using origin = await startOrigin()
+  const hook = fileURLToPath(new URL('../support/no-workers.ts', import.meta.url))
+  await using gateway = await startGateway(
+    { server: { workers: 2 }, ...upTo(origin) },
+    { env: { NODE_OPTIONS: `--import=${hook}` } },
+  )
+  await gateway.waitForLog('"message":"Connections cannot be shared among workers here; one serves"')
+  for (let i = 0; i < 3; i++) {
+    using client = await connect(gateway.port)
+    void client.write(get('/up/x'))
+    assert.equal((await client.response()).status, 200)
+  }
+  gateway.rewrite({ server: { workers: 4 }, ...upTo(origin, { request_path: '/next' }) })
+  await gateway.waitForLog('reloaded automatically')
+  using client = await connect(gateway.port)
+  void client.write(get('/next/x'))
+  assert.equal((await client.response()).status, 200)
+  gateway.signal('SIGTERM')
+  assert.equal((await gateway.exited).code, 0)
+  assert.equal(gateway.log().split('one serves').length, 2)
 })
