@@ -218,6 +218,7 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
 
   /** After all, clients may stay; those that have been told to leave do that. */
   resume(): void {
+    if (this.#isClosed) return
     clearTimeout(this.#leaving)
     this.#stopLingering()
     this.#drained = undefined

@@ -182,7 +182,9 @@ export class Crew {
     },
     onUnavailable: (member, reason) => {
       member.terminate()
-      this.#giveUp(reason)
+      // Where it has worked before, it may be out of descriptors just now.
+      if (this.#hasBeenUp) this.#replace(member, { reason, stack: undefined })
+      else this.#giveUp(reason)
     },
     onReply: (arrival) => this.#squeeze(arrival),
     onAnswered: () => this.#placeWaiting(),

@@ -79,6 +79,22 @@ for (const { deed, reason, losesAll } of ENDS) {
   })
 }
 
+test('what was on its way to it comes to another one, with every byte', async () => {
+  await using origin = await startOrigin()
+  await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
+  const placed = await place(gateway)
+  void placed[0]!.client.write(telling('worker-sticks-and-exits'))
+  await placed[0]!.client.response(1)
+  const late = await Promise.all(Array.from({ length: 12 }, () => connect(gateway.port)))
+  for (const client of late) void client.write(get('/up/x'))
+  // The other one has served its share.
+  await origin.request(3)
+  writeFileSync(join(gateway.directory, 'released'), '')
+  for (const client of late) assert.equal((await client.response()).status, 200)
+  await gateway.waitForLog(DIED)
+  close([...placed.map(({ client }) => client), ...late])
+})
+
 test('its places are free again', async () => {
   await using origin = await startOrigin(() => {})
   await using gateway = await startWorkers({ server: { workers: 2, max_connections: 4 }, ...upTo(origin) })

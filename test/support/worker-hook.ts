@@ -26,6 +26,12 @@ const DEEDS: Readonly<Record<string, () => void>> = {
     void setImmediate(() => {
       while (!existsSync('released'));
     }),
+  /** The same, and then it is gone, with all that waited for it unseen. */
+  'worker-sticks-and-exits': () =>
+    void setImmediate(() => {
+      while (!existsSync('released'));
+      process.exit(3)
+    }),
 }
 
 const hash = crypto.hash
