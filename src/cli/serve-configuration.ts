@@ -69,13 +69,13 @@ async function live(
     announceChangedFields(log, snapshot)
     announce(log, EVENTS.initialized, { path })
   }
-  warnOfFewDescriptors(log, snapshot.server.maxConnections)
+  warnOfFewDescriptors(log, snapshot.server)
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)
   if (address === undefined) return 1
 
   const { generation, server } = snapshot
-  const { maxConnections } = server
-  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections })
+  const { maxConnections, workers } = server
+  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections, workers })
   if (watching === undefined) {
     announce(log, EVENTS.notWatched, { path })
     processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))

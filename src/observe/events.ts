@@ -55,7 +55,7 @@ export const EVENTS = {
   fewDescriptors: warn(
     'Fewer file descriptors than connections may need',
     'limit needed max_connections cure',
-    'The process may open `limit` files. `server.max_connections` connections take two each, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
+    'The process may open `limit` files. `server.max_connections` connections take two each, each of several workers 12, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
   ),
   bug: error(
     'A request has failed because of a bug',
