@@ -186,17 +186,35 @@ describe('a descriptor that takes nothing', () => {
     assert.equal(tally.get(SLOT.linesDropped), 4)
   })
 
-  test('does not make a long line go before those in the ring', () => {
+  test('keeps long lines behind those in the ring, and says what is missing behind them', () => {
     const { sink } = start(false)
+    const long = `long ${'x'.repeat(MIB)}\n`
     takes = false
-    fill(main, 8 * 1024 - 10)
+    fill(main, 8 * 1024 + 1)
     fill(sink, 500)
-    sink.write(`long ${'x'.repeat(MIB)}\n`)
+    for (let i = 0; i < 6; i++) sink.write(long)
+    fill(sink, 7)
     takes = true
     mock.timers.tick(20)
-    const from = written.slice((8 * 1024 - 10) * 1024)
-    assert.ok(from.startsWith(KIB_LINE.repeat(500)))
-    assert.equal(from.slice(500 * 1024), 'dropped 1\n')
+    const text = `${KIB_LINE.repeat(8 * 1024)}dropped 1\n${KIB_LINE.repeat(500)}${long.repeat(4)}dropped 9\n`
+    assert.equal(written, text)
+    sink.write('next\n')
+    sink.flushNow()
+    mock.timers.tick(20)
+  })
+
+  test('is not waited for by a line that is longer than all that may wait', () => {
+    const { sink, lines, tally } = start(false)
+    takes = false
+    main.write('before\n')
+    sink.write(`${'x'.repeat(9 * MIB)}\n`)
+    sink.write('after\n')
+    takes = true
+    mock.timers.tick(20)
+    sink.write('next\n')
+    lines.drain()
+    assert.equal(written, 'before\ndropped 2\nnext\n')
+    assert.equal(tally.get(SLOT.linesDropped) + mainTally.get(SLOT.linesDropped), 2)
   })
 })
 
@@ -212,12 +230,14 @@ describe('the end of a worker', () => {
     const { sink, lines, tally } = start(false)
     takes = false
     fill(main, 8 * 1024 + 1)
-    fill(sink, 1024 + 2)
+    fill(sink, 1000)
+    sink.write(`long ${'x'.repeat(MIB)}\n`)
+    sink.write('after\n')
     lines.close()
     takes = true
     mock.timers.tick(20)
-    assert.equal(written, `${KIB_LINE.repeat(8 * 1024)}dropped ${1 + 1024 + 2}\n`)
-    assert.equal(mainTally.get(SLOT.linesDropped) + tally.get(SLOT.linesDropped), 1 + 1024 + 2)
+    assert.equal(written, `${KIB_LINE.repeat(8 * 1024)}dropped ${1 + 1000 + 2}\n`)
+    assert.equal(mainTally.get(SLOT.linesDropped) + tally.get(SLOT.linesDropped), 1 + 1000 + 2)
   })
 })
 
