@@ -198,9 +198,19 @@ describe('a descriptor that takes nothing', () => {
     mock.timers.tick(20)
     const text = `${KIB_LINE.repeat(8 * 1024)}dropped 1\n${KIB_LINE.repeat(500)}${long.repeat(4)}dropped 9\n`
     assert.equal(written, text)
-    sink.write('next\n')
-    sink.flushNow()
+  })
+
+  test('lets no long line go before those in the ring where there is room for that one only', () => {
+    const { sink } = start(false)
+    const long = `${'日'.repeat(400_000)}\n`
+    takes = false
+    fill(main, 8 * 1024 - 500)
+    fill(sink, 900)
+    sink.write(long)
+    takes = true
     mock.timers.tick(20)
+    assert.ok(written.endsWith(KIB_LINE + long))
+    assert.equal(Buffer.byteLength(written), (8 * 1024 + 400) * 1024 + Buffer.byteLength(long))
   })
 
   test('is not waited for by a line that is longer than all that may wait', () => {
