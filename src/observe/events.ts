@@ -206,7 +206,7 @@ export const EVENTS = {
   dropped: warn(
     'Log records dropped',
     'count',
-    'Standard output took nothing for so long that lines had to be left out. Stands where they are missing.',
+    'Standard output took nothing for so long that lines had to be left out, of all workers together. Stands where they are missing.',
   ),
 } as const
 

@@ -15,7 +15,7 @@ export const BATCH_LENGTH = 64 * 1024
 const BATCH_ROOM_BYTES = 2 * BATCH_LENGTH
 export const FLUSH_MS = 20
 /** All that waits. Past it lines are dropped until half of it has been written. */
-const QUEUE_BYTES = 8 * 1024 * 1024
+export const QUEUE_BYTES = 8 * 1024 * 1024
 /** When to try again what the descriptor has not taken. */
 const RETRY_MS = { partly: 2, full: 20, failed: 500 } as const
 /** What an exit waits at most for a reader. */

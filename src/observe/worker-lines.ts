@@ -1,6 +1,6 @@
 import { createLineRing, type LineReader, openLineReader } from '../workers/line-ring.ts'
 import { SLOT, type Tally } from '../workers/tally.ts'
-import type { LineIntake, Sink } from './sink.ts'
+import { type LineIntake, QUEUE_BYTES, type Sink } from './sink.ts'
 
 /** The lines of other threads, on their way into the one log: this is the side of the thread that writes. */
 
@@ -16,17 +16,38 @@ export interface WorkerLines {
   close(): void
 }
 
+/** The way of one thread's lines. */
+interface Way {
+  readonly reader: LineReader
+  /** Lines that have come as messages and could not be taken yet. What stands in the ring came before them; they are bounded by the writer. */
+  messages: string[]
+}
+
 /** What comes of it makes the way of one more thread. */
 export function collectLines(sink: Sink & LineIntake, tally: Tally): () => WorkerLines {
-  const readers = new Set<LineReader>()
+  const ways = new Set<Way>()
 
-  /** Where there is no room they wait in their rings, and what comes then is left out there. */
+  /** Where there is no room they wait where they are, and what comes then is left out by who writes it. */
+  function take({ reader, messages }: Way): boolean {
+    let hasMoved = reader.size() > 0
+    if (!reader.read(sink.room(), sink.enterBytes)) return false
+    for (let next = messages[0]; next !== undefined; next = messages[0]) {
+      // Where nothing else waits there will never be more room.
+      if (sink.room() < Math.min(next.length, QUEUE_BYTES)) break
+      messages.shift()
+      reader.arrived(next)
+      sink.write(next)
+      hasMoved = true
+    }
+    return hasMoved
+  }
+
   function drainAll(): void {
     let hasMoved = false
     let missing = 0
-    for (const reader of readers) {
-      if (reader.size() > 0) hasMoved = reader.read(sink.room(), sink.enterBytes) || hasMoved
-      missing += reader.missing()
+    for (const way of ways) {
+      hasMoved = take(way) || hasMoved
+      missing += way.reader.missing()
     }
     if (missing > 0) sink.tellDropped(missing)
     if (hasMoved || missing > 0) sink.flushNow()
@@ -35,23 +56,22 @@ export function collectLines(sink: Sink & LineIntake, tally: Tally): () => Worke
   return () => {
     sink.onRoom(drainAll)
     const shared = createLineRing()
-    const reader = openLineReader(shared)
-    readers.add(reader)
+    const way: Way = { reader: openLineReader(shared), messages: [] }
+    ways.add(way)
     return {
       shared,
       drain: drainAll,
       post(line) {
-        // What stands in the ring was there before it. A little more than there is room for does no harm.
-        if (sink.room() > 0) reader.read(Number.POSITIVE_INFINITY, sink.enterBytes)
-        reader.arrived(line)
-        sink.writeSoon(line)
+        way.messages.push(line)
+        drainAll()
       },
       close() {
         drainAll()
-        readers.delete(reader)
-        const unwritten = reader.abandon()
+        ways.delete(way)
+        const unwritten = way.reader.abandon() + way.messages.length
+        way.messages = []
         tally.add(SLOT.linesDropped, unwritten)
-        const missing = unwritten + reader.missing()
+        const missing = unwritten + way.reader.missing()
         if (missing > 0) sink.tellDropped(missing)
       },
     }

@@ -122,7 +122,7 @@ function foldersOf(path: string, mounts: readonly Mount[]): string[] {
   if (fitting.length === 0) return mounts.map(({ point }) => point)
   const folders: string[] = []
   for (const { root, point } of fitting) {
-    let folder = posix.join(point, path.slice(root === '/' ? 0 : root.length))
+    let folder = posix.join(point, path.slice(root === '/' ? 0 : root.length)).replace(/\/$/, '')
     while (folder.length > point.length) {
       folders.push(folder)
       folder = posix.dirname(folder)

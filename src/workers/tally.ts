@@ -48,7 +48,7 @@ export const SLOT = {
   /** Counter: lines that the log left out, records and events. */
   linesDropped: 20,
 
-  /** Gauge: when the thread turned last, in milliseconds of a clock that all threads share. */
+  /** Gauge: when the thread turned last, by a clock that all threads share: `process.hrtime`. (`performance.now` begins with its thread.) */
   heartbeat: 21,
 } as const
 

@@ -10,7 +10,7 @@ export interface Plan {
   /** Of each thread: records, and among them an event now and then and one line that is longer than any ring. */
   readonly lines: number
   /** How the threads end: by themselves, or in the middle, whatever they are doing. */
-  readonly end: 'done' | 'terminate' | 'throw'
+  readonly end: 'done' | 'terminate' | 'throw' | 'memory'
   /** How long the thread that writes does something else now and then. */
   readonly busyMs: number
 }
@@ -23,6 +23,9 @@ export interface Logged {
   /** Records that the log was given. */
   readonly records: number
 }
+
+/** `most`: two fifths of all lines have been given to the log. */
+export type Told = 'most' | Logged
 
 interface Given {
   readonly plan: Plan
@@ -63,6 +66,11 @@ function recordOf(id: number, number: number): RequestRecord {
   }
 }
 
+function takeAllMemory(): never {
+  const all: number[][] = []
+  for (;;) all.push(Array.from({ length: 1000 }, () => all.length))
+}
+
 async function logInThread({ plan, id, shared, tally, progress }: Given): Promise<void> {
   const post = (line?: string): void => parentPort!.postMessage(line)
   const logging = openWorkerLogging(shared, post, process.env, new Tally(tally))
@@ -72,7 +80,9 @@ async function logInThread({ plan, id, shared, tally, progress }: Given): Promis
     else logging.writeRecord(recordOf(id, number), SNAPSHOT)
     Atomics.store(progress, id, number + 1)
     if (number % 100 === 0) await new Promise(setImmediate)
-    if (plan.end === 'throw' && number === plan.lines >> 1) throw new Error('thrown')
+    if (number !== plan.lines >> 1) continue
+    if (plan.end === 'throw') throw new Error('thrown')
+    if (plan.end === 'memory') takeAllMemory()
   }
   await logging.flush(10_000)
 }
@@ -87,7 +97,13 @@ async function logInAll(plan: Plan): Promise<void> {
     const own = createTally()
     tallies.push(new Tally(own))
     const given: Given = { plan, id, shared: lines.shared, tally: own, progress }
-    const worker = new Worker(new URL(import.meta.url), { workerData: given, stdout: true, stderr: true })
+    const resourceLimits = { maxOldGenerationSizeMb: 64 }
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: given,
+      resourceLimits,
+      stdout: true,
+      stderr: true,
+    })
     worker.on('message', (line?: string) => (line === undefined ? lines.drain() : lines.post(line)))
     worker.on('error', () => {})
     if (plan.end === 'terminate') {
@@ -108,7 +124,15 @@ async function logInAll(plan: Plan): Promise<void> {
     const until = performance.now() + plan.busyMs
     while (performance.now() < until);
   }, 50)
+  const watch = setInterval(() => {
+    if (progress.reduce((sum, each) => sum + each) >= plan.threads * plan.lines * 0.4) tellMost()
+  }, 1)
+  function tellMost(): void {
+    clearInterval(watch)
+    process.send!('most' satisfies Told)
+  }
   await Promise.all(ended)
+  tellMost()
   clearInterval(busy)
   await logging.flush(10_000)
   const logged: Logged = {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Logged, Plan } from './threaded-log-writer.ts'
+import type { Logged, Plan, Told } from './threaded-log-writer.ts'
 
 /** Real threads and a real pipe: what one thread with both ends of a ring cannot show. */
 
@@ -14,25 +13,28 @@ interface Outcome extends Logged {
   readonly lines: readonly string[]
 }
 
-/** `slowly`: with pauses, so that more is logged than is read. */
+/** Nothing is read before much has been logged. `slowly`: and then with pauses. */
 async function run(plan: Plan, slowly: boolean): Promise<Outcome> {
   const child = spawn(process.execPath, [WRITER, JSON.stringify(plan)], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { PATH: process.env.PATH, FLUXGATE_LOG_FORMAT: 'json' },
   })
   try {
-    const told = once(child, 'message')
+    const hasMost = Promise.withResolvers<void>()
+    const told = Promise.withResolvers<Logged>()
+    child.on('message', (message: Told) => (message === 'most' ? hasMost.resolve() : told.resolve(message)))
+    child.on('exit', (code) => {
+      hasMost.reject(new Error(`exit code ${code}`))
+      told.reject(new Error(`exit code ${code}`))
+    })
+    told.promise.catch(() => {})
     const chunks: Buffer[] = []
-    let bytes = 0
+    await hasMost.promise
     for await (const chunk of child.stdout!) {
       chunks.push(chunk)
-      bytes += chunk.length
-      if (slowly && bytes > 2 * 1024 * 1024) {
-        bytes = 0
-        await wait(40)
-      }
+      if (slowly && chunks.length % 16 === 0) await wait(1)
     }
-    const [logged] = (await told) as [Logged]
+    const logged = await told.promise
     const lines = Buffer.concat(chunks).toString().split('\n')
     assert.equal(lines.pop(), '', 'the last line is whole')
     return { ...logged, lines }
@@ -87,7 +89,7 @@ test('50 000 lines of each of four threads come whole and in order, or are count
   assert.ok(missing > 0, 'the reader was slow enough for the test to be one')
 })
 
-for (const end of ['terminate', 'throw'] as const) {
+for (const end of ['terminate', 'throw', 'memory'] as const) {
   test(`what a thread has logged is written although it ends in the middle (${end})`, async () => {
     const plan: Plan = { threads: 3, lines: 4000, end, busyMs: 0 }
     const { lines, sent, dropped } = await run(plan, false)

@@ -47,7 +47,8 @@ class Ring {
   }
 
   settle(): void {
-    while (!this.writer.isSettled()) {
+    for (let rounds = 0; !this.writer.isSettled(); rounds++) {
+      assert.ok(rounds < 10_000, 'it never settles')
       this.deliver()
       this.visit()
     }
