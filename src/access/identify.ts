@@ -15,6 +15,8 @@ export interface Access {
   readonly credentialLine: FieldLine | undefined
   /** Further lines, of any field, that hold the same key. They must not go on. Or it stands where no line can go. */
   readonly strays: readonly FieldLine[] | 'key_in_target'
+  /** The key, if it is the only one; empty for an anonymous client. */
+  readonly soleKey: string | undefined
 }
 
 const NONE: readonly FieldLine[] = []
@@ -64,7 +66,7 @@ const NEARNESS: readonly Cause[] = [
 /** From a head to an identity, or to why there is none: for the log, the client learns nothing of it. */
 export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause {
   if (snapshot.anonymous !== undefined) {
-    return { identity: snapshot.anonymous, credentialLine: anonymousLine(head), strays: NONE }
+    return { identity: snapshot.anonymous, credentialLine: anonymousLine(head), strays: NONE, soleKey: '' }
   }
   const found: Found = {
     credential: '',
@@ -82,7 +84,8 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
   const { identity, line, key, otherKeys } = found
   if (identity === undefined) return found.cause
   if (identity.routes.isEmpty) return 'no_upstreams'
-  return { identity, credentialLine: line, strays: findStrays(head, key, line!, otherKeys) }
+  const strays = findStrays(head, key, line!, otherKeys)
+  return { identity, credentialLine: line, strays, soleKey: otherKeys === undefined ? key : undefined }
 }
 
 function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot): Cause | undefined {

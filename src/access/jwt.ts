@@ -71,7 +71,13 @@ function verify(token: string, keys: JwtKeys): Verified | Cause {
   for (const [cause, isKept] of CLAIM_RULES) if (!isKept(claims)) return cause
   const { key, notBefore, expires } = claims
   const subject = shownSubject(claims.subject)
-  const identity = subject === undefined ? key.identity : { ...key.identity, subject, signer: key.identity }
+  const said = {
+    ...(subject === undefined ? {} : { subject }),
+    ...(expires === Infinity ? {} : { untilMs: (expires + key.leewaySeconds) * 1_000 }),
+  }
+  // A token that says neither is as good as its key.
+  const identity: Identity =
+    Object.keys(said).length === 0 ? key.identity : { ...key.identity, signer: key.identity, ...said }
   return { identity: Object.freeze(identity), notBefore, expires, leeway: key.leewaySeconds }
 }
 

@@ -40,6 +40,11 @@ export function findStrays(
   return found.sort((a, b) => a.start - b.start)
 }
 
+/** Whether a value that nobody has looked at neither shows the key nor may hold it in disguise. */
+export function isInnocent(value: string, key: string): boolean {
+  return !value.includes(key) && !DISGUISE.test(value)
+}
+
 /** Its text ends where the line's value ends. */
 function standsOnce(text: string, start: number, key: string, own: FieldLine): boolean {
   return text.indexOf(key, start) === own.valueEnd - key.length && text.indexOf(key, own.valueEnd) === -1

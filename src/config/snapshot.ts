@@ -109,8 +109,10 @@ export interface Identity {
   readonly routes: RouteTable
   /** Who a token says that its bearer is: its `sub`, cut to what a record shows. Absent for static keys and where a token says nothing. */
   readonly subject?: string
-  /** Of a token with a subject: the identity that all tokens of its key have in common. */
+  /** Of a token: the identity that all tokens of its key have in common. */
   readonly signer?: Identity
+  /** Of a token with an end: when it is over, in milliseconds since 1970, leeway and all. */
+  readonly untilMs?: number
 }
 
 /** What verifies the tokens of one `kid`, and what it wants of their claims. */

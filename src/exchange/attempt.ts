@@ -1,9 +1,11 @@
+import type { RepeatedHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import { loginOwner, logsConnectionIn } from './login.ts'
 import { refuse } from './refuse.ts'
+import { readsResponseHead } from './response-head.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
 import { watch } from './watch.ts'
 
@@ -20,7 +22,8 @@ export function attempt(
   content: number,
 ): void {
   const upstream = exchange.upstream!
-  forward(exchange)
+  const { repeated } = exchange.head!
+  if (repeated === undefined) forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
   const owned = takeOwned(exchange)
@@ -28,9 +31,10 @@ export function attempt(
   const taken = owned === undefined ? exchange.pool.take(upstream) : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange)
-    send(exchange, taken.connection, before, buffer, start, end, content)
+    send(exchange, taken.connection, repeated, before, buffer, start, end, content)
     return
   }
+  if (repeated !== undefined) exchange.upstreamHead = repeated.text()
   exchange.held = copyPiece(before, buffer, start, end)
   exchange.heldContent = content
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
@@ -94,13 +98,15 @@ export function sendAgain(exchange: Exchange): void {
 function sendHeld(exchange: Exchange, connection: UpstreamConnection<Exchange>): void {
   const held = exchange.held ?? NO_BYTES
   exchange.held = undefined
-  send(exchange, connection, '', held, 0, held.length, exchange.heldContent)
+  send(exchange, connection, undefined, '', held, 0, held.length, exchange.heldContent)
   if (exchange.connection !== undefined && !exchange.isSendBlocked) exchange.downstream.resumeRequest()
 }
 
+/** `repeated`: the head, while the buffer is there that it came in; else it is the exchange's `upstreamHead`. */
 function send(
   exchange: Exchange,
   connection: UpstreamConnection<Exchange>,
+  repeated: RepeatedHead | undefined,
   before: string,
   buffer: Buffer,
   start: number,
@@ -111,10 +117,14 @@ function send(
   exchange.upstreamAddress = connection.address
   exchange.clock = 'none'
   exchange.downstream.bodyDeadline.disarm()
-  connection.begin(exchange)
+  connection.begin(exchange, readsResponseHead(exchange))
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content
-  const mayGoOn = connection.sendHead(exchange.upstreamHead, exchange.head!.method, before, buffer, start, end)
+  const { method } = exchange.head!
+  const mayGoOn =
+    repeated !== undefined && before === ''
+      ? connection.sendRepeatedHead(repeated, method, end - start)
+      : connection.sendHead(repeated?.text() ?? exchange.upstreamHead, method, before, buffer, start, end)
   // Both ways: after a retry it still says how the connection before it was.
   exchange.isSendBlocked = !mayGoOn && !exchange.isRequestDone
   if (exchange.isSendBlocked) exchange.downstream.pauseRequest()

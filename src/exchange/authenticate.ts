@@ -13,5 +13,6 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   exchange.credentialLine = access.credentialLine
   if (access.strays === 'key_in_target') return access.strays
   exchange.strays = access.strays
+  exchange.soleKey = access.soleKey
   return undefined
 }

@@ -38,6 +38,9 @@ export class Exchange {
   /** Further lines that hold the gateway key, of any field. */
   strays: readonly FieldLine[] = []
 
+  /** The gateway key, where the request shows no other. */
+  soleKey: string | undefined = undefined
+
   // route
   upstream: Upstream | undefined = undefined
 
@@ -100,6 +103,7 @@ export class Exchange {
   /** What the upstream calls this exchange. */
   requestId: string | undefined = undefined
   headAtMs = 0
+  endedAtMs = 0
   /** Why it failed, in a word of a fixed vocabulary (`ECONNREFUSED`, `CERT_HAS_EXPIRED`); never from the peer's bytes. */
   cause: string | undefined = undefined
   /** The address with its port that was used or tried last; a proxy's where there is one. */

@@ -2,8 +2,9 @@ import { linesWithGatewayKeys } from '../access/disguised-keys.ts'
 import { type FieldRules, REMOVE, type RuledLine, ruledLines } from '../http/field-rules.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import { linesNamed, mergeLines } from '../http/lines.ts'
-import type { FieldLine, RequestHead } from '../http/message.ts'
-import { connectionSpecificEdit, encodeRequestHead, type LineEdit, withValue } from '../http1/encoder.ts'
+import type { FieldLine, LineEdit, RequestHead } from '../http/message.ts'
+import { connectionSpecificEdit, encodeHead, withValue } from '../http1/encoder.ts'
+import { clearanceOf } from './clearance.ts'
 import type { Exchange } from './exchange.ts'
 import { placeCredential } from './place-credential.ts'
 
@@ -24,7 +25,9 @@ export function forward(exchange: Exchange): void {
   }
   let appended = upstream.fields === undefined ? '' : applyRules(upstream.fields, ruled, lines, edits)
   if (upstream.credential !== 'pass') appended += placeCredential(exchange, lines, own[0], edits)
-  exchange.upstreamHead = encodeRequestHead(head, lines, exchange.upstreamTarget, edits, appended)
+  const edited = { startLine: `${head.method} ${exchange.upstreamTarget} HTTP/1.1\r\n`, lines, edits, appended }
+  exchange.upstreamHead = encodeHead(head, edited)
+  head.clearance = clearanceOf(exchange, edited)
 }
 
 const REMOVED = ''

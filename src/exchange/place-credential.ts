@@ -1,8 +1,8 @@
 import { credentialStart, startBehind } from '../access/credential.ts'
 import type { CredentialPlace, OwnField } from '../config/snapshot.ts'
 import { FIELD, type Field } from '../http/fields.ts'
-import type { FieldLine } from '../http/message.ts'
-import { type LineEdit, withValue } from '../http1/encoder.ts'
+import type { FieldLine, LineEdit } from '../http/message.ts'
+import { withValue } from '../http1/encoder.ts'
 import type { Exchange } from './exchange.ts'
 
 const CANONICAL_LINE: Record<Exclude<CredentialPlace, 'swap' | 'pass' | OwnField>, { field: Field; before: string }> = {

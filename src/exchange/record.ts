@@ -1,7 +1,7 @@
 import { isCause } from '../cause.ts'
 import { FAILURES, recordLevel } from '../failure.ts'
 import { isRegistered } from '../http/method.ts'
-import { monotonicMs } from '../runtime/clock.ts'
+import { memoOf } from './clearance.ts'
 import { clientAddress } from './client-address.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -13,7 +13,6 @@ export function record(exchange: Exchange): void {
   // A connection that ends before a whole request line has asked for nothing. One that begins with TLS has, and its client shows
   // an error of its own in the place of our answer: without a record nobody would know.
   if (refusedHead !== undefined && !refusedHead.hasRequestLine && failure !== 'tls_on_plain_port') return
-  const target = upstream?.target
   const clientIp = clientAddress(exchange)
   const { peerIp } = exchange.downstream
   exchange.path.writeRecord(
@@ -26,12 +25,10 @@ export function record(exchange: Exchange): void {
       requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,
       apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
       subject: exchange.identity?.subject,
-      targetUrl:
-        target === undefined || exchange.upstreamTarget === ''
-          ? undefined
-          : `${target.scheme}://${target.authority}${exchange.upstreamTarget}`,
+      targetUrl: shownTargetUrl(exchange),
       upstream: upstream?.name,
-      durationMs: monotonicMs() - exchange.startedAtMs,
+      endedAtMs: exchange.endedAtMs,
+      durationMs: exchange.endedAtMs - exchange.startedAtMs,
       status: exchange.status,
       responseBodyLength: exchange.responseBodyLength,
       requestBytes: exchange.requestBytes,
@@ -42,9 +39,16 @@ export function record(exchange: Exchange): void {
       upstreamAddress: exchange.upstreamAddress,
       requestId: shownId(exchange),
       cause: shownCause(exchange),
+      memo: memoOf(exchange),
     },
     exchange.snapshot,
   )
+}
+
+function shownTargetUrl({ upstream, upstreamTarget }: Exchange): string | undefined {
+  if (upstream === undefined || upstreamTarget === '') return undefined
+  const { scheme, authority } = upstream.target
+  return `${scheme}://${authority}${upstreamTarget}`
 }
 
 /**

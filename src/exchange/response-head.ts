@@ -5,6 +5,11 @@ import { readableHead } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { locationAtGateway } from './location.ts'
 
+/** Whether more of a response's head is read than what concerns every exchange. */
+export function readsResponseHead({ snapshot, upstream }: Exchange): boolean {
+  return upstream!.rewritesLocation || snapshot.server.cors !== undefined
+}
+
 /** The response head that the client sees: what the operator has asked for, or the head as it came. */
 export function headForClient(exchange: Exchange, head: ResponseHead): ResponseHead {
   const moved = exchange.upstream!.rewritesLocation ? withLocations(exchange, head) : head

@@ -17,7 +17,11 @@ export function mayRetry(exchange: Exchange, failure: FailureCode, anyByte: bool
 
 /** Begins to keep the body of a request that may have to go out again. */
 export function keepForReplay(exchange: Exchange): void {
-  if (isIdempotent(exchange.head!.method)) exchange.replay = new ByteStore()
+  const { method, repeated } = exchange.head!
+  if (!isIdempotent(method)) return
+  exchange.replay = new ByteStore()
+  // Only now are its bytes there.
+  if (repeated !== undefined && exchange.upstreamHead === '') exchange.upstreamHead = repeated.text()
 }
 
 /** It cannot go out again, or need not: its memory is for others. */

@@ -6,6 +6,7 @@ import { admit, admitUpgrade } from './admit.ts'
 import { answer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { authenticate } from './authenticate.ts'
+import { repeatDecision } from './clearance.ts'
 import { preflightAnswer } from './cors.ts'
 import { Exchange, type Path } from './exchange.ts'
 import { refuse } from './refuse.ts'
@@ -18,8 +19,15 @@ import { route } from './route.ts'
  *     admit ▸ authenticate ▸ route ▸ attempt ▸ relay        what goes well
  *       │└────────┴───────────┴────────┴──▸ refuse          an answer of ours
  *       └─▸ preflightAnswer ▸ answer           └─▸ finish   the one exit, with the one record
+ *
+ * A head that repeats one that was let through on its connection goes from repeatDecision to attempt.
  */
 function serve(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number, content: number): void {
+  if (exchange.head?.repeated !== undefined) {
+    repeatDecision(exchange)
+    attempt(exchange, before, buffer, start, end, content)
+    return
+  }
   const refusal = admit(exchange)
   const preflight = refusal === undefined ? preflightAnswer(exchange) : undefined
   if (preflight !== undefined) {

@@ -37,8 +37,8 @@ export interface Downstream<E = unknown> {
   resumeRequest(): void
   /** Whether the connection could be kept if the request were refused now. */
   keepsAfterRefusal(): boolean
-  /** The exchange is over and its response whole. */
-  finish(keep: boolean): void
+  /** The exchange is over and its response whole. `nowMs`: on the monotonic clock, if that has just been read. */
+  finish(keep: boolean, nowMs?: number): void
   /** The exchange is over and its response is not whole: the client must see that. */
   cut(reset: boolean): void
 }

@@ -21,6 +21,46 @@ export interface FieldLine {
   readonly next: number
 }
 
+/** What becomes of one line of interest: undefined passes it, '' removes it, other text stands in its place (with its CRLF). */
+export type LineEdit = string | undefined
+
+/** What is done to a head that goes on: the rest of it stays byte for byte. */
+export interface EditedHead {
+  /** With its CRLF; undefined: as it came. */
+  readonly startLine: string | undefined
+  /** Those that are looked at, in order: `head.lines`, or more than these. */
+  readonly lines: readonly FieldLine[]
+  /** One for each of `lines`. */
+  readonly edits: readonly LineEdit[]
+  /** Further whole lines for the end of the section, with their CRLF. */
+  readonly appended: string
+}
+
+/**
+ * A head that repeats an earlier one of its connection, in the form in which it goes on: copied once, from the buffer that it came
+ * in to the memory that it is written from. Valid as long as that buffer, which is during the call that tells of the head.
+ */
+export interface RepeatedHead {
+  /** Bytes of it. */
+  readonly length: number
+  /** Copies it to the start of `target`, and behind it so many bytes of its body. */
+  copyTo(target: Buffer, bodyLength: number): void
+  /** In latin-1, for when it has to wait. */
+  text(): string
+}
+
+/** What has been decided about a head, for those that repeat it. */
+export interface Clearance {
+  /** How it goes on. */
+  readonly edited: EditedHead
+  /** It would be decided the same now. */
+  isInForce(): boolean
+  /** Nobody reads the values of fields with this name (in lower case); of those that the gateway does not look at by itself. */
+  ignores(name: string): boolean
+  /** Whether this may stand as the value of such a field. */
+  admits(value: string): boolean
+}
+
 /** Where a message body ends (RFC 9112 section 6.3). `contentLength` counts only under `length`. */
 export type Framing = 'none' | 'length' | 'chunked' | 'until-close'
 
@@ -47,6 +87,13 @@ export interface RequestHead {
   readonly expectsContinue: boolean
   /** An expectation other than 100-continue. */
   readonly hasUnknownExpectation: boolean
+  /** Set when the head has been let through. */
+  clearance: Clearance | undefined
+  /**
+   * The head repeats an earlier one, whose text and lines stand here: it differs from them in nothing that anybody reads, but for its
+   * length. Undefined: it is the only one.
+   */
+  readonly repeated: RepeatedHead | undefined
 }
 
 export interface ResponseHead {
@@ -68,4 +115,8 @@ export interface ResponseHead {
   readonly keepAliveSeconds: number | undefined
   /** What the upstream calls this exchange: up to 128 characters of visible ASCII. */
   readonly requestId: string | undefined
+  /** The line that says so. */
+  readonly requestIdLine: FieldLine | undefined
+  /** As in `RequestHead`: it differs from the text and the lines in length, request id and what nobody reads. */
+  readonly repeated: RepeatedHead | undefined
 }

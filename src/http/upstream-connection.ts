@@ -1,6 +1,6 @@
 import type { FailureCode } from '../failure.ts'
 import type { Deadline } from '../runtime/deadline.ts'
-import type { ResponseHead } from './message.ts'
+import type { RepeatedHead, ResponseHead } from './message.ts'
 import type { OwnedConnection } from './owned-connection.ts'
 
 /** One exchange's hold on an upstream, whatever protocol carries it. `E` is the exchange. */
@@ -15,10 +15,12 @@ export interface UpstreamConnection<E> {
   readonly isReused: boolean
   /** It takes no more of the request, though its answer may still come. */
   readonly isWriteBroken: boolean
-  /** Takes it for this exchange, until `release`. */
-  begin(exchange: E): void
+  /** Takes it for this exchange, until `release`. `readsHead`: more of the response's head than what every exchange does. */
+  begin(exchange: E, readsHead: boolean): void
   /** Sends the request head with the first bytes of its body in one write. False: hold back until `upstreamDrained`. */
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean
+  /** The same for a head that repeats another one; the first bytes of its body stand behind it. */
+  sendRepeatedHead(head: RepeatedHead, method: string, bodyLength: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   resumeResponse(): void
   /** Of what the upstream owes: an answer, then progress. `release` disarms it. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
-import type { ResponseHead } from '../http/message.ts'
+import type { RepeatedHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
@@ -10,6 +10,7 @@ import { onWriteFailed, type Reader } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseResponseHead, RESPONSE_PREFIX } from './parse-response.ts'
+import { RepeatedResponses } from './repeated-responses.ts'
 
 /** Where a connection goes when its exchange is over, and who hears that it has been closed. Each connection has its own. */
 export interface ConnectionHome<E> {
@@ -57,6 +58,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #method = ''
   #head: ResponseHead | undefined = undefined
   readonly #heads = new HeadReader()
+  readonly #repeats = new RepeatedResponses()
+  #mayRepeat = false
   readonly #body = new BodyFollower()
   #interims = 0
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
@@ -103,7 +106,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     return this.#phase === 'idle' && this.#socket.writable
   }
 
-  begin(exchange: E): void {
+  begin(exchange: E, readsHead: boolean): void {
+    this.#mayRepeat = !readsHead
     this.#exchange = exchange
     this.#exchanges++
     this.#phase = 'head'
@@ -149,6 +153,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #takeHead(buffer: Buffer, start: number, end: number): void {
     let at = start
     while (at < end && this.#phase === 'head') {
+      const repeated = this.#mayRepeat && !this.#heads.hasBegun ? this.#repeats.read(buffer, at, end, this.#method) : -1
+      if (repeated !== -1) {
+        this.#takeFinalHead(this.#repeats.head, buffer, repeated, end)
+        return
+      }
       at = this.#heads.read(buffer, at, end)
       const { state, text } = this.#heads
       if (state === 'incomplete') {
@@ -163,6 +172,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         return
       }
       if (head.status >= 200) {
+        this.#repeats.learn(head, this.#method)
         this.#takeFinalHead(head, buffer, at, end)
         return
       }
@@ -297,6 +307,11 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean {
     this.#method = method
     return this.#outlet.sendTextAndBytes(head + before, buffer, start, end)
+  }
+
+  sendRepeatedHead(head: RepeatedHead, method: string, bodyLength: number): boolean {
+    this.#method = method
+    return this.#outlet.sendPieces(head, bodyLength)
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {

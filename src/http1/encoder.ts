@@ -1,15 +1,12 @@
 import type { OwnAnswer } from '../http/downstream.ts'
 import { FIELD } from '../http/fields.ts'
-import type { FieldLine, RequestHead, ResponseHead } from '../http/message.ts'
+import type { EditedHead, FieldLine, LineEdit, RequestHead, ResponseHead } from '../http/message.ts'
 import { listMembers } from './field-section.ts'
 
 /**
  * Heads going out: whole runs of the received text, with single lines left out or their values replaced. What is not
  * touched stays byte for byte: order, spelling, spacing, repetition.
  */
-
-/** What becomes of one line of interest: undefined passes it, '' removes it, other text stands in its place (with its CRLF). */
-export type LineEdit = string | undefined
 
 const REMOVED = ''
 const CLOSE_LINE = 'Connection: close\r\n'
@@ -44,21 +41,13 @@ export function withValue(text: string, line: FieldLine, valueStart: number, val
   return text.slice(line.start, valueStart) + value + text.slice(line.valueEnd, line.next)
 }
 
-/**
- * @param lines those that are looked at, in order: `head.lines`, or more than these
- * @param requestTarget origin-form, as the upstream is to see it
- * @param edits one for each of `lines`
- * @param appended further whole lines for the end of the section, with their CRLF
- */
-export function encodeRequestHead(
-  head: RequestHead,
-  lines: readonly FieldLine[],
-  requestTarget: string,
-  edits: readonly LineEdit[],
-  appended: string,
+/** The head as it goes on. */
+export function encodeHead(
+  head: RequestHead | ResponseHead,
+  { startLine, lines, edits, appended }: EditedHead,
 ): string {
   const { text } = head
-  let out = `${head.method} ${requestTarget} HTTP/1.1\r\n`
+  let out = startLine ?? text.slice(head.start, head.fieldsStart)
   let from = head.fieldsStart
   for (let i = 0; i < lines.length; i++) {
     const edit = edits[i]
@@ -70,17 +59,23 @@ export function encodeRequestHead(
   return `${out + text.slice(from, head.end - 2) + appended}\r\n`
 }
 
-export function encodeResponseHead(head: ResponseHead, addClose: boolean): string {
+export function editResponseHead(head: ResponseHead, addClose: boolean): EditedHead {
   const { text, lines } = head
-  let out = `HTTP/1.1${text.slice(head.start + 8, head.fieldsStart)}`
-  let from = head.fieldsStart
-  for (const line of lines) {
-    const edit = framingEdit(head, line) ?? connectionSpecificEdit(text, line)
-    if (edit === undefined) continue
-    out += text.slice(from, line.start) + edit
-    from = line.next
+  return {
+    startLine: head.isHttp10 ? `HTTP/1.1${text.slice(head.start + 8, head.fieldsStart)}` : undefined,
+    lines,
+    edits: lines.map((line) => framingEdit(head, line) ?? connectionSpecificEdit(text, line)),
+    appended: addClose ? CLOSE_LINE : '',
   }
-  return `${out + text.slice(from, head.end - 2) + (addClose ? CLOSE_LINE : '')}\r\n`
+}
+
+export function encodeResponseHead(head: ResponseHead, addClose: boolean): string {
+  return encodeHead(head, editResponseHead(head, addClose))
+}
+
+/** A head that says as well that the connection ends. */
+export function closing(head: string): string {
+  return `${head.slice(0, -2)}${CLOSE_LINE}\r\n`
 }
 
 /** A length beside chunks is removed (RFC 9112 section 6.3), and framing where no body can be (RFC 9112 section 6.1, RFC 9110 section 8.6). */

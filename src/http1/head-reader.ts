@@ -9,6 +9,9 @@ const BEGINNING_BYTES = 8
 /** A first look at this many bytes finds the end of nearly every head. */
 const FIRST_LOOK_BYTES = 4_096
 
+/** So much of what stands behind a head may stay in its text. */
+const MAX_BEYOND_BYTES = 512
+
 /** Empty lines that a sloppy client may send ahead of its request line (RFC 9112 section 2.2), in bytes. */
 const MAX_LEADING_EMPTY_BYTES = 16
 
@@ -36,6 +39,11 @@ export class HeadReader {
     return this.#kept.length > 0
   }
 
+  /** Nothing has been read, no empty line either. */
+  get isFresh(): boolean {
+    return this.#kept.length === 0 && this.#skipped === 0
+  }
+
   /** Where a broken head broke. */
   get brokenAt(): number {
     return this.#watch.brokenAt
@@ -61,9 +69,11 @@ export class HeadReader {
     const text = buffer.toString('latin1', start, Math.min(end, start + FIRST_LOOK_BYTES))
     const emptyLine = text.indexOf(EMPTY_LINE)
     if (emptyLine === -1) return this.#readOn(buffer, start, end)
-    this.text = text
+    const length = emptyLine + EMPTY_LINE.length
+    // What is kept of a head (a target, an id) is a part of this text and keeps all of it.
+    this.text = text.length - length > MAX_BEYOND_BYTES ? buffer.toString('latin1', start, start + length) : text
     this.state = 'whole'
-    return start + emptyLine + EMPTY_LINE.length
+    return start + length
   }
 
   /** Nothing of many kilobytes becomes text before it is whole: it would be garbage by the megabyte. */

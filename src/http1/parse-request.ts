@@ -47,6 +47,8 @@ export function parseRequestHead(text: string, start: number): RequestHead | Ref
     isWebSocketUpgrade: found.connection.hasUpgrade && found.offersWebSocket,
     expectsContinue: found.expectsContinue,
     hasUnknownExpectation: found.hasUnknownExpectation,
+    clearance: undefined,
+    repeated: undefined,
   }
 }
 

@@ -53,6 +53,8 @@ export function parseResponseHead(text: string, requestMethod: string): Response
       found.requestIdLine === undefined
         ? undefined
         : text.slice(found.requestIdLine.valueStart, found.requestIdLine.valueEnd),
+    requestIdLine: found.requestIdLine,
+    repeated: undefined,
   }
 }
 
@@ -134,9 +136,13 @@ const MAX_ID_BYTES = 128
 /** Their numbers are the order in which they count; of several lines of one name the first does. */
 function isBetterId(text: string, line: FieldLine, known: FieldLine | undefined): boolean {
   if (known !== undefined && known.field <= line.field) return false
-  const { valueStart, valueEnd } = line
-  if (valueStart === valueEnd || valueEnd - valueStart > MAX_ID_BYTES) return false
-  for (let i = valueStart; i < valueEnd; i++) {
+  return isId(text, line.valueStart, line.valueEnd)
+}
+
+/** Whether `text[start..end)` can be what an upstream calls an exchange. */
+export function isId(text: string, start: number, end: number): boolean {
+  if (start === end || end - start > MAX_ID_BYTES) return false
+  for (let i = start; i < end; i++) {
     const octet = text.charCodeAt(i)
     if (octet <= SP || octet > 0x7e) return false
   }

@@ -4,6 +4,7 @@ import type { RequestHead } from '../http/message.ts'
 import { parseFieldSection } from './field-section.ts'
 import { HeadReader } from './head-reader.ts'
 import { parseRequestHead, parseRequestLine, readRequestLine } from './parse-request.ts'
+import { RepeatedRequests } from './repeated-requests.ts'
 
 const LEADING_JUNK: RefusedHead = { failure: 'bad_request_line', hasRequestLine: false, method: '', target: '' }
 const CLIENT_HELLO: RefusedHead = { failure: 'tls_on_plain_port', hasRequestLine: false, method: '', target: '' }
@@ -16,6 +17,7 @@ const TLS_HANDSHAKE = 0x16
  */
 export class RequestHeadReader {
   readonly #reader = new HeadReader()
+  readonly #repeats = new RepeatedRequests()
   #result: RequestHead | RefusedHead | undefined = undefined
   #isLineJudged = false
 
@@ -26,6 +28,13 @@ export class RequestHeadReader {
 
   /** Takes the head's part of `buffer[start..end)`; returns where it ends. */
   read(buffer: Buffer, start: number, end: number): number {
+    const repeated = this.#reader.isFresh ? this.#repeats.read(buffer, start, end) : -1
+    if (repeated === -1) return this.#readNew(buffer, start, end)
+    this.#result = this.#repeats.head
+    return repeated
+  }
+
+  #readNew(buffer: Buffer, start: number, end: number): number {
     const from = this.#reader.skipEmptyLines(buffer, start, end)
     if (from === -1) {
       this.#result = LEADING_JUNK
@@ -70,6 +79,11 @@ export class RequestHeadReader {
     this.#result = undefined
     this.#reset()
     return result
+  }
+
+  /** What has become of a head: one that was let through is known when it comes again. */
+  learn(head: RequestHead): void {
+    if (head.clearance !== undefined && head.repeated === undefined) this.#repeats.learn(head)
   }
 
   /** Gives up waiting for the rest of a head. */

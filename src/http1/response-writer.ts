@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { OwnAnswer, ResponseSink } from '../http/downstream.ts'
 import type { ResponseHead } from '../http/message.ts'
 import { NO_BYTES, Outlet } from '../runtime/outlet.ts'
-import { encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
+import { closing, encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
 
 /** Writes responses to a client's connection. */
 export class ResponseWriter implements ResponseSink {
@@ -23,7 +23,14 @@ export class ResponseWriter implements ResponseSink {
   }
 
   sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean {
-    return this.#outlet.sendTextAndBytes(encodeResponseHead(head, addClose) + before, buffer, start, end)
+    const { repeated } = head
+    if (repeated === undefined) {
+      return this.#outlet.sendTextAndBytes(encodeResponseHead(head, addClose) + before, buffer, start, end)
+    }
+    if (!addClose && before === '') return this.#outlet.sendPieces(repeated, end - start)
+    const text = repeated.text()
+    const whole = addClose ? closing(text) : text
+    return this.#outlet.sendTextAndBytes(whole + before, buffer, start, end)
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {

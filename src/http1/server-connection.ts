@@ -208,6 +208,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     const exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#exchange = exchange
     this.#host.events.serve(exchange, before, buffer, start, runEnd, content)
+    this.#heads.learn(head)
     return at
   }
 
@@ -320,7 +321,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     return remaining !== undefined && remaining <= DROP_BYTES && !this.awaitsContinue
   }
 
-  finish(keep: boolean): void {
+  finish(keep: boolean, nowMs?: number): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
     if (!keep || this.#hasLeft || this.#host.isDraining) this.#linger()
@@ -329,7 +330,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
       this.#dropLimits = new DropLimits(() => this.#close())
       // Nobody waits for it: it gives way at the limit and at a stop.
       this.#host.connectionIdle(this)
-    } else this.#becomeIdle()
+    } else this.#becomeIdle(nowMs)
     if (!this.#ahead.isFeeding) this.#goOn()
     // It was over as soon as its head was read.
     else if (!spendTurn(this.#headBytes)) this.#ahead.waitForTurn()
@@ -358,11 +359,11 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.exchangeDeadline.disarm()
   }
 
-  #becomeIdle(): void {
+  #becomeIdle(nowMs?: number): void {
     this.#phase = 'idle'
     this.#dropLimits?.stop()
     this.#dropLimits = undefined
-    this.#deadline.arm(this.#host.keepAliveTimeoutMs)
+    this.#deadline.arm(this.#host.keepAliveTimeoutMs, nowMs)
     this.#host.connectionIdle(this)
   }
 

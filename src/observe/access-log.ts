@@ -143,31 +143,59 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const outcome = recurring(label.outcome, text)
   const upstreamAddress = recurring(label.upstream_address, text)
 
-  return (r, snapshot) => {
-    const { keys } = snapshot
-    let line = start + timestamp() + (r.level === 'warn' ? warnHead : head)
-    if (r.clientIp !== undefined) line += clientIp(r.clientIp)
-    if (r.peerIp !== undefined) line += peerIp(r.peerIp)
-    const url = text(shownUrl(r, keys, maxUrlBytes))
-    line += method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + url
-    if (r.requestBodyLength !== undefined) line += label.request_body_length + length(r.requestBodyLength)
-    if (r.apiKey !== undefined) line += apiKey(r.apiKey)
-    if (r.subject !== undefined) line += label.subject + text(r.subject)
-    if (r.targetUrl !== undefined) line += label.target_url + text(redactTarget(r.targetUrl, keys))
-    if (r.upstream !== undefined) line += upstream(r.upstream)
-    line += label.duration_ms + millis(r.durationMs)
-    if (r.status !== undefined) line += label.status + r.status
-    if (r.responseBodyLength !== undefined) line += label.response_body_length + length(r.responseBodyLength)
-    line += label.request_bytes + r.requestBytes + label.response_bytes + r.responseBytes
-    if (r.ttfbMs !== undefined) line += label.ttfb_ms + millis(r.ttfbMs)
-    line += outcome(r.outcome)
-    if (r.error !== undefined) line += label.error + text(r.error)
-    if (r.upstreamAddress !== undefined) line += upstreamAddress(r.upstreamAddress)
-    if (r.requestId !== undefined) line += label.request_id + text(r.requestId)
-    if (r.cause !== undefined) line += label.cause + text(r.cause)
-    if (isGcp) line += httpRequest(r, keys, url)
-    return line + end
+  /** Who asked for what. */
+  function asked(r: RequestRecord, url: string, keys: Snapshot['keys']): string {
+    let part = ''
+    if (r.clientIp !== undefined) part += clientIp(r.clientIp)
+    if (r.peerIp !== undefined) part += peerIp(r.peerIp)
+    return part + method(cutToFit(shownMethod(r, keys), MAX_METHOD_BYTES)) + label.request_url + url
   }
+
+  /** Whose key it was, and where the request went. */
+  function sent(r: RequestRecord, keys: Snapshot['keys']): string {
+    let part = ''
+    if (r.apiKey !== undefined) part += apiKey(r.apiKey)
+    if (r.subject !== undefined) part += label.subject + text(r.subject)
+    if (r.targetUrl !== undefined) part += label.target_url + text(redactTarget(r.targetUrl, keys))
+    if (r.upstream !== undefined) part += upstream(r.upstream)
+    return part + label.duration_ms
+  }
+
+  function became(r: RequestRecord): string {
+    let part = millis(r.durationMs)
+    if (r.status !== undefined) part += label.status + r.status
+    if (r.responseBodyLength !== undefined) part += label.response_body_length + length(r.responseBodyLength)
+    part += label.request_bytes + r.requestBytes + label.response_bytes + r.responseBytes
+    if (r.ttfbMs !== undefined) part += label.ttfb_ms + millis(r.ttfbMs)
+    part += outcome(r.outcome)
+    if (r.error !== undefined) part += label.error + text(r.error)
+    if (r.upstreamAddress !== undefined) part += upstreamAddress(r.upstreamAddress)
+    if (r.requestId !== undefined) part += label.request_id + text(r.requestId)
+    if (r.cause !== undefined) part += label.cause + text(r.cause)
+    return part
+  }
+
+  return (r, { keys }) => {
+    const level = r.level === 'warn' ? warnHead : head
+    const bodyLength = r.requestBodyLength === undefined ? '' : label.request_body_length + length(r.requestBodyLength)
+    // Google Cloud's lines repeat what a memo has in its parts.
+    const memo = isGcp ? undefined : r.memo
+    if (memo !== undefined) {
+      if (memo.before === '') {
+        memo.before = flat(asked(r, text(shownUrl(r, keys, maxUrlBytes)), keys))
+        memo.between = flat(sent(r, keys))
+      }
+      return start + timestamp(r.endedAtMs) + level + memo.before + bodyLength + memo.between + became(r) + end
+    }
+    const url = text(shownUrl(r, keys, maxUrlBytes))
+    const line = start + timestamp(r.endedAtMs) + level + asked(r, url, keys) + bodyLength + sent(r, keys) + became(r)
+    return line + (isGcp ? httpRequest(r, keys, url) : '') + end
+  }
+}
+
+/** The same text in one piece: it is copied at every use. */
+function flat(joined: string): string {
+  return Buffer.from(joined).toString()
 }
 
 /** Writes the record of an exchange whose level is enabled, and does nothing for any other. */

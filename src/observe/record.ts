@@ -1,5 +1,13 @@
 import type { Outcome, RecordLevel } from '../failure.ts'
 
+/** What records have in common whose requests repeat each other: parts of the line, empty before the first one is written. */
+export interface RecordMemo {
+  /** Up to the length of the request's body. */
+  before: string
+  /** From the key to the name of the duration. */
+  between: string
+}
+
 /** What is known of an exchange when it has ended; one of these becomes one line of the log. Absent values are undefined. */
 export interface RequestRecord {
   readonly level: RecordLevel
@@ -18,6 +26,8 @@ export interface RequestRecord {
   /** scheme://authority/target as sent upstream. */
   readonly targetUrl: string | undefined
   readonly upstream: string | undefined
+  /** On the monotonic clock; else it ends now. */
+  readonly endedAtMs?: number
   readonly durationMs: number
   /** What the client got; undefined when it got nothing. */
   readonly status: number | undefined
@@ -35,4 +45,6 @@ export interface RequestRecord {
   readonly requestId: string | undefined
   /** Why it failed: see `CAUSES`. */
   readonly cause: string | undefined
+  /** The same for requests with the same client, method, target, key and upstream, whose target is no secret. */
+  readonly memo?: RecordMemo | undefined
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { BULK_THRESHOLD, giveBack, isShared, lend } from './read-buffers.ts'
-import { copyToSlab, keepSlab } from './slabs.ts'
+import { copyToSlab, keepSlab, slabOf } from './slabs.ts'
 import { type DirectHandle, directHandle, handOver, WRITE_HIGH_WATER_BYTES } from './sockets.ts'
 
 /*
@@ -12,6 +12,12 @@ import { type DirectHandle, directHandle, handOver, WRITE_HIGH_WATER_BYTES } fro
  *   small, behind others that wait        of its own (copied)         the garbage collector
  *   large, from a bulk buffer             that buffer                 giveBack
  */
+
+/** What puts itself where it is written from. */
+interface Pieces {
+  readonly length: number
+  copyTo(target: Buffer, bodyLength: number): void
+}
 
 /** So many writes may wait: each of them costs some hundred bytes besides its own, however small it is. */
 const MAX_WAITING_WRITES = 32
@@ -60,6 +66,16 @@ export class Outlet {
   sendTextAndBytes(text: string, buffer: Buffer, start: number, end: number): boolean {
     if (this.#waiting > 0) return this.#isGone || this.#queue(ownCopy(text, buffer, start, end))
     return this.#write(copyToSlab(text, buffer, start, end), undefined)
+  }
+
+  /** The same for a head that stands in a buffer with `bodyLength` bytes of its body behind it. */
+  sendPieces(head: Pieces, bodyLength: number): boolean {
+    const isQueued = this.#waiting > 0
+    if (isQueued && this.#isGone) return true
+    const length = head.length + bodyLength
+    const bytes = isQueued ? Buffer.allocUnsafeSlow(length) : slabOf(length)
+    head.copyTo(bytes, bodyLength)
+    return isQueued ? this.#queue(bytes) : this.#write(bytes, undefined)
   }
 
   /**

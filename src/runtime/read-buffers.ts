@@ -25,6 +25,18 @@ export const BULK_THRESHOLD = 8_192
 
 const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
 
+let viewed: Buffer = sharedReadBuffer
+let view = new DataView(sharedReadBuffer.buffer, sharedReadBuffer.byteOffset, sharedReadBuffer.length)
+
+/** The same memory, to be read some octets at a time. Nearly always it is that of the shared buffer. */
+export function viewOf(buffer: Buffer): DataView {
+  if (buffer !== viewed) {
+    viewed = buffer
+    view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
+  }
+  return view
+}
+
 interface Bulk {
   readonly buffer: Buffer
   isReading: boolean

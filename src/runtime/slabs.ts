@@ -42,14 +42,19 @@ function newSize(bytes: number): Size {
   return { bytes, current: Buffer.allocUnsafeSlow(bytes), views: [], spare: [] }
 }
 
-/** Latin-1 text and `buffer[start..end)` behind it, in a slab: to be written at once and then either forgotten or kept. */
-export function copyToSlab(text: string, buffer: Buffer, start: number, end: number): Buffer {
-  const length = text.length + end - start
+/** So much of a slab, to be filled and written at once, and then either forgotten or kept. */
+export function slabOf(length: number): Buffer {
   const { current, views } = sizeOf(length)
-  if (text !== '') current.write(text, 0, 'latin1')
-  if (end > start) buffer.copy(current, text.length, start, end)
   if (length > MAX_VIEWED_BYTES) return current.subarray(0, length)
   return (views[length] ??= current.subarray(0, length))
+}
+
+/** Latin-1 text and `buffer[start..end)` behind it, in a slab. */
+export function copyToSlab(text: string, buffer: Buffer, start: number, end: number): Buffer {
+  const slab = slabOf(text.length + end - start)
+  if (text !== '') slab.write(text, 0, 'latin1')
+  if (end > start) buffer.copy(slab, text.length, start, end)
+  return slab
 }
 
 /** The write of what was copied last goes on: its slab is not touched until the result is called. */

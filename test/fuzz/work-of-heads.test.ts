@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import { isRefused } from '../../src/http/downstream.ts'
-import { connectionSpecificEdit, encodeRequestHead, encodeResponseHead } from '../../src/http1/encoder.ts'
+import { connectionSpecificEdit, encodeHead, encodeResponseHead } from '../../src/http1/encoder.ts'
 import { parseFieldSection } from '../../src/http1/field-section.ts'
 import { parseRequestHead, readRequestLine } from '../../src/http1/parse-request.ts'
 import { parseResponseHead } from '../../src/http1/parse-response.ts'
@@ -27,7 +27,12 @@ function parseRequest(text: string): string {
   const head = parseRequestHead(text, 0)
   if (isRefused(head)) return `${head.failure} ${head.target.slice(0, 1)}`
   const edits = head.lines.map((line) => connectionSpecificEdit(head.text, line))
-  encodeRequestHead(head, head.lines, '/', edits, '')
+  encodeHead(head, {
+    startLine: `${head.method} / HTTP/1.1\r\n`,
+    lines: head.lines,
+    edits,
+    appended: '',
+  })
   return head.end === text.length ? 'whole' : 'cut short'
 }
 

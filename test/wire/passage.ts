@@ -3,7 +3,7 @@ import { FAILURES, type FailureCode } from '../../src/failure.ts'
 import { isRefused, type RefusedHead } from '../../src/http/downstream.ts'
 import type { RequestHead, ResponseHead } from '../../src/http/message.ts'
 import { BodyFollower } from '../../src/http1/body-follower.ts'
-import { connectionSpecificEdit, encodeRequestHead, encodeResponseHead } from '../../src/http1/encoder.ts'
+import { connectionSpecificEdit, encodeHead, encodeResponseHead } from '../../src/http1/encoder.ts'
 import { HeadReader } from '../../src/http1/head-reader.ts'
 import { parseResponseHead } from '../../src/http1/parse-response.ts'
 import { RequestHeadReader } from '../../src/http1/request-head-reader.ts'
@@ -108,7 +108,16 @@ export class Passage {
   #openRequest(head: RequestHead | RefusedHead, at: number, end: number): number {
     if (isRefused(head)) return this.#refuse(head.failure, end)
     const edits = head.lines.map((line) => connectionSpecificEdit(head.text, line))
-    this.#add(describeRequest(head), encodeRequestHead(head, head.lines, head.pathAndQuery, edits, ''), '')
+    this.#add(
+      describeRequest(head),
+      encodeHead(head, {
+        startLine: `${head.method} ${head.pathAndQuery} HTTP/1.1\r\n`,
+        lines: head.lines,
+        edits,
+        appended: '',
+      }),
+      '',
+    )
     this.#open(head)
     return at
   }

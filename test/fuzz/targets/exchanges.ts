@@ -218,7 +218,7 @@ function downloadLane(index: number, answer: Body, isEncrypted: boolean): Lane {
     '',
   )
   connection.attach(from.asSocket)
-  connection.begin({})
+  connection.begin({}, false)
   connection.sendHead('', 'GET', '', NO_BYTES, 0, 0)
   const head = 'HTTP/1.1 200 OK\r\n'
   return open({

@@ -4,7 +4,7 @@ import net, { type AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { type Downstream, type DownstreamEvents, isRefused, type OwnAnswer } from '../../../src/http/downstream.ts'
 import type { RequestHead } from '../../../src/http/message.ts'
-import { connectionSpecificEdit, encodeRequestHead } from '../../../src/http1/encoder.ts'
+import { connectionSpecificEdit, encodeHead } from '../../../src/http1/encoder.ts'
 import { ServerConnection } from '../../../src/http1/server-connection.ts'
 import { adoptAccepted } from '../../../src/runtime/sockets.ts'
 import { cut, places, request, type Sample } from '../messages.ts'
@@ -47,7 +47,12 @@ function answer({ downstream, bytes, manner }: Served): void {
 
 function forwarded(head: RequestHead): string {
   const edits = head.lines.map((line) => connectionSpecificEdit(head.text, line))
-  return encodeRequestHead(head, head.lines, head.pathAndQuery, edits, '')
+  return encodeHead(head, {
+    startLine: `${head.method} ${head.pathAndQuery} HTTP/1.1\r\n`,
+    lines: head.lines,
+    edits,
+    appended: '',
+  })
 }
 
 const events: DownstreamEvents<Served> = {

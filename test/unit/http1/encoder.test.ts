@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isRefused } from '../../../src/http/downstream.ts'
 import type { RequestHead } from '../../../src/http/message.ts'
-import { encodeOwnAnswer, encodeRequestHead, encodeResponseHead, withValue } from '../../../src/http1/encoder.ts'
+import { encodeHead, encodeOwnAnswer, encodeResponseHead, withValue } from '../../../src/http1/encoder.ts'
 import { parseRequestHead } from '../../../src/http1/parse-request.ts'
 import { parseResponseHead } from '../../../src/http1/parse-response.ts'
 
@@ -26,7 +26,12 @@ describe('a request head', () => {
   ] as const) {
     test(what, () => {
       assert.equal(
-        encodeRequestHead(head, head.lines, '/v1/a', edits, appended),
+        encodeHead(head, {
+          startLine: `${head.method} /v1/a HTTP/1.1\r\n`,
+          lines: head.lines,
+          edits,
+          appended: appended,
+        }),
         `GET /v1/a HTTP/1.1\r\n${expected}\r\n`,
       )
     })

@@ -68,7 +68,7 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 /** Sends a request on the connection; the caller awaits `over` and releases. */
 export function ask(connection: ClientConnection<Told>, method = 'GET'): Told {
   const told = new Told(connection)
-  connection.begin(told)
+  connection.begin(told, false)
   connection.sendHead(REQUEST, method, '', NO_BYTES, 0, 0)
   return told
 }

@@ -1,0 +1,75 @@
+import { isInnocent } from '../access/strays.ts'
+import type { Identity, Upstream } from '../config/snapshot.ts'
+import type { Clearance, EditedHead, FieldLine } from '../http/message.ts'
+import type { RecordMemo } from '../observe/record.ts'
+import type { Exchange, Path } from './exchange.ts'
+
+/**
+ * What the path has decided about a request's head, for the next ones on its connection that repeat it. It holds as long as the
+ * snapshot is in force and the token lives; it keeps no snapshot.
+ */
+class Decision implements Clearance {
+  readonly edited: EditedHead
+  readonly identity: Identity
+  readonly credentialLine: FieldLine | undefined
+  readonly upstream: Upstream
+  readonly upstreamTarget: string
+  readonly memo: RecordMemo = { before: '', between: '' }
+  readonly #path: Path
+  readonly #generation: number
+  readonly #key: string
+
+  constructor(exchange: Exchange, key: string, edited: EditedHead) {
+    this.edited = edited
+    this.identity = exchange.identity!
+    this.credentialLine = exchange.credentialLine
+    this.upstream = exchange.upstream!
+    this.upstreamTarget = exchange.upstreamTarget
+    this.#path = exchange.path
+    this.#generation = exchange.snapshot.generation
+    this.#key = key
+  }
+
+  isInForce(): boolean {
+    const { untilMs } = this.identity
+    return this.#path.snapshot.generation === this.#generation && (untilMs === undefined || Date.now() < untilMs)
+  }
+
+  ignores(name: string): boolean {
+    const { withOwnField } = this.#path.snapshot
+    return !READ_BY_THE_PATH.has(name) && !withOwnField.some(({ credential }) => credential.name === name)
+  }
+
+  admits(value: string): boolean {
+    return this.#key === '' || isInnocent(value, this.#key)
+  }
+}
+
+/** Fields whose value the path may read although no parser lists them: pages of other origins, and whom proxies forward for. */
+const READ_BY_THE_PATH: ReadonlySet<string> = new Set([
+  'origin',
+  'access-control-request-method',
+  'access-control-request-headers',
+  'forwarded',
+  'x-forwarded-for',
+])
+
+/** Undefined where a repetition would have to be looked at again. */
+export function clearanceOf(exchange: Exchange, edited: EditedHead): Clearance | undefined {
+  const { soleKey } = exchange
+  return soleKey === undefined ? undefined : new Decision(exchange, soleKey, edited)
+}
+
+/** Of an exchange that repeats another one. */
+export function memoOf({ head }: Exchange): RecordMemo | undefined {
+  return head?.repeated === undefined ? undefined : (head.clearance as Decision).memo
+}
+
+/** Decides about a head as about the one that it repeats. */
+export function repeatDecision(exchange: Exchange): void {
+  const decision = exchange.head!.clearance as Decision
+  exchange.identity = decision.identity
+  exchange.credentialLine = decision.credentialLine
+  exchange.upstream = decision.upstream
+  exchange.upstreamTarget = decision.upstreamTarget
+}

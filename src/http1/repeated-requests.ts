@@ -1,0 +1,94 @@
+import { FIELD, isCredentialField } from '../http/fields.ts'
+import type { Clearance, FieldLine, RepeatedHead, RequestHead } from '../http/message.ts'
+import { HeadScript } from './head-script.ts'
+import { HeadTemplate, MAY_DIFFER, type MayDiffer } from './head-template.ts'
+import { Patience } from './patience.ts'
+
+/**
+ * Knows the request head of a connection that was let through last, and recognises its repetitions: they are not parsed, no key is
+ * looked up, and what goes upstream is copied from the bytes that came.
+ */
+export class RepeatedRequests implements RepeatedHead {
+  /** The head that was let through. */
+  #known: RequestHead | undefined = undefined
+  #template: HeadTemplate | undefined = undefined
+  #script: HeadScript | undefined = undefined
+  #head: Writable<RequestHead> | undefined = undefined
+  #buffer!: Buffer
+  readonly #patience = new Patience()
+
+  /** The head that was recognised last: one object for all of them, until the next one is read or learned. */
+  get head(): RequestHead {
+    return this.#head!
+  }
+
+  /** This head has been let through. That it was costs nothing before another one comes. */
+  learn(head: RequestHead): void {
+    this.#known = this.#patience.isWorthwhile() ? head : undefined
+    this.#template = undefined
+    this.#script = undefined
+    this.#head = undefined
+  }
+
+  /** Where a head that begins at `buffer[start]` ends, if it repeats the one that was let through and what was decided about that holds; else -1. */
+  read(buffer: Buffer, start: number, end: number): number {
+    const known = this.#known
+    if (known === undefined) return -1
+    const clearance = known.clearance!
+    if (!clearance.isInForce()) {
+      this.#known = undefined
+      return -1
+    }
+    const template = (this.#template ??= templateOf(known, clearance))
+    template.expectLength(known.contentLength)
+    const at = template.match(buffer, start, end)
+    if (at === -1 || !admitsAll(template, buffer, clearance)) {
+      this.#patience.lose()
+      return -1
+    }
+    this.#patience.win()
+    this.#buffer = buffer
+    this.#script ??= new HeadScript(template, clearance.edited)
+    this.#tellLength(template.contentLength!)
+    return at
+  }
+
+  #tellLength(contentLength: number): void {
+    const head = (this.#head ??= { ...this.#known!, repeated: this })
+    if (head.contentLength === contentLength) return
+    head.contentLength = contentLength
+    head.contentLengthText = String(contentLength)
+    head.framing = contentLength === 0 ? 'none' : 'length'
+  }
+
+  get length(): number {
+    return this.#script!.length
+  }
+
+  copyTo(target: Buffer, bodyLength: number): void {
+    this.#script!.copyTo(target, this.#buffer, bodyLength)
+  }
+
+  text(): string {
+    const bytes = Buffer.allocUnsafe(this.length)
+    this.copyTo(bytes, 0)
+    return bytes.toString('latin1')
+  }
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): HeadTemplate {
+  return new HeadTemplate(text.slice(0, end), lines, (line: FieldLine | undefined, start: number): MayDiffer => {
+    if (line?.field === FIELD.contentLength) return MAY_DIFFER.length
+    if (line !== undefined) return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
+    const name = text.slice(start, text.indexOf(':', start)).toLowerCase()
+    return clearance.ignores(name) ? MAY_DIFFER.value : MAY_DIFFER.secret
+  })
+}
+
+function admitsAll(template: HeadTemplate, buffer: Buffer, clearance: Clearance): boolean {
+  const { different, differentCount } = template
+  for (let i = 0; i < differentCount; i++) if (!clearance.admits(template.valueOf(different[i]!, buffer))) return false
+  return true
+}

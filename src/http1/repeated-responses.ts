@@ -1,0 +1,100 @@
+import { FIELD } from '../http/fields.ts'
+import type { FieldLine, RepeatedHead, ResponseHead } from '../http/message.ts'
+import { editResponseHead } from './encoder.ts'
+import { HeadScript } from './head-script.ts'
+import { HeadTemplate, MAY_DIFFER, type MayDiffer } from './head-template.ts'
+import { isId } from './parse-response.ts'
+import { Patience } from './patience.ts'
+
+/** Knows the final response head of a connection that came last, and recognises its repetitions, as `RepeatedRequests` does. */
+export class RepeatedResponses implements RepeatedHead {
+  #known: ResponseHead | undefined = undefined
+  #isHead = false
+  #template: HeadTemplate | undefined = undefined
+  #script: HeadScript | undefined = undefined
+  /** The line of its request id; -1: none. */
+  #idLine = -1
+  #head: Writable<ResponseHead> | undefined = undefined
+  #buffer!: Buffer
+  readonly #patience = new Patience()
+
+  /** The head that was recognised last: one object for all of them, until the next one is read or learned. */
+  get head(): ResponseHead {
+    return this.#head!
+  }
+
+  /** This head was the answer to a request of this method. */
+  learn(head: ResponseHead, method: string): void {
+    this.#known = !head.endsConnection && this.#patience.isWorthwhile() ? head : undefined
+    this.#isHead = method === 'HEAD'
+    this.#template = undefined
+    this.#script = undefined
+    this.#head = undefined
+  }
+
+  /** Where a head that begins at `buffer[start]` ends, if it repeats the one before it; else -1. */
+  read(buffer: Buffer, start: number, end: number, method: string): number {
+    const known = this.#known
+    if (known === undefined || this.#isHead !== (method === 'HEAD')) return -1
+    const template = (this.#template ??= this.#prepare(known))
+    template.expectLength(known.contentLengthText === undefined ? undefined : known.contentLength)
+    const at = template.match(buffer, start, end)
+    if (at === -1 || !this.#tell(known, template, buffer)) {
+      this.#patience.lose()
+      return -1
+    }
+    this.#patience.win()
+    this.#buffer = buffer
+    return at
+  }
+
+  #prepare(head: ResponseHead): HeadTemplate {
+    const idLine = head.requestIdLine
+    const template = new HeadTemplate(
+      head.text.slice(0, head.end),
+      head.lines,
+      (line: FieldLine | undefined): MayDiffer => {
+        if (line === undefined || line === idLine) return MAY_DIFFER.value
+        const isLength = line.field === FIELD.contentLength && head.framing === 'length'
+        return isLength ? MAY_DIFFER.length : MAY_DIFFER.nothing
+      },
+    )
+    this.#idLine = idLine === undefined ? -1 : template.lineAt(idLine.start)
+    this.#script = new HeadScript(template, editResponseHead(head, false))
+    return template
+  }
+
+  /** Whether the head that was matched can be told as one; then it is `head`. */
+  #tell(known: ResponseHead, template: HeadTemplate, buffer: Buffer): boolean {
+    const head = (this.#head ??= { ...known, repeated: this })
+    const contentLength = template.contentLength ?? known.contentLength
+    // A length of nothing is framed in another way.
+    if (contentLength === 0 && known.contentLength !== 0) return false
+    if (contentLength !== head.contentLength) {
+      head.contentLength = contentLength
+      head.contentLengthText = String(contentLength)
+    }
+    if (this.#idLine === -1) return true
+    head.requestId = template.valueOf(this.#idLine, buffer).replace(OWS, '')
+    return isId(head.requestId, 0, head.requestId.length)
+  }
+
+  get length(): number {
+    return this.#script!.length
+  }
+
+  copyTo(target: Buffer, bodyLength: number): void {
+    this.#script!.copyTo(target, this.#buffer, bodyLength)
+  }
+
+  text(): string {
+    const bytes = Buffer.allocUnsafe(this.length)
+    this.copyTo(bytes, 0)
+    return bytes.toString('latin1')
+  }
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** White space around a field value. */
+const OWS = /^[ \t]+|[ \t]+$/g
