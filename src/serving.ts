@@ -30,7 +30,7 @@ export interface Serving {
 export interface ServingOptions {
   /** Of a worker: see `GAUGES`. */
   readonly gauges?: Int32Array
-  /** Called before an exchange takes its snapshot. */
+  /** Of a worker: see `Path`. */
   readonly catchUp?: () => void
   /** `createServingNotices`; where several threads serve, one for all. */
   readonly notices?: SharedArrayBuffer
@@ -72,6 +72,7 @@ export function createServing(
   pools.publish(snapshot)
   const path: Path = {
     snapshot,
+    catchUp,
     pools,
     writeRecord: sinks.writeRecord,
     reportRefusal: (exchange, failure) => {
@@ -81,16 +82,8 @@ export function createServing(
     reportBug,
   }
   adaptProcess(needsRoots(snapshot))
-  const events = downstreamEvents(path)
-  const { open } = events
-  if (catchUp !== undefined) {
-    events.open = (downstream, head, headBeganMs) => {
-      catchUp()
-      return open(downstream, head, headBeganMs)
-    }
-  }
   const proxyHeaderFailed = reportProxyHeaders(sinks.log, notices)
-  const clients = new Clients(snapshot.server, events, { proxyHeaderFailed }, gauges)
+  const clients = new Clients(snapshot.server, downstreamEvents(path), { proxyHeaderFailed }, gauges)
 
   return {
     clients,

@@ -7,31 +7,18 @@ import { get, ok, upTo } from '../support/bytes.ts'
 import { EventStreams, type StreamReader } from '../support/event-streams.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
-import { connect, type RawClient } from '../support/raw-client.ts'
+import { connect } from '../support/raw-client.ts'
 import {
   close,
   connectMany,
   counted,
   DIED,
+  place,
   startWorkers,
   telling,
   threadsOf,
   untilServing,
 } from '../support/workers.ts'
-
-interface Placed {
-  readonly client: RawClient
-  readonly thread: number
-}
-
-/** Two connections on each of two workers. */
-async function place(gateway: RunningGateway): Promise<Placed[]> {
-  await untilServing(gateway, 2)
-  const clients = await connectMany(gateway, 4)
-  const threads = threadsOf(gateway).slice(-4)
-  assert.deepEqual([...counted(threads).values()], [2, 2])
-  return clients.map((client, i) => ({ client, thread: threads[i]! }))
-}
 
 const ENDS = [
   { deed: 'worker-throws', reason: 'a bug of a worker', losesAll: false },
@@ -47,7 +34,7 @@ for (const { deed, reason, losesAll } of ENDS) {
       void request.connection.write(ok('ok'))
     })
     await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) }, { memoryMb: 64 })
-    const placed = await place(gateway)
+    const placed = await place(gateway, 2, 2)
     const readers: StreamReader[] = []
     for (const [stream, { client }] of placed.entries()) {
       // The last one of the thread that is to die tells it so; all others have streams.
@@ -82,7 +69,7 @@ for (const { deed, reason, losesAll } of ENDS) {
 test('what was on its way to it comes to another one, with every byte', async () => {
   await using origin = await startOrigin()
   await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
-  const placed = await place(gateway)
+  const placed = await place(gateway, 2, 2)
   void placed[0]!.client.write(telling('worker-sticks-and-exits'))
   await placed[0]!.client.response(1)
   const late = await Promise.all(Array.from({ length: 12 }, () => connect(gateway.port)))
@@ -98,7 +85,7 @@ test('what was on its way to it comes to another one, with every byte', async ()
 test('its places are free again', async () => {
   await using origin = await startOrigin(() => {})
   await using gateway = await startWorkers({ server: { workers: 2, max_connections: 4 }, ...upTo(origin) })
-  const placed = await place(gateway)
+  const placed = await place(gateway, 2, 2)
   const { client: killer, thread: dead } = placed[0]!
   for (const { client, thread } of placed.slice(1)) if (thread !== dead) void client.write(get('/up/wait'))
   await origin.request(1)
@@ -135,7 +122,7 @@ test('whoever comes while none is up waits', async () => {
 test('one that is stuck is told of and gets nothing new, until it comes back', { timeout: 60_000 }, async () => {
   await using origin = await startOrigin()
   await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
-  const placed = await place(gateway)
+  const placed = await place(gateway, 2, 2)
   const { client: sticky, thread: stuck } = placed[0]!
   void sticky.write(telling('worker-sticks'))
   await gateway.waitForLog('Worker does not respond', 1, 30_000)
@@ -153,7 +140,7 @@ test('one that is stuck is told of and gets nothing new, until it comes back', {
 test('a stop does not wait for one that is stuck', { timeout: 60_000 }, async () => {
   await using origin = await startOrigin()
   await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
-  const placed = await place(gateway)
+  const placed = await place(gateway, 2, 2)
   void placed[0]!.client.write(telling('worker-sticks'))
   gateway.signal('SIGTERM')
   await gateway.until(() => gateway.exit, 'its exit', 30_000).catch(() => {})

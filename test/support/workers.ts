@@ -45,6 +45,26 @@ export async function untilServing(gateway: RunningGateway, workers: number): Pr
   throw new Error(`not ${workers} workers, but ${[...counted(threadsOf(gateway))].join('; ')}`)
 }
 
+export interface Placed {
+  readonly client: RawClient
+  readonly thread: number
+}
+
+/** So many connections on each of so many workers, whatever connections of before still count. Each has had one answer. */
+export async function place(gateway: RunningGateway, workers: number, each: number): Promise<Placed[]> {
+  await untilServing(gateway, workers)
+  const placed: Placed[] = []
+  const surplus: RawClient[] = []
+  while (placed.length < workers * each) {
+    const [client] = await connectMany(gateway, 1)
+    const thread = threadsOf(gateway).at(-1)!
+    if (placed.filter((other) => other.thread === thread).length < each) placed.push({ client: client!, thread })
+    else surplus.push(client!)
+  }
+  close(surplus)
+  return placed
+}
+
 /** The numbers of the threads that have told, in order; 0: the thread that accepts. */
 export function threadsOf({ directory }: RunningGateway): number[] {
   return readFileSync(join(directory, 'served'), 'latin1').trimEnd().split('\n').map(Number)

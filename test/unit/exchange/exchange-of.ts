@@ -77,6 +77,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
 export function exchangeOf(head: string, snapshotNow: Snapshot, downstream: Partial<Downstream> = {}): Exchange {
   const path: Path = {
     snapshot: snapshotNow,
+    catchUp: undefined,
     pools: undefined as never,
     writeRecord() {},
     reportRefusal() {},
