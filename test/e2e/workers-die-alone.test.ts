@@ -5,20 +5,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { EventStreams, type StreamReader } from '../support/event-streams.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect } from '../support/raw-client.ts'
-import {
-  close,
-  connectMany,
-  counted,
-  DIED,
-  place,
-  startWorkers,
-  telling,
-  threadsOf,
-  untilServing,
-} from '../support/workers.ts'
+import { close, connectMany, DIED, place, startWorkers, telling, threadsOf, untilServing } from '../support/workers.ts'
 
 const ENDS = [
   { deed: 'worker-throws', reason: 'a bug of a worker', losesAll: false },
