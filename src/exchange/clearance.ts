@@ -32,6 +32,7 @@ class Decision implements Clearance {
   }
 
   isInForce(): boolean {
+    this.#path.catchUp?.()
     const { untilMs } = this.identity
     return this.#path.snapshot.generation === this.#generation && (untilMs === undefined || Date.now() < untilMs)
   }
