@@ -2,7 +2,8 @@ import type { FailureCode } from '../failure.ts'
 import type { Downstream, DownstreamEvents, OwnAnswer, RefusedHead, ResponseSink } from '../http/downstream.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
-import { Deadline } from '../runtime/deadline.ts'
+import { RequestClocks } from '../http1/request-clocks.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { ERROR, type ErrorCode } from './frames.ts'
 import { answerBlock, responseBlock, trailerBlock } from './head-block.ts'
@@ -52,8 +53,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   /** The stream is malformed: what it is reset with. */
   #fault: ErrorCode = ERROR.none
   #flushed: (() => void) | undefined = undefined
-  #bodyDeadline: Deadline | undefined = undefined
-  #exchangeDeadline: Deadline | undefined = undefined
+  #madeClocks: RequestClocks<E> | undefined = undefined
 
   // ---- the response's body
   #framing: ResponseHead['framing'] = 'none'
@@ -182,18 +182,18 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     return this.#host.owned
   }
 
+  /** Made when it is asked for: most streams never need one. */
+  get #clocks(): RequestClocks<E> {
+    this.#madeClocks ??= new RequestClocks(this.#host.events, () => this.exchange)
+    return this.#madeClocks
+  }
+
   get bodyDeadline(): Deadline {
-    this.#bodyDeadline ??= new Deadline(() => {
-      if (this.exchange !== undefined) this.#host.events.requestFailed(this.exchange, 'body_timeout')
-    })
-    return this.#bodyDeadline
+    return this.#clocks.body
   }
 
   get exchangeDeadline(): Deadline {
-    this.#exchangeDeadline ??= new Deadline(() => {
-      if (this.exchange !== undefined) this.#host.events.exchangeExpired(this.exchange)
-    })
-    return this.#exchangeDeadline
+    return this.#clocks.exchange
   }
 
   pauseRequest(): void {
@@ -235,8 +235,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   #endExchange(): boolean {
     if (this.exchange === undefined) return false
     this.exchange = undefined
-    this.#bodyDeadline?.close()
-    this.#exchangeDeadline?.close()
+    this.#madeClocks?.close()
     this.receiver.close()
     return true
   }

@@ -21,6 +21,8 @@ const MAX_UNREAD_BYTES = 262_144
 /** Changes of windows that a peer may make for nothing, and for each frame of content that it gets. */
 const FREE_UPDATES = 1_000
 const UPDATES_PER_FRAME = 4
+/** Those that may be due at once: a peer that was sent much may say so late. */
+const MOST_UPDATES = 65_536
 
 /** A stream, as far as a session deals with it. */
 interface Sending {
@@ -308,7 +310,7 @@ export class Session implements FrameSink, SenderHost {
 
   contentSent(bytes: number): void {
     this.sendWindow -= bytes
-    if (this.#freeUpdates < FREE_UPDATES) this.#freeUpdates += UPDATES_PER_FRAME
+    if (this.#freeUpdates < MOST_UPDATES) this.#freeUpdates += UPDATES_PER_FRAME
   }
 
   forget(sender: StreamSender): void {

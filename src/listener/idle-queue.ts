@@ -4,6 +4,7 @@ import type { Queued } from '../http/queued.ts'
 export class IdleQueue<T extends Queued> {
   #first: Queued | undefined = undefined
   #last: Queued | undefined = undefined
+  size = 0
 
   get longest(): T | undefined {
     return this.#first as T | undefined
@@ -12,6 +13,7 @@ export class IdleQueue<T extends Queued> {
   add(member: T): void {
     if (member.isQueuedIdle) return
     member.isQueuedIdle = true
+    this.size++
     member.idlePrevious = this.#last
     member.idleNext = undefined
     if (this.#last === undefined) this.#first = member
@@ -22,6 +24,7 @@ export class IdleQueue<T extends Queued> {
   remove(member: T): void {
     if (!member.isQueuedIdle) return
     member.isQueuedIdle = false
+    this.size--
     if (member.idlePrevious === undefined) this.#first = member.idleNext
     else member.idlePrevious.idleNext = member.idleNext
     if (member.idleNext === undefined) this.#last = member.idlePrevious

@@ -16,7 +16,10 @@ const HOME = { closed() {} } as unknown as Home
 const at = (host: string, port: number): Address => ({ host, port, path: '', text: `${host}:${port}` })
 
 /** A dial that says what came of it. */
-function dialWith(tell: (outcome: string) => void, more: Partial<Dial<ClientConnection<unknown>>> = {}): Dial<ClientConnection<unknown>> {
+function dialWith(
+  tell: (outcome: string) => void,
+  more: Partial<Dial<ClientConnection<unknown>>> = {},
+): Dial<ClientConnection<unknown>> {
   return {
     serverName: 'a.test',
     secureContext: undefined,
@@ -126,7 +129,11 @@ describe('connecting through a proxy with several addresses', () => {
 })
 
 describe('with real sockets', () => {
-  async function outcomeOf(server: net.Server, addresses: readonly string[], more: Partial<Dial<ClientConnection<unknown>>> = {}) {
+  async function outcomeOf(
+    server: net.Server,
+    addresses: readonly string[],
+    more: Partial<Dial<ClientConnection<unknown>>> = {},
+  ) {
     server.listen(0, '127.0.0.2')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
