@@ -12,6 +12,8 @@ import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
 /** Who keeps the connection and hears what becomes of it. */
 export interface SessionHome<E> {
   readonly events: UpstreamEvents<E>
+  /** How many streams the upstream is believed to take at once, until it says so on this connection too. */
+  usualStreams: number
   /** A stream has ended, or the upstream takes more of them than before. */
   hasRoom(connection: Http2ClientConnection<E>): void
   /** No exchange is on it. */
@@ -40,6 +42,8 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   #socket!: Socket
   #isClosed = false
   #isLeaving = false
+  /** The upstream has said what it takes. */
+  #isSettled = false
   #nextStream = 1
   /** Of all its streams one has had an answer. */
   #hasServed = false
@@ -86,8 +90,8 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   }
 
   get hasRoom(): boolean {
-    const most = Math.min(MAX_STREAMS, this.session.peer.maxConcurrentStreams)
-    return this.isUsable && this.#taken < most && this.#nextStream < LAST_STREAM
+    const most = this.#isSettled ? this.session.peer.maxConcurrentStreams : this.#home.usualStreams
+    return this.isUsable && this.#taken < Math.min(MAX_STREAMS, most) && this.#nextStream < LAST_STREAM
   }
 
   get isReused(): boolean {
@@ -205,6 +209,8 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   pong(): void {}
 
   settled(): void {
+    this.#isSettled = true
+    this.#home.usualStreams = this.session.peer.maxConcurrentStreams
     if (this.hasRoom) this.#home.hasRoom(this)
   }
 

@@ -78,6 +78,7 @@ interface Guest<E> {
 export class Sessions<E> implements SessionHome<E> {
   readonly events: UpstreamEvents<E>
   readonly #pool: SessionsPool<E>
+  usualStreams: number = Number.POSITIVE_INFINITY
   readonly #open = new Set<Http2ClientConnection<E>>()
   readonly #guests = new Set<Guest<E>>()
   #stopDialling: (() => void) | undefined = undefined
