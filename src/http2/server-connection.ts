@@ -3,21 +3,20 @@ import type { DownstreamEvents } from '../http/downstream.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import { Queued } from '../http/queued.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
-import { Deadline } from '../runtime/deadline.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
 import { begin } from './begin.ts'
+import { ConnectionClock } from './connection-clock.ts'
 import { FLOOD } from './floods.ts'
 import { ERROR, type ErrorCode } from './frames.ts'
 import type { FieldList } from './hpack-decoder.ts'
 import { Outbox } from './outbox.ts'
+import { ResetStreams } from './reset-streams.ts'
 import { ServerStream, type StreamHost } from './server-stream.ts'
 import { MAX_STREAMS, Session, type SessionOwner } from './session.ts'
 import { trailerLines } from './trailer-lines.ts'
 import { MAX_WINDOW } from './windows.ts'
 
-/** Streams that we have reset of late: what their client has sent meanwhile is not held against it. */
-const MAX_RESET = 128
 /** What a client has for hearing that it should open no more streams, before those that it has opened are the last. */
 const LAST_STREAM_MS = 1_000
 /** How long what a client still sends is dropped, once its connection has failed: it should get to read why. */
@@ -51,14 +50,14 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   #isLeaving = false
   /** What is sent must leave at once. */
   #isClosing = false
-  readonly #reset = new Set<number>()
+  readonly #reset = new ResetStreams()
+  /** Whose head came last, in this read, and whose exchange has not begun. */
+  #opening: ServerStream<E> | undefined = undefined
   /** Whose content is being read. */
   #current: ServerStream<E> | undefined = undefined
   #currentEnds = false
   readonly #reads = new ReadBuffer()
-  /** For the next stream to begin, or for what has begun to end. */
-  readonly #deadline: Deadline
-  #isHeadTimed = false
+  readonly #clock: ConnectionClock
   #lastStreamTimer: NodeJS.Timeout | undefined = undefined
   #farewell: NodeJS.Timeout | undefined = undefined
 
@@ -73,7 +72,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     this.peerIp = peerIp
     this.clientIp = clientIp
     this.isOverLimit = isOverLimit
-    this.#deadline = new Deadline(() => this.#expired())
+    this.#clock = new ConnectionClock(host, () => this.#expired())
   }
 
   /** Begins to work on its socket, which must already read into this connection. */
@@ -84,8 +83,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     socket.on('end', () => this.#ended())
     socket.on('error', () => this.#gone())
     socket.on('close', () => this.#gone())
-    this.#deadline.arm(this.#host.headTimeoutMs)
-    this.#isHeadTimed = true
+    this.#clock.watch(true, true)
     this.#host.connectionIdle(this)
   }
 
@@ -111,8 +109,9 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     if (this.#phase === 'failed' || this.#phase === 'closed') return true
     try {
       const error = this.session.read(buffer, length)
+      this.#serveAlone()
       if (error !== ERROR.none) this.#fail(error)
-      else this.#watchHead()
+      else if (!this.isClosed) this.#clock.watch(this.session.isInHead, this.#phase === 'idle')
     } catch (error) {
       // Where no stream was at work there is nobody to answer.
       this.events.bug(undefined, undefined as never, error)
@@ -121,19 +120,22 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     return true
   }
 
-  /** The head of a request, as of HTTP/1, has its time from its first octet to its last. */
-  #watchHead(): void {
-    const { isInHead } = this.session
-    if (isInHead === this.#isHeadTimed || this.#phase === 'closed') return
-    this.#isHeadTimed = isInHead
-    if (isInHead) this.#deadline.arm(this.#host.headTimeoutMs)
-    else if (this.#phase === 'idle') this.#deadline.arm(this.#host.keepAliveTimeoutMs)
-    else this.#deadline.disarm()
-  }
-
   // ---- SessionOwner
 
+  /** Of the stream whose head came last, no content comes with it. */
+  #serveAlone(): void {
+    const stream = this.#opening
+    if (stream === undefined) return
+    this.#opening = undefined
+    try {
+      stream.serveAlone()
+    } catch (error) {
+      this.#endAfterBug(stream, error)
+    }
+  }
+
   headers(id: number, list: FieldList, endsStream: boolean): ErrorCode {
+    this.#serveAlone()
     const stream = this.#streams.get(id)
     if (stream !== undefined) return this.#trailers(stream, list, endsStream)
     if (id % 2 === 0) return ERROR.protocol
@@ -161,12 +163,12 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     this.#openCount++
     if (this.#phase === 'idle') {
       this.#phase = 'busy'
-      this.#deadline.disarm()
-      this.#isHeadTimed = false
+      this.#clock.busy()
       this.#host.connectionBusy(this)
     }
     try {
       begin(stream, list, isWhole)
+      if (!isWhole) this.#opening = stream
     } catch (error) {
       this.#endAfterBug(stream, error)
     }
@@ -182,6 +184,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   dataFrame(id: number, endsStream: boolean, length: number): ErrorCode {
     const stream = this.#streams.get(id)
     this.#current = undefined
+    if (stream !== this.#opening) this.#serveAlone()
     if (stream === undefined) {
       if (this.isIdle(id)) return ERROR.protocol
       if (this.#reset.has(id)) return ERROR.none
@@ -283,27 +286,18 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   streamOver(stream: ServerStream<E>, isReset: boolean): void {
     this.#streams.delete(stream.id)
     this.#exchanges.delete(stream)
-    if (isReset) this.#noteReset(stream.id)
+    if (isReset) this.#reset.add(stream.id)
     if (this.#exchanges.size > 0 || this.#phase !== 'busy') return
     this.#phase = 'idle'
     if (!this.#closeIfDone()) {
-      if (!this.#isHeadTimed) this.#deadline.arm(this.#host.keepAliveTimeoutMs)
+      this.#clock.idle()
       this.#host.connectionIdle(this)
     }
   }
 
   #resetStream(id: number, code: ErrorCode): void {
     this.session.resetStream(id, code)
-    this.#noteReset(id)
-  }
-
-  #noteReset(id: number): void {
     this.#reset.add(id)
-    if (this.#reset.size <= MAX_RESET) return
-    for (const oldest of this.#reset) {
-      this.#reset.delete(oldest)
-      return
-    }
   }
 
   // ---- ends
@@ -353,7 +347,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     this.session.stop()
     this.session.goAway(Math.min(this.#lastStream, this.#lastServed), code)
     this.#phase = 'failed'
-    this.#deadline.close()
+    this.#clock.close()
     clearTimeout(this.#lastStreamTimer)
     this.owned.close()
     this.#host.connectionClosing(this)
@@ -392,7 +386,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.session.stop()
-    this.#deadline.close()
+    this.#clock.close()
     clearTimeout(this.#lastStreamTimer)
     clearTimeout(this.#farewell)
     this.owned.close()

@@ -1,3 +1,4 @@
+import type { Cause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { Downstream, DownstreamEvents, OwnAnswer, RefusedHead, ResponseSink } from '../http/downstream.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
@@ -43,6 +44,8 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   awaitsContinue = false
   isGone = false
   exchange: E | undefined = undefined
+  /** Its exchange has not begun: what comes next decides with which content. */
+  #opening: RequestHead | undefined = undefined
   readonly #host: StreamHost<E>
   #isHead = false
   /** Counts among those that the client may have open. */
@@ -68,11 +71,20 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     this.receiver = new StreamReceiver(new ReceiveWindow(), this)
   }
 
-  /** Begins the exchange. `isWhole`: the stream has ended with this head. */
+  /** Begins the exchange; but content that has come along is served with its head, in one write. `isWhole`: there is none. */
   open(head: RequestHead, isWhole: boolean): void {
     this.#isHead = head.method === 'HEAD'
     this.receiver.start(head.framing === 'chunked' ? undefined : head.contentLength, isWhole)
-    this.awaitsContinue = head.expectsContinue && !isWhole
+    if (isWhole) this.#serve(head)
+    else this.#opening = head
+  }
+
+  /** Nothing has come along. */
+  serveAlone(): void {
+    const head = this.#opening
+    if (head === undefined) return
+    this.#opening = undefined
+    this.awaitsContinue = head.expectsContinue
     this.#serve(head)
   }
 
@@ -92,10 +104,20 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     events.serve(exchange, '', NO_BYTES, 0, 0, 0)
   }
 
+  #serveWith(head: RequestHead, before: string, buffer: Buffer, start: number, end: number, content: number): boolean {
+    this.#opening = undefined
+    const { events } = this.#host
+    const exchange = events.open(this, head, undefined)
+    this.exchange = exchange
+    events.serve(exchange, before, buffer, start, end, content)
+    return !this.receiver.isHeld
+  }
+
   // ---- the request's body
 
   take(before: string, buffer: Buffer, start: number, end: number, content: number, isDone: boolean): boolean {
     const { exchange } = this
+    if (this.#opening !== undefined) return this.#serveWith(this.#opening, before, buffer, start, end, content)
     if (exchange === undefined) return true
     if (content > 0 || isDone) this.awaitsContinue = false
     const { events } = this.#host
@@ -116,15 +138,20 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   }
 
   /** The client has broken the rules of this stream. */
-  fail(code: ErrorCode, failure: FailureCode, cause?: string): void {
+  fail(code: ErrorCode, failure: FailureCode, cause?: Cause): void {
     this.#fault = code
     this.receiver.close()
     const { exchange } = this
-    if (exchange !== undefined) this.#host.events.requestFailed(exchange, failure, cause)
+    const head = this.#opening
+    this.#opening = undefined
+    if (head !== undefined)
+      this.#serve({ failure, hasRequestLine: true, method: head.method, target: head.target, cause })
+    else if (exchange !== undefined) this.#host.events.requestFailed(exchange, failure, cause)
   }
 
   /** The client has reset it. An answer that has begun may come to its end within its grace. Returns whether it has been whole. */
   resetByClient(): boolean {
+    this.serveAlone()
     const { exchange } = this
     // All of the answer is on its way: whoever resets now has had it, or does not want it.
     if (this.sender.isEnded) this.#isReset = true
