@@ -13,10 +13,9 @@ import { requestBlock } from './request-block.ts'
 import { responseText } from './response-text.ts'
 import type { Session } from './session.ts'
 import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
-import { StreamSender } from './stream-sender.ts'
+import { type SenderOwner, StreamSender } from './stream-sender.ts'
 import { trailerLines } from './trailer-lines.ts'
 import { Unchunker } from './unchunker.ts'
-import { ReceiveWindow } from './windows.ts'
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
 const MAX_INTERIM_RESPONSES = 32
@@ -40,7 +39,7 @@ export interface UpstreamHost<E> {
 }
 
 /** One exchange on an upstream's connection, on a stream of its own. */
-export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
+export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, SenderOwner {
   readonly isHttp2 = true
   readonly isWriteBroken = false
   readonly deadline: Deadline
@@ -64,7 +63,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
   constructor(host: UpstreamHost<E>) {
     this.#host = host
     this.isReused = host.isReused
-    this.receiver = new StreamReceiver(new ReceiveWindow(), this)
+    this.receiver = new StreamReceiver(this)
     this.deadline = new Deadline(
       () => {
         if (this.#exchange !== undefined) host.events.upstreamExpired(this.#exchange)
@@ -97,7 +96,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
     const { session, scheme } = this.#host
     const { block, length } = requestBlock(head, scheme, this.#isFromHttp2)
     const id = this.#host.streamBegins(this)
-    this.sender = new StreamSender(session, id, session.peer.initialWindow, () => this.#drained())
+    this.sender = new StreamSender(session, id, session.peer.initialWindow, this)
     // Streams begin in the order of their numbers.
     this.sender.headersAtOnce(block, length === 0)
     if (length === 'chunked') this.#unchunker = new Unchunker()
@@ -142,7 +141,8 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
     else sender.headers(trailers, true)
   }
 
-  #drained(): void {
+  /** For its sender: all that waited has gone. */
+  drained(): void {
     if (this.#exchange !== undefined) this.#host.events.upstreamDrained(this.#exchange)
     else if (this.sender?.isEnded === true) this.#over()
   }
@@ -295,7 +295,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker {
     clearTimeout(this.#lastWait)
     this.deadline.close()
     this.receiver.close()
-    this.receiver.window.giveUp(this.#host.session)
+    this.receiver.giveUpWindow(this.#host.session)
     if (this.sender !== undefined) {
       this.sender.close()
       this.#host.session.forget(this.sender)

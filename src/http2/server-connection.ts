@@ -51,8 +51,8 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   /** What is sent must leave at once. */
   #isClosing = false
   readonly #reset = new ResetStreams()
-  /** Whose head came last, in this read, and whose exchange has not begun. */
-  #opening: ServerStream<E> | undefined = undefined
+  /** Whose heads came in this read, and some of whose exchanges have not begun: their content may come in it as well. */
+  readonly #opening: ServerStream<E>[] = []
   /** Whose content is being read. */
   #current: ServerStream<E> | undefined = undefined
   #currentEnds = false
@@ -109,7 +109,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     if (this.#phase === 'failed' || this.#phase === 'closed') return true
     try {
       const error = this.session.read(buffer, length)
-      this.#serveAlone()
+      if (this.#opening.length > 0) this.#serveOpening()
       if (error !== ERROR.none) this.#fail(error)
       else if (!this.isClosed) this.#clock.watch(this.session.isInHead, this.#phase === 'idle')
     } catch (error) {
@@ -122,20 +122,19 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
 
   // ---- SessionOwner
 
-  /** Of the stream whose head came last, no content comes with it. */
-  #serveAlone(): void {
-    const stream = this.#opening
-    if (stream === undefined) return
-    this.#opening = undefined
-    try {
-      stream.serveAlone()
-    } catch (error) {
-      this.#endAfterBug(stream, error)
+  /** The read is over: no content has come with these heads. */
+  #serveOpening(): void {
+    for (const stream of this.#opening) {
+      try {
+        stream.serveAlone()
+      } catch (error) {
+        this.#endAfterBug(stream, error)
+      }
     }
+    this.#opening.length = 0
   }
 
   headers(id: number, list: FieldList, endsStream: boolean): ErrorCode {
-    this.#serveAlone()
     const stream = this.#streams.get(id)
     if (stream !== undefined) return this.#trailers(stream, list, endsStream)
     if (id % 2 === 0) return ERROR.protocol
@@ -168,7 +167,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     }
     try {
       begin(stream, list, isWhole)
-      if (!isWhole) this.#opening = stream
+      if (!isWhole) this.#opening.push(stream)
     } catch (error) {
       this.#endAfterBug(stream, error)
     }
@@ -184,7 +183,6 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   dataFrame(id: number, endsStream: boolean, length: number): ErrorCode {
     const stream = this.#streams.get(id)
     this.#current = undefined
-    if (stream !== this.#opening) this.#serveAlone()
     if (stream === undefined) {
       if (this.isIdle(id)) return ERROR.protocol
       if (this.#reset.has(id)) return ERROR.none

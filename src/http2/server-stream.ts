@@ -10,9 +10,8 @@ import { ERROR, type ErrorCode } from './frames.ts'
 import { answerBlock, responseBlock, trailerBlock } from './head-block.ts'
 import type { Session } from './session.ts'
 import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
-import { StreamSender } from './stream-sender.ts'
+import { type SenderOwner, StreamSender } from './stream-sender.ts'
 import { Unchunker } from './unchunker.ts'
-import { ReceiveWindow } from './windows.ts'
 
 /** The client's connection, as far as its streams go. */
 export interface StreamHost<E> {
@@ -35,7 +34,7 @@ export interface StreamHost<E> {
 }
 
 /** One request of a client and its responses, on a stream of its own. */
-export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTaker {
+export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTaker, SenderOwner {
   readonly id: number
   readonly sender: StreamSender
   readonly receiver: StreamReceiver
@@ -67,8 +66,8 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     this.#host = host
     this.id = id
     const { session } = host
-    this.sender = new StreamSender(session, id, session.peer.initialWindow, () => this.#drained())
-    this.receiver = new StreamReceiver(new ReceiveWindow(), this)
+    this.sender = new StreamSender(session, id, session.peer.initialWindow, this)
+    this.receiver = new StreamReceiver(this)
   }
 
   /** Begins the exchange; but content that has come along is served with its head, in one write. `isWhole`: there is none. */
@@ -102,6 +101,12 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     const exchange = events.open(this, head, undefined)
     this.exchange = exchange
     events.serve(exchange, '', NO_BYTES, 0, 0, 0)
+  }
+
+  /** What went wrong came before its exchange has begun: nothing of it starts. */
+  #serveRefused({ method, target }: RequestHead, failure: FailureCode, cause?: Cause): void {
+    this.#opening = undefined
+    this.#serve({ failure, hasRequestLine: true, method, target, cause })
   }
 
   #serveWith(head: RequestHead, before: string, buffer: Buffer, start: number, end: number, content: number): boolean {
@@ -142,16 +147,17 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     this.#fault = code
     this.receiver.close()
     const { exchange } = this
-    const head = this.#opening
-    this.#opening = undefined
-    if (head !== undefined)
-      this.#serve({ failure, hasRequestLine: true, method: head.method, target: head.target, cause })
+    if (this.#opening !== undefined) this.#serveRefused(this.#opening, failure, cause)
     else if (exchange !== undefined) this.#host.events.requestFailed(exchange, failure, cause)
   }
 
   /** The client has reset it. An answer that has begun may come to its end within its grace. Returns whether it has been whole. */
   resetByClient(): boolean {
-    this.serveAlone()
+    if (this.#opening !== undefined) {
+      this.#lose()
+      this.#serveRefused(this.#opening, 'client_abort')
+      return false
+    }
     const { exchange } = this
     // All of the answer is on its way: whoever resets now has had it, or does not want it.
     if (this.sender.isEnded) this.#isReset = true
@@ -275,7 +281,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
 
   #over(isReset: boolean): void {
     this.sender.close()
-    this.receiver.window.giveUp(this.#host.session)
+    this.receiver.giveUpWindow(this.#host.session)
     this.#host.session.forget(this.sender)
     this.#uncount()
     this.#host.streamOver(this, isReset)
@@ -374,7 +380,8 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     }
   }
 
-  #drained(): void {
+  /** For its sender: all that waited has gone. */
+  drained(): void {
     this.#tellFlushed()
     if (this.exchange !== undefined) this.#host.events.clientDrained(this.exchange)
   }

@@ -1,7 +1,7 @@
 import { ByteStore } from '../runtime/byte-store.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 import { isShared } from '../runtime/read-buffers.ts'
-import type { ReceiveWindow } from './windows.ts'
+import { ReceiveWindow } from './windows.ts'
 
 /** Who takes a body, in the form that the path of a request relays. */
 export interface ContentTaker {
@@ -22,7 +22,7 @@ const LAST_CHUNK = '0\r\n'
  * while it is held back is kept; that is never more than the stream's window.
  */
 export class StreamReceiver {
-  readonly window: ReceiveWindow
+  #window: ReceiveWindow | undefined = undefined
   readonly #taker: ContentTaker
   #isChunked = false
   /** Of a length. */
@@ -32,16 +32,26 @@ export class StreamReceiver {
   /** All has been handed on. */
   isDone = false
   isHeld = false
-  readonly #kept = new ByteStore()
+  /** Made when something has to be kept. */
+  #kept: ByteStore | undefined = undefined
   /** The trailer section, once the end has come. */
   #trailers = ''
   /** Taken by somebody who holds back: it counts as held. */
   #owed = 0
   #isClosed = false
 
-  constructor(window: ReceiveWindow, taker: ContentTaker) {
-    this.window = window
+  constructor(taker: ContentTaker) {
     this.#taker = taker
+  }
+
+  get window(): ReceiveWindow {
+    this.#window ??= new ReceiveWindow()
+    return this.#window
+  }
+
+  /** Its part of what streams may hold beyond their first windows is given up. */
+  giveUpWindow(source: { narrow(bytes: number): void }): void {
+    this.#window?.giveUp(source)
   }
 
   /** `length`: undefined for chunks. */
@@ -66,7 +76,7 @@ export class StreamReceiver {
       if (isLast && this.#left > 0) return false
     }
     if (isLast) this.isEnded = true
-    if (this.isHeld || this.#kept.length > 0) this.#kept.add(buffer, start, end)
+    if (this.isHeld || this.#keptBytes > 0) (this.#kept ??= new ByteStore()).add(buffer, start, end)
     else this.#handOn(buffer, start, end)
     return true
   }
@@ -81,8 +91,12 @@ export class StreamReceiver {
     if (!this.#isChunked && this.#left > 0) return false
     this.isEnded = true
     this.#trailers = trailers
-    if (!this.isHeld && this.#kept.length === 0) this.#finish()
+    if (!this.isHeld && this.#keptBytes === 0) this.#finish()
     return true
+  }
+
+  get #keptBytes(): number {
+    return this.#kept === undefined ? 0 : this.#kept.length
   }
 
   hold(): void {
@@ -94,8 +108,8 @@ export class StreamReceiver {
     this.isHeld = false
     this.#settle()
     if (this.#isClosed || this.isDone) return
-    if (this.#kept.length > 0) {
-      const kept = this.#kept.take()
+    if (this.#keptBytes > 0) {
+      const kept = this.#kept!.take()
       this.#handOn(kept, 0, kept.length)
     } else if (this.isEnded) this.#finish()
   }
@@ -155,8 +169,8 @@ export class StreamReceiver {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#owed += this.#kept.length
-    this.#kept.clear()
+    this.#owed += this.#keptBytes
+    this.#kept?.clear()
     this.#settle()
   }
 }

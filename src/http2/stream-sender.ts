@@ -14,6 +14,12 @@ export interface SenderHost {
   waits(sender: StreamSender): void
 }
 
+/** Whose stream it is. */
+export interface SenderOwner {
+  /** Everything has gone, after `mayGoOn` was false. */
+  drained(): void
+}
+
 /** A header block, or content, that waits for its turn. */
 interface Item {
   readonly block: Buffer | undefined
@@ -21,6 +27,8 @@ interface Item {
   /** How much of the content has gone. */
   sent: number
 }
+
+const NO_ITEMS: Item[] = []
 
 /**
  * The sending half of a stream. What the windows and the socket take goes out at once; the rest is copied and waits, and whoever sends
@@ -33,8 +41,9 @@ export class StreamSender {
   /** Its last frame has been handed to the outbox. */
   isEnded = false
   readonly #host: SenderHost
-  readonly #drained: () => void
-  readonly #queue: Item[] = []
+  readonly #owner: SenderOwner
+  /** Made when something has to wait, which is rare. */
+  #queue: Item[] = NO_ITEMS
   /** The last item is followed by the end of the stream. */
   #ends = false
   /** Somebody holds back, and is told when to go on. */
@@ -42,12 +51,11 @@ export class StreamSender {
   #isClosed = false
   waitingBytes = 0
 
-  /** `drained`: called when everything has gone after `mayGoOn` was false. */
-  constructor(host: SenderHost, id: number, window: number, drained: () => void) {
+  constructor(host: SenderHost, id: number, window: number, owner: SenderOwner) {
     this.#host = host
     this.id = id
     this.window = window
-    this.#drained = drained
+    this.#owner = owner
   }
 
   /** The block need not stay. */
@@ -57,7 +65,7 @@ export class StreamSender {
       outbox.headers(this.id, block, ends)
       this.isEnded ||= ends
     } else {
-      this.#queue.push({ block: Buffer.from(block), content: undefined, sent: 0 })
+      this.#add({ block: Buffer.from(block), content: undefined, sent: 0 })
       this.waitingBytes += block.length
       this.#ends ||= ends
       this.#host.waits(this)
@@ -77,11 +85,16 @@ export class StreamSender {
     let last = this.#queue.at(-1)
     if (last?.content === undefined) {
       last = { block: undefined, content: new ByteStore(), sent: 0 }
-      this.#queue.push(last)
+      this.#add(last)
     }
     last.content!.add(buffer, at, end)
     this.waitingBytes += end - at
     this.#host.waits(this)
+  }
+
+  #add(item: Item): void {
+    if (this.#queue === NO_ITEMS) this.#queue = []
+    this.#queue.push(item)
   }
 
   /** There is nothing more. */
@@ -94,7 +107,7 @@ export class StreamSender {
     }
   }
 
-  /** False: `drained` follows. */
+  /** False: its owner's `drained` follows. */
   mayGoOn(): boolean {
     if (this.#isClosed || (this.#queue.length === 0 && !this.#host.outbox.isFull)) return true
     this.#isAwaited = true
@@ -125,7 +138,7 @@ export class StreamSender {
     }
     if (this.#queue.length === 0 && this.#isAwaited && !this.#host.outbox.isFull) {
       this.#isAwaited = false
-      this.#drained()
+      this.#owner.drained()
     }
     return hasSent
   }
@@ -173,7 +186,7 @@ export class StreamSender {
     this.#isClosed = true
     this.#isAwaited = false
     for (const { content } of this.#queue) content?.clear()
-    this.#queue.length = 0
+    this.#queue = NO_ITEMS
     this.waitingBytes = 0
   }
 }
