@@ -7,7 +7,7 @@ import type { SenderHost, StreamSender } from './stream-sender.ts'
 import { DEFAULT_WINDOW, MAX_WINDOW, ReceiveWindow } from './windows.ts'
 
 /** Header lists up to the size that an HTTP/1 head may have. */
-export const MAX_LIST_BYTES = 65_536
+const MAX_LIST_BYTES = 65_536
 /** Streams that a client may have open at once. */
 export const MAX_STREAMS = 100
 /** Of one header block, encoded: no list that is within its limit needs as much. */

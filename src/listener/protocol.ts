@@ -18,7 +18,7 @@ export interface ClientsFacts {
  * A connection for a client that speaks HTTP/2, as its first bytes or ALPN have said. The socket must be one that reads into it, or into
  * somebody who hands all bytes on to it.
  */
-export function serveHttp2<E>(host: ClientsHost<E>, facts: ClientsFacts): Http2ServerConnection<E> {
+function serveHttp2<E>(host: ClientsHost<E>, facts: ClientsFacts): Http2ServerConnection<E> {
   return new Http2ServerConnection<E>(host, facts.peerIp, facts.clientIp, facts.isOverLimit)
 }
 
