@@ -104,7 +104,7 @@ export const FAILURES = {
     'client',
     'refused',
     true,
-    'Only HTTP/1.1 is spoken here. An nginx in front needs "proxy_http_version 1.1".',
+    'Only HTTP/1.1 and HTTP/2 are spoken here. An nginx in front needs "proxy_http_version 1.1".',
   ),
   expectation_failed: row(417, 'client', 'refused', true, 'The only expectation understood here is 100-continue.'),
   head_timeout: row(408, 'client', 'timeout', true, 'The request head did not arrive in time.'),
@@ -181,7 +181,7 @@ export const FAILURES = {
     false,
     'The upstream took no more requests on its connection, and had not looked at this one.',
   ),
-  upstream_protocol: row(502, 'upstream', 'upstream_abort', false, 'The upstream did not answer in valid HTTP/1.1.'),
+  upstream_protocol: row(502, 'upstream', 'upstream_abort', false, 'The upstream did not answer in valid HTTP.'),
   upstream_truncated: row(
     502,
     'upstream',
