@@ -117,7 +117,7 @@ function send(
   exchange.upstreamAddress = connection.address
   exchange.clock = 'none'
   exchange.downstream.bodyDeadline.disarm()
-  connection.begin(exchange, readsResponseHead(exchange))
+  connection.begin(exchange, readsResponseHead(exchange), exchange.head!.isWebSocketUpgrade)
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content
   const { method } = exchange.head!

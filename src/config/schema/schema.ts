@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
-import { flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
+import { flag, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
 /** The judgement on it is made when it is compiled. */
 const PEER = /^(?:unix|[0-9A-Fa-f:.]+(?:\/\d+)?)$/
@@ -237,7 +237,12 @@ export const upstream = v.pipe(
       max_connection_age_ms: v.optional(timeout('For this upstream, instead of `upstreams.max_connection_age_ms`.')),
       connect_to: v.optional(connectTo),
       proxy: v.optional(proxy),
-      websocket: v.optional(notYet('Relay WebSocket upgrades.')),
+      websocket: v.optional(
+        flag(
+          'Let WebSocket upgrades through, and relay the bytes of both sides once the upstream has agreed (101). From then on `idle_timeout_ms` is the only timeout, one hour where the file sets none.',
+        ),
+        false,
+      ),
       protocol: v.optional(
         v.pipe(
           v.picklist(
@@ -247,8 +252,18 @@ export const upstream = v.pipe(
           v.description('The HTTP version towards this upstream. This version speaks HTTP/1.1 in either case.'),
         ),
       ),
-      query_credential: v.optional(notYet('Accept and swap the key in the query.')),
-      rewrite_upload_url: v.optional(notYet('Put the prefix into the path of `x-goog-upload-url`.')),
+      query_credential: v.optional(
+        flag(
+          "Take a gateway key in the query as well, as the value of `key` or `api-key`; the provider's key takes its place.",
+        ),
+        false,
+      ),
+      rewrite_upload_url: v.optional(
+        flag(
+          "Put the gateway's prefix into the path of the response field `x-goog-upload-url`, of which Google's JavaScript client keeps the path alone.",
+        ),
+        false,
+      ),
     },
     'must be an upstream: a mapping with request_path and target_url',
   ),
