@@ -45,3 +45,235 @@ test("the offer goes on with the provider's key, the 101 comes back as it is, th
   )
   assert.equal(gateway.records().length, 1)
 })
+
+test('each way ends by itself, whoever ends first', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  for (const upstreamFirst of [true, false]) {
+    using client = await connectRaw(gateway.port)
+    void client.write(upgrade('/up', KEY))
+    await client.untilReceived(SWITCH)
+    const end = await origin.end(upstreamFirst ? 0 : 1)
+    const [first, second] = upstreamFirst ? [end, client] : [client, end]
+    void first.write('first')
+    first.fin()
+    await second.untilReceived('first')
+    await second.ended('fin')
+    assert.equal(first.ending, undefined)
+    for (const piece of ['a', 'b'.repeat(100_000), 'c']) void second.write(piece)
+    await first.untilReceived('bc')
+    assert.equal(gateway.records().length, upstreamFirst ? 0 : 1)
+    second.fin()
+    await first.ended('fin')
+    await gateway.until(() => gateway.records().length === (upstreamFirst ? 1 : 2), 'its record')
+    const record = gateway.records().at(-1)!
+    const [way, other] = [record.request_bytes, record.response_bytes]
+    assert.deepEqual([record.outcome, way, other], ['complete', ...(upstreamFirst ? [100_002, 5] : [5, 100_002])])
+  }
+})
+
+test('what comes with the 101, and what the client has sent before it, goes through in its order', async () => {
+  await using origin = await startRawOrigin((end) => {
+    // Only when all of it waits in the gateway.
+    setTimeout(() => void end.write(`HTTP/1.1 103 Early Hints\r\n\r\n${SWITCH}greetings`), 50)
+  })
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  const early = 'early,'.repeat(9_000)
+  void client.write(upgrade('/up', KEY) + early)
+  await client.untilReceived(`${SWITCH}greetings`)
+  assert.ok(client.received.startsWith('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 '))
+  const end = await origin.end()
+  void client.write('late')
+  await end.untilReceived('late')
+  assert.equal(end.received.slice(origin.heads[0]!.length), `${early}late`)
+})
+
+test('a client that sends early and ends at once is heard', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  client.socket.end(Buffer.from(`${upgrade('/up', KEY)}all of it`, 'latin1'))
+  const end = await origin.end()
+  await end.untilReceived('all of it')
+  await end.ended('fin')
+  void end.write('understood')
+  end.fin()
+  await client.untilReceived('understood')
+  assert.equal((await gateway.waitForRecord()).outcome, 'complete')
+})
+
+test('before the 101 a client is read up to a bound, and what it sends waits in its own kernel', async () => {
+  await using origin = await startRawOrigin(() => {})
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  void client.write(upgrade('/up', KEY))
+  const end = await origin.end()
+  const piece = Buffer.alloc(1024 * 1024, 'x')
+  let sent = 0
+  let isDone = false
+  const sending = (async () => {
+    while (!isDone && (await client.write(piece))) sent += piece.length
+  })()
+  // It takes what the kernels hold, and then no more.
+  let before = -1
+  while (before !== sent) {
+    before = sent
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  assert.ok(sent < 64 * piece.length, `${sent} bytes`)
+  isDone = true
+  void end.write(SWITCH)
+  await sending
+  await end.until(() => end.receivedBytes === origin.heads[0]!.length + sent, 'all of it')
+})
+
+test('a reset is a reset on the other side, and the record says whose it was', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  for (const [n, isClients] of [true, false].entries()) {
+    using client = await connectRaw(gateway.port)
+    void client.write(upgrade('/up', KEY))
+    await client.untilReceived(SWITCH)
+    const end = await origin.end(n)
+    const [broken, other] = isClients ? [client, end] : [end, client]
+    broken.reset()
+    await other.ended('rst')
+    const record = await gateway.waitForRecord(
+      ({ outcome }) => outcome === (isClients ? 'client_abort' : 'upstream_abort'),
+    )
+    assert.deepEqual(
+      [record.status, record.error, record.cause, record.level],
+      isClients ? [101, 'client_abort', undefined, 'TRACE'] : [101, 'upstream_truncated', 'ECONNRESET', 'WARN'],
+    )
+  }
+})
+
+test('an upstream that closes behind its last word loses nothing of it', async () => {
+  await using origin = await startRawOrigin((end) => {
+    void end.write(SWITCH)
+  })
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  void client.write(upgrade('/up', KEY))
+  await client.untilReceived(SWITCH)
+  const end = await origin.end()
+  end.socket.end(Buffer.from('bye'), () => end.socket.destroy())
+  await client.untilReceived('bye')
+  await client.ended('fin')
+  // An answer that nobody takes any more.
+  void client.write('bye, too')
+  client.fin()
+  const record = await gateway.waitForRecord()
+  assert.deepEqual([record.outcome, record.level], ['complete', 'TRACE'])
+})
+
+test('what an upstream answers otherwise is an answer like any other, and its connection goes on', async () => {
+  const refusal = 'HTTP/1.1 403 Forbidden\r\nX-A: 1\r\nContent-Length: 3\r\n\r\nno!'
+  await using origin = await startRawOrigin((end, head) => {
+    void end.write(head.includes('/yes') ? SWITCH : refusal)
+  })
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  void client.write(upgrade('/up/no', KEY))
+  await client.untilReceived(refusal)
+  void client.write(`GET /up/x HTTP/1.1\r\nHost: a\r\n${KEY}\r\n\r\n`)
+  await client.until(() => client.received === refusal + refusal, 'both')
+  void client.write(upgrade('/up/yes', KEY))
+  await client.untilReceived(SWITCH)
+  await gateway.until(() => gateway.records().length === 2, 'two records')
+  assert.deepEqual(
+    gateway.records().map(({ status, outcome }) => [status, outcome]),
+    [
+      [403, 'complete'],
+      [403, 'complete'],
+    ],
+  )
+})
+
+for (const [name, answer, lines] of [
+  ['that nobody asked for', SWITCH, []],
+  ['without its Upgrade', 'HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\n\r\n', null],
+  ['without its Connection', 'HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n\r\n', null],
+  ['to another protocol', 'HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n', null],
+  ['to two', 'HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n', null],
+  ['of HTTP/1.0', 'HTTP/1.0 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', null],
+] as const) {
+  test(`a 101 ${name} is a 502`, async () => {
+    await using origin = await startRawOrigin((end) => void end.write(answer))
+    await using gateway = await startGateway(to(origin.url))
+    using client = await connectRaw(gateway.port)
+    void client.write(lines === null ? upgrade('/up', KEY) : `GET /up HTTP/1.1\r\nHost: a\r\n${KEY}\r\n\r\n`)
+    const record = await gateway.waitForRecord()
+    assert.deepEqual([record.status, record.error, record.cause], [502, 'upstream_protocol', 'upgrade'])
+    await client.until(() => client.received.startsWith('HTTP/1.1 502 '), 'the refusal')
+    await (await origin.end()).until(() => true, 'its end')
+  })
+}
+
+test('only WebSocket is offered: of other protocols and options nothing goes on', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  for (const [n, [sent, expected]] of [
+    [
+      ['Connection: keep-alive, Upgrade', 'Upgrade: WebSocket'],
+      ['Connection: keep-alive, Upgrade', 'Upgrade: WebSocket'],
+    ],
+    [
+      ['Connection: X-Gone ,UPGRADE', 'X-Gone: 1', 'Upgrade: h2c, WebSocket ,foo/1', 'HTTP2-Settings: x'],
+      ['Connection: UPGRADE', 'Upgrade: WebSocket', 'HTTP2-Settings: x'],
+    ],
+    [
+      ['Connection: keep-alive', 'Connection: upgrade', 'Upgrade: h2c', 'Upgrade:  websocket'],
+      ['Connection: upgrade', 'Upgrade:  websocket'],
+    ],
+  ].entries()) {
+    using client = await connectRaw(gateway.port)
+    void client.write(`GET /up HTTP/1.1\r\nHost: a\r\n${sent!.join('\r\n')}\r\n${KEY}\r\n\r\n`)
+    await client.untilReceived(SWITCH)
+    await origin.end(n)
+    assert.deepEqual(origin.heads[n]!.split('\r\n').slice(2, -3), expected)
+  }
+})
+
+test('an upgrade with content, or that is no GET, is malformed', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  for (const head of [
+    upgrade('/up', KEY, 'Content-Length: 3'),
+    upgrade('/up', KEY, 'Transfer-Encoding: chunked'),
+    upgrade('/up', KEY).replace('GET', 'POST'),
+  ]) {
+    using client = await connectRaw(gateway.port)
+    void client.write(head)
+    await client.ended('fin')
+    assert.match(client.received, /^HTTP\/1\.1 400 [\s\S]*fluxgate_bad_upgrade/)
+  }
+  assert.deepEqual(origin.heads, [])
+})
+
+test('the door comes first: 401, then 404, then 501', async () => {
+  await using origin = await startRawOrigin(agree)
+  const upstream = (name: string, websocket: boolean) => ({
+    [name]: { request_path: `/${name}`, target_url: origin.url, api_key: PROVIDER_KEY, websocket },
+  })
+  const status = async (port: number, target: string, ...lines: string[]): Promise<string> => {
+    using client = await connectRaw(port)
+    void client.write(upgrade(target, ...lines))
+    await client.until(() => client.received.includes('\r\n\r\n'), 'an answer')
+    return client.received.slice(9, 12)
+  }
+  await using gateway = await startGateway({ upstreams: { ...upstream('on', true), ...upstream('off', false) } })
+  for (const [target, expected] of [
+    ['/nowhere', ['401', '404']],
+    ['/off', ['401', '501']],
+    ['/on', ['401', '101']],
+  ] as const) {
+    const seen = [await status(gateway.port, target, 'x-api-key: wrong'), await status(gateway.port, target, KEY)]
+    assert.deepEqual(seen, expected, target)
+  }
+  await using off = await startGateway({ upstreams: upstream('off', false) })
+  for (const target of ['/nowhere', '/off']) {
+    assert.deepEqual([await status(off.port, target), await status(off.port, target, KEY)], ['401', '501'], target)
+  }
+})

@@ -14,6 +14,8 @@ export class RawEnd implements Disposable {
   /** All that has come, in latin-1, up to a mebibyte. */
   received = ''
   receivedBytes = 0
+  /** It has sent a 101: what comes is no request. */
+  hasSwitched = false
   /** How the other side ended, once it did. A reset may follow a FIN. */
   ending: Ending | undefined
   readonly #watch = new Watch()
@@ -37,6 +39,7 @@ export class RawEnd implements Disposable {
 
   /** Resolves once the kernel has taken the bytes: false if the connection is gone instead. */
   write(bytes: string | Uint8Array): Promise<boolean> {
+    if (typeof bytes === 'string') this.hasSwitched ||= bytes.includes('HTTP/1.1 101 ')
     if (this.socket.destroyed || this.socket.writableEnded) return Promise.resolve(false)
     return new Promise((resolve) => {
       this.socket.write(typeof bytes === 'string' ? latin1(bytes) : bytes, (error) => resolve(!error))
@@ -117,10 +120,9 @@ export class RawOrigin implements AsyncDisposable {
     let at = 0
     const end: RawEnd = new RawEnd(socket, () => {
       const headEnd = end.received.indexOf('\r\n\r\n', at)
-      if (at === -1 || headEnd === -1) return
+      if (end.hasSwitched || headEnd === -1) return
       const head = end.received.slice(at, headEnd + 4)
-      // What follows an upgrade is no head.
-      at = /^upgrade:/im.test(head) ? -1 : headEnd + 4
+      at = headEnd + 4
       this.heads.push(head)
       this.answer(end, head)
       this.#watch.notice()
