@@ -113,7 +113,7 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
   const target = queryKeys.length === 0 ? head.target : withoutPairs(head.target, head, queryKeys, undefined)
   const strays = findStrays(head, key, line, otherKeys, target)
   // What is repeated is compared in a time that tells nothing of a key in a field: one in the target is looked up each time.
-  const isSole = line !== undefined && otherKeys === undefined && queryKeys.length === 0 && !head.isWebSocketUpgrade
+  const isSole = line !== undefined && otherKeys === undefined && queryKeys.length === 0
   return { identity, credentialLine: line, strays, soleKey: isSole ? key : undefined, key, otherKeys, queryKeys }
 }
 

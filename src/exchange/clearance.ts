@@ -54,10 +54,10 @@ const READ_BY_THE_PATH: ReadonlySet<string> = new Set([
   'x-forwarded-for',
 ])
 
-/** Undefined where a repetition would have to be looked at again. */
+/** Undefined where a repetition would have to be looked at again: several keys, one beside the fields, an offer to switch protocols. */
 export function clearanceOf(exchange: Exchange, edited: EditedHead): Clearance | undefined {
-  const { soleKey } = exchange
-  return soleKey === undefined ? undefined : new Decision(exchange, soleKey, edited)
+  const { head, soleKey } = exchange
+  return soleKey === undefined || head!.isWebSocketUpgrade ? undefined : new Decision(exchange, soleKey, edited)
 }
 
 /** Of an exchange that repeats another one. */

@@ -1,6 +1,10 @@
 /** What becomes of a tunnel when its time is up, at a stop and at a reload. */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { test } from 'node:test'
+import { CA, SERVER_CERTIFICATE, SERVER_KEY } from '../support/certificates.ts'
+import { ESTABLISHED, startConnectProxy } from '../support/connect-proxy.ts'
 import { CLIENT_KEY, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { connectRaw, type RawEnd, type RawOrigin, SWITCH, startRawOrigin, upgrade } from '../support/raw-end.ts'
 
@@ -181,3 +185,41 @@ test('500 tunnels at once, each with its own bytes, leave nothing behind', async
   gateway.signal('SIGTERM')
   assert.equal((await gateway.exited).code, 0)
 })
+
+for (const isProxied of [false, true]) {
+  test(`over TLS${isProxied ? ' through a proxy' : ''}, both ways have their ends`, async () => {
+    await using origin = await startRawOrigin(agree, { cert: SERVER_CERTIFICATE, key: SERVER_KEY })
+    await using proxy = await startConnectProxy(() => ({ head: ESTABLISHED, port: Number(new URL(origin.url).port) }))
+    await using gateway = await startGateway({})
+    writeFileSync(path.join(gateway.directory, 'ca.pem'), CA)
+    gateway.rewrite({
+      upstreams: { up: to(origin.url, { tls: { ca: 'ca.pem' }, ...(isProxied ? { proxy: { url: proxy.url } } : {}) }) },
+    })
+    await gateway.waitForLog('reloaded automatically')
+    {
+      using tunnel = await openTunnel(gateway, origin)
+      await goesOn(tunnel, 'over TLS')
+      tunnel.client.fin()
+      await tunnel.end.ended('fin')
+      const rest = 'x'.repeat(300_000)
+      void tunnel.end.write(rest)
+      tunnel.end.fin()
+      await tunnel.client.until(
+        () => tunnel.client.receivedBytes === SWITCH.length + 'over TLS!'.length + rest.length,
+        'the rest',
+      )
+      await tunnel.client.ended('fin')
+      assert.equal((await gateway.waitForRecord(({ status }) => status === 101)).outcome, 'complete')
+    }
+    // The proxy of these tests ends both ways at once.
+    if (isProxied) return
+    using tunnel = await openTunnel(gateway, origin, 1)
+    tunnel.end.fin()
+    await tunnel.client.ended('fin')
+    void tunnel.client.write('still heard')
+    await tunnel.end.untilReceived('still heard')
+    tunnel.client.reset()
+    await tunnel.end.until(() => tunnel.end.socket.destroyed || tunnel.end.ending !== undefined, 'its end')
+    assert.equal((await gateway.waitForRecord(({ outcome }) => outcome === 'client_abort')).status, 101)
+  })
+}
