@@ -33,7 +33,7 @@ export function queryPairs({ pathAndQuery, pathLength }: RequestHead): readonly 
 
 /**
  * A path with its query in which `filled` is the value of the first of these pairs, and the others are gone with their mark; without
- * `filled` all of them are. `text` ends with the head's path and query: it is that, or the target.
+ * `filled` all of them are. They are in rising order. `text` ends with the head's path and query: it is that, or the target.
  */
 export function withoutPairs(
   text: string,
@@ -43,12 +43,13 @@ export function withoutPairs(
 ): string {
   const queryStart = text.length - pathAndQuery.length + pathLength
   const kept: string[] = []
+  let next = 0
   for (const [at, pair] of text
     .slice(queryStart + 1)
     .split('&')
     .entries()) {
-    if (!pairs.includes(at)) kept.push(pair)
-    else if (at === pairs[0] && filled !== undefined) kept.push(`${pair.slice(0, pair.indexOf('=') + 1)}${filled}`)
+    if (at !== pairs[next]) kept.push(pair)
+    else if (next++ === 0 && filled !== undefined) kept.push(`${pair.slice(0, pair.indexOf('=') + 1)}${filled}`)
   }
   return text.slice(0, queryStart) + (kept.length === 0 ? '' : `?${kept.join('&')}`)
 }

@@ -1,6 +1,7 @@
 import { isGatewayKey } from '../access/key-ring.ts'
 import { offeredKey, PROTOCOL_FIELD, withOfferedKey } from '../access/offered-keys.ts'
 import { holdsKey } from '../access/strays.ts'
+import { FIELD } from '../http/fields.ts'
 import { fieldValue, linesNamed } from '../http/lines.ts'
 import type { FieldLine, LineEdit, ResponseHead } from '../http/message.ts'
 import { isToken } from '../http/octets.ts'
@@ -47,21 +48,18 @@ export function editOffers(
   const { text } = exchange.head!
   let swapped = isOfferSwapped(exchange) ? swappedOffer(exchange) : undefined
   for (const line of offers) {
-    const kept: string[] = []
+    const index = lines.findIndex(({ start }) => start === line.start)
+    // It belongs to one connection, as the client says.
+    if (lines[index]!.field === FIELD.nominated) continue
     const protocols = fieldValue(text, line).split(',')
+    const kept: string[] = []
     for (const protocol of protocols) {
       if (protocol === swapped) {
         kept.push(withOfferedKey(protocol, exchange.upstream!.apiKey!))
         swapped = undefined
       } else if (mayGoOn(exchange, protocol)) kept.push(protocol)
     }
-    const value = kept.join(',').trimStart()
-    const isAsItCame = kept.length === protocols.length && value === fieldValue(text, line)
-    edits[lines.findIndex(({ start }) => start === line.start)] = isAsItCame
-      ? undefined
-      : value === ''
-        ? REMOVED
-        : withValue(text, line, line.valueStart, value)
+    edits[index] = kept.length === 0 ? REMOVED : withValue(text, line, line.valueStart, kept.join(',').trimStart())
   }
 }
 
