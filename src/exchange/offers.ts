@@ -59,7 +59,8 @@ export function editOffers(
         swapped = undefined
       } else if (mayGoOn(exchange, protocol)) kept.push(protocol)
     }
-    edits[index] = kept.length === 0 ? REMOVED : withValue(text, line, line.valueStart, kept.join(',').trimStart())
+    const value = kept.join(',').trim()
+    edits[index] = value === '' ? REMOVED : withValue(text, line, line.valueStart, value)
   }
 }
 

@@ -186,40 +186,55 @@ test('500 tunnels at once, each with its own bytes, leave nothing behind', async
   assert.equal((await gateway.exited).code, 0)
 })
 
-for (const isProxied of [false, true]) {
-  test(`over TLS${isProxied ? ' through a proxy' : ''}, both ways have their ends`, async () => {
-    await using origin = await startRawOrigin(agree, { cert: SERVER_CERTIFICATE, key: SERVER_KEY })
+/** It reaches the origin over TLS. */
+async function startWithCa(origin: RawOrigin, more = {}): Promise<RunningGateway> {
+  const gateway = await startGateway({})
+  writeFileSync(path.join(gateway.directory, 'ca.pem'), CA)
+  gateway.rewrite({ upstreams: { up: to(origin.url, { tls: { ca: 'ca.pem' }, ...more }) } })
+  await gateway.waitForLog('reloaded automatically')
+  return gateway
+}
+
+const TLS = { cert: SERVER_CERTIFICATE, key: SERVER_KEY }
+
+test('over TLS, each way ends by itself', async () => {
+  await using origin = await startRawOrigin(agree, TLS)
+  await using gateway = await startWithCa(origin)
+  using first = await openTunnel(gateway, origin)
+  await goesOn(first, 'over TLS')
+  first.client.fin()
+  await first.end.ended('fin')
+  const rest = 'x'.repeat(300_000)
+  void first.end.write(rest)
+  first.end.fin()
+  await first.client.until(() => first.client.receivedBytes === `${SWITCH}over TLS!${rest}`.length, 'the rest')
+  await first.client.ended('fin')
+  assert.equal((await gateway.waitForRecord()).outcome, 'complete')
+  using second = await openTunnel(gateway, origin, 1)
+  second.end.fin()
+  await second.client.ended('fin')
+  void second.client.write('still heard')
+  await second.end.untilReceived('still heard')
+  second.client.reset()
+  await second.end.until(() => second.end.ending, 'its end')
+  assert.equal((await gateway.waitForRecord(({ outcome }) => outcome === 'client_abort')).status, 101)
+})
+
+for (const options of [undefined, TLS]) {
+  test(`through a proxy ${options === undefined ? 'in the clear' : 'over TLS'}, it is the same`, async () => {
+    await using origin = await startRawOrigin(agree, options)
     await using proxy = await startConnectProxy(() => ({ head: ESTABLISHED, port: Number(new URL(origin.url).port) }))
-    await using gateway = await startGateway({})
-    writeFileSync(path.join(gateway.directory, 'ca.pem'), CA)
-    gateway.rewrite({
-      upstreams: { up: to(origin.url, { tls: { ca: 'ca.pem' }, ...(isProxied ? { proxy: { url: proxy.url } } : {}) }) },
-    })
-    await gateway.waitForLog('reloaded automatically')
-    {
-      using tunnel = await openTunnel(gateway, origin)
-      await goesOn(tunnel, 'over TLS')
-      tunnel.client.fin()
-      await tunnel.end.ended('fin')
-      const rest = 'x'.repeat(300_000)
-      void tunnel.end.write(rest)
-      tunnel.end.fin()
-      await tunnel.client.until(
-        () => tunnel.client.receivedBytes === SWITCH.length + 'over TLS!'.length + rest.length,
-        'the rest',
-      )
-      await tunnel.client.ended('fin')
-      assert.equal((await gateway.waitForRecord(({ status }) => status === 101)).outcome, 'complete')
-    }
+    const way = { proxy: { url: proxy.url } }
+    await using gateway =
+      options === undefined
+        ? await startGateway({ upstreams: { up: to(origin.url, way) } })
+        : await startWithCa(origin, way)
+    using tunnel = await openTunnel(gateway, origin)
+    await goesOn(tunnel, 'through a proxy')
     // The proxy of these tests ends both ways at once.
-    if (isProxied) return
-    using tunnel = await openTunnel(gateway, origin, 1)
     tunnel.end.fin()
     await tunnel.client.ended('fin')
-    void tunnel.client.write('still heard')
-    await tunnel.end.untilReceived('still heard')
-    tunnel.client.reset()
-    await tunnel.end.until(() => tunnel.end.socket.destroyed || tunnel.end.ending !== undefined, 'its end')
-    assert.equal((await gateway.waitForRecord(({ outcome }) => outcome === 'client_abort')).status, 101)
+    tunnel.client.fin()
+    assert.equal((await gateway.waitForRecord()).outcome, 'complete')
   })
 }
