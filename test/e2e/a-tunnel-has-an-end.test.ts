@@ -53,6 +53,22 @@ test('a silent tunnel is cut after idle_timeout_ms, which is nobody to be looked
   assert.deepEqual([status, outcome, error, cause, level], [101, 'timeout', 'idle_timeout', 'silence', 'TRACE'])
 })
 
+for (const side of ['client', 'upstream'] as const) {
+  test(`a tunnel whose ${side} takes nothing has ${side} for its cause`, async () => {
+    await using origin = await startRawOrigin(agree)
+    await using gateway = await startGateway({ upstreams: { idle_timeout_ms: 300, up: to(origin.url) } })
+    using tunnel = await openTunnel(gateway, origin)
+    const [from, stuck] = side === 'client' ? [tunnel.end, tunnel.client] : [tunnel.client, tunnel.end]
+    stuck.socket.pause()
+    const piece = Buffer.alloc(1024 * 1024, 'x')
+    while (await from.write(piece));
+    await from.ended('rst')
+    const { outcome, error, cause, level } = await gateway.waitForRecord()
+    const expected = ['timeout', 'idle_timeout', side, side === 'client' ? 'TRACE' : 'WARN']
+    assert.deepEqual([outcome, error, cause, level], expected)
+  })
+}
+
 test('no other timeout ends a tunnel', async () => {
   await using origin = await startRawOrigin(agree)
   const times = {

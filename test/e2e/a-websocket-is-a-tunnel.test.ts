@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { CLIENT_KEY, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
 import { connectRaw, type RawEnd, SWITCH, startRawOrigin, upgrade } from '../support/raw-end.ts'
@@ -191,6 +192,24 @@ test('what an upstream answers otherwise is an answer like any other, and its co
   )
 })
 
+test('an offer that met the end of a kept-alive connection is made again, with what waits behind it', async () => {
+  let requests = 0
+  await using origin = await startRawOrigin((end) => {
+    if (requests++ === 0) void end.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    else if (requests === 2) end.reset()
+    else agree(end)
+  })
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  void client.write(`GET /up/x HTTP/1.1\r\nHost: a\r\n${KEY}\r\n\r\n`)
+  await client.untilReceived('ok')
+  void client.write(`${upgrade('/up', KEY)}early`)
+  await client.untilReceived(SWITCH)
+  assert.equal(origin.ends.length, 2)
+  await origin.ends[1]!.untilReceived('early')
+  assert.equal(origin.heads[2], origin.heads[1])
+})
+
 for (const [name, answer, lines] of [
   ['that nobody asked for', SWITCH, []],
   ['without its Upgrade', 'HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\n\r\n', null],
@@ -276,4 +295,54 @@ test('the door comes first: 401, then 404, then 501', async () => {
   for (const target of ['/nowhere', '/off']) {
     assert.deepEqual([await status(off.port, target), await status(off.port, target, KEY)], ['401', '501'], target)
   }
+})
+
+/** The same numbers each time, from 0 to below 1. */
+function numbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** Sends pieces of all sizes, reads on and off meanwhile, and ends its way. The digest of what it has sent. */
+async function talk(end: RawEnd, next: () => number): Promise<string> {
+  const hash = createHash('sha256')
+  for (let left = 8 * 1024 * 1024; left > 0; ) {
+    const piece = Buffer.alloc(Math.ceil(2 ** (next() * 18)), Math.floor(next() * 256))
+    left -= piece.length
+    hash.update(piece)
+    await end.write(piece)
+    if (next() < 0.05) end.socket.pause()
+    else if (next() < 0.2) end.socket.resume()
+  }
+  end.socket.resume()
+  end.fin()
+  return hash.digest('hex')
+}
+
+function listen(end: RawEnd): { digest: Promise<string> } {
+  const hash = createHash('sha256')
+  end.socket.on('data', (data: Buffer) => hash.update(data))
+  return { digest: end.until(() => end.ending === 'fin', 'its end', 60_000).then(() => hash.digest('hex')) }
+}
+
+test('both ways at once, in pieces of all sizes, with pauses', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  await Promise.all(
+    Array.from({ length: 6 }, async (_, i) => {
+      using client = await connectRaw(gateway.port)
+      void client.write(upgrade(`/up/${i}`, KEY))
+      await client.untilReceived(SWITCH)
+      const n = origin.heads.findIndex((head) => head.startsWith(`GET /${i} `))
+      const end = origin.ends.find((each) => each.received.startsWith(origin.heads[n]!))!
+      const [atClient, atEnd] = [listen(client), listen(end)]
+      const sent = await Promise.all([talk(client, numbers(2 * i)), talk(end, numbers(2 * i + 1))])
+      assert.deepEqual([await atEnd.digest, await atClient.digest], sent)
+    }),
+  )
+  await gateway.until(() => gateway.records().length === 6, 'their records')
+  assert.ok(gateway.records().every(({ outcome }) => outcome === 'complete'))
 })
