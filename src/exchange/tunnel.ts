@@ -89,9 +89,13 @@ function waitForClient(exchange: Exchange): void {
 
 /** The client's connection is gone. */
 export function clientGone(exchange: Exchange): void {
-  // It has had its end and has given its own: what it sent last is still on its way.
-  if (exchange.isRequestDone && exchange.isResponseDelivered) return
-  breakOff(exchange, 'client_abort')
+  if (!exchange.isRequestDone || !exchange.isResponseDelivered) {
+    breakOff(exchange, 'client_abort')
+    return
+  }
+  // It has had its end and has given its own. What it sent last is on its way, for which nobody waits.
+  exchange.isRequestDelivered = true
+  settle(exchange)
 }
 
 /** The upstream's connection is gone. Behind its end that means that it takes no more, and nothing is broken that it has sent. */

@@ -374,7 +374,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     this.deadline.disarm()
     if (this.#phase === 'closed') return
-    if (this.#outlet.isFlushed || leaving >= MAX_LEAVING) {
+    // The last bytes of a tunnel and its FIN: an outlet that has been ended tells nothing of them.
+    const isEnding = this.#phase === 'tunnel' && !this.isWriteBroken && !this.#socket.writableFinished
+    if ((this.#outlet.isFlushed && !isEnding) || leaving >= MAX_LEAVING) {
       this.#close()
       return
     }
@@ -382,7 +384,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     leaving++
     clearTimeout(this.#lastWait)
     this.#lastWait = setTimeout(() => this.#close(), LEAVING_MS).unref()
-    this.#outlet.whenFlushed(() => this.#close())
+    if (isEnding) this.#socket.once('finish', () => this.#close())
+    else this.#outlet.whenFlushed(() => this.#close())
   }
 
   /** Closes at once; for whoever keeps it while it is idle. */
