@@ -20,7 +20,7 @@ export interface Access {
   readonly credentialLine: FieldLine | undefined
   /** Further lines, of any field, that hold the same key. They must not go on. Or it stands where no line can go. */
   readonly strays: readonly FieldLine[] | 'key_in_target'
-  /** The key, if it is the only one and stands in a field; empty for an anonymous client. */
+  /** The key, if it is the only one now and later, and stands in a field; empty for an anonymous client. */
   readonly soleKey: string | undefined
   /** The key that opened the door, wherever it stands; empty for an anonymous client. */
   readonly key: string
@@ -53,6 +53,8 @@ interface Found {
   key: string
   otherKeys: string[] | undefined
   queryKeys: number[] | undefined
+  /** There is a token beside it whose time is still to come. */
+  hasLaterKey: boolean
   /** Why there is none. */
   cause: Cause
 }
@@ -100,6 +102,7 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
     key: '',
     otherKeys: undefined,
     queryKeys: undefined,
+    hasLaterKey: false,
     cause: 'no_key',
   }
   const wrong = lookIntoKnownFields(found, head, snapshot)
@@ -107,13 +110,13 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
   if (snapshot.withOwnField.length > 0 && !lookIntoOwnFields(found, head, snapshot)) return 'two_keys'
   if (snapshot.withQueryKeys.length > 0 && !lookIntoQuery(found, head, snapshot)) return 'two_keys'
   if (head.isWebSocketUpgrade && !lookIntoOffers(found, head, snapshot)) return 'two_keys'
-  const { identity, line, key, otherKeys, queryKeys = NO_PAIRS } = found
+  const { identity, line, key, otherKeys, hasLaterKey, queryKeys = NO_PAIRS } = found
   if (identity === undefined) return found.cause
   if (identity.routes.isEmpty) return 'no_upstreams'
   const target = queryKeys.length === 0 ? head.target : withoutPairs(head.target, head, queryKeys, undefined)
   const strays = findStrays(head, key, line, otherKeys, target)
   // What is repeated is compared in a time that tells nothing of a key in a field: one in the target is looked up each time.
-  const isSole = line !== undefined && otherKeys === undefined && queryKeys.length === 0
+  const isSole = line !== undefined && otherKeys === undefined && !hasLaterKey && queryKeys.length === 0
   return { identity, credentialLine: line, strays, soleKey: isSole ? key : undefined, key, otherKeys, queryKeys }
 }
 
@@ -204,6 +207,7 @@ function verdictOn(credential: string, found: Found, { keys }: Snapshot): Verdic
 }
 
 function note(found: Found, cause: Cause): void {
+  if (cause === 'not_yet') found.hasLaterKey = true
   if (NEARNESS.indexOf(cause) > NEARNESS.indexOf(found.cause)) found.cause = cause
 }
 

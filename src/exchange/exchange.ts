@@ -14,6 +14,8 @@ import type { Pools } from '../upstream/pools.ts'
 export interface Path {
   /** The snapshot that new exchanges take. */
   snapshot: Snapshot
+  /** On a worker: puts in force what has been published meanwhile. Before a head is judged, and not between that and its exchange. */
+  readonly catchUp: (() => void) | undefined
   readonly pools: Pools<Exchange>
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
   readonly reportRefusal: (exchange: Exchange, failure: FailureCode) => void
@@ -116,6 +118,7 @@ export class Exchange {
   /** What the upstream calls this exchange. */
   requestId: string | undefined = undefined
   headAtMs = 0
+  endedAtMs = 0
   /** Why it failed, in a word of a fixed vocabulary (`ECONNREFUSED`, `CERT_HAS_EXPIRED`); never from the peer's bytes. */
   cause: string | undefined = undefined
   /** The address with its port that was used or tried last; a proxy's where there is one. */

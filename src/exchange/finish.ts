@@ -1,3 +1,4 @@
+import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { record } from './record.ts'
 import { dropReplay } from './retry.ts'
@@ -7,6 +8,7 @@ import { releaseTail } from './tail.ts'
 export function finish(exchange: Exchange, keep: boolean): void {
   if (exchange.isOver) return
   exchange.isOver = true
+  exchange.endedAtMs = monotonicMs()
   exchange.deadline?.close()
   exchange.cancelConnect?.()
   releaseTail(exchange)
@@ -18,6 +20,6 @@ export function finish(exchange: Exchange, keep: boolean): void {
     record(exchange)
   } finally {
     // Nobody comes by here again: without this a bug of ours would leave the client's connection to itself, for good.
-    exchange.downstream.finish(keep)
+    exchange.downstream.finish(keep, exchange.endedAtMs)
   }
 }

@@ -1,7 +1,6 @@
 import { isCause } from '../cause.ts'
 import { FAILURES, recordLevel } from '../failure.ts'
 import { isRegistered } from '../http/method.ts'
-import { monotonicMs } from '../runtime/clock.ts'
 import { memoOf } from './clearance.ts'
 import { clientAddress } from './client-address.ts'
 import type { Exchange } from './exchange.ts'
@@ -28,7 +27,8 @@ export function record(exchange: Exchange): void {
       subject: exchange.identity?.subject,
       targetUrl: shownTargetUrl(exchange),
       upstream: upstream?.name,
-      durationMs: monotonicMs() - exchange.startedAtMs,
+      endedAtMs: exchange.endedAtMs,
+      durationMs: exchange.endedAtMs - exchange.startedAtMs,
       status: exchange.status,
       responseBodyLength: exchange.responseBodyLength,
       requestBytes: exchange.requestBytes,

@@ -39,8 +39,8 @@ export interface Downstream<E = unknown> {
   keepsAfterRefusal(): boolean
   /** A 101 has been sent. What the client sends from now on, and has sent behind its request, comes by `requestBytes` up to `requestEnd`. */
   openTunnel(): void
-  /** The exchange is over and its response whole. */
-  finish(keep: boolean): void
+  /** The exchange is over and its response whole. `nowMs`: on the monotonic clock, if that has just been read. */
+  finish(keep: boolean, nowMs?: number): void
   /** The exchange is over and its response is not whole: the client must see that. */
   cut(reset: boolean): void
 }

@@ -17,9 +17,11 @@ const TLS_HANDSHAKE = 0x16
  */
 export class RequestHeadReader {
   readonly #reader = new HeadReader()
-  readonly #repeats = new RepeatedRequests()
+  #repeats: RepeatedRequests | undefined = undefined
   #result: RequestHead | RefusedHead | undefined = undefined
   #isLineJudged = false
+  /** A head was let through. */
+  #isKept = false
 
   /** A byte of a head has come and its end has not. */
   get hasBegun(): boolean {
@@ -28,9 +30,10 @@ export class RequestHeadReader {
 
   /** Takes the head's part of `buffer[start..end)`; returns where it ends. */
   read(buffer: Buffer, start: number, end: number): number {
-    const repeated = this.#reader.isFresh ? this.#repeats.read(buffer, start, end) : -1
+    const repeats = this.#repeats
+    const repeated = repeats !== undefined && this.#reader.isFresh ? repeats.read(buffer, start, end) : -1
     if (repeated === -1) return this.#readNew(buffer, start, end)
-    this.#result = this.#repeats.head
+    this.#result = repeats!.head
     return repeated
   }
 
@@ -81,9 +84,18 @@ export class RequestHeadReader {
     return result
   }
 
-  /** What has become of a head: one that was let through is known when it comes again. */
+  /**
+   * What has become of a head: one that was let through is known when it comes again. The first of a connection is not: most connections
+   * that are idle by the thousand have had one request.
+   */
   learn(head: RequestHead): void {
-    if (head.clearance !== undefined && head.repeated === undefined) this.#repeats.learn(head)
+    if (head.repeated !== undefined) this.#repeats?.forget()
+    else if (head.clearance === undefined) return
+    else if (this.#repeats !== undefined) this.#repeats.learn(head)
+    else if (this.#isKept) {
+      this.#repeats = new RepeatedRequests()
+      this.#repeats.learn(head)
+    } else this.#isKept = true
   }
 
   /** Gives up waiting for the rest of a head. */

@@ -12,12 +12,10 @@ import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { DROP_BYTES, DropLimits } from './drop-limits.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { ReadAhead, type Taker } from './read-ahead.ts'
+import { RequestClocks } from './request-clocks.ts'
 import { RequestHeadReader } from './request-head-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
-
-/** Bytes of further requests that are read while one is being answered; then reading pauses. */
-const PIPELINE_BYTES = 65_536
 
 /**
  * A client's HTTP/1.1 connection: one exchange at a time, in order.
@@ -29,7 +27,7 @@ const PIPELINE_BYTES = 65_536
  */
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'tunnel' | 'drop' | 'linger' | 'closed'
 
-export class ServerConnection<E> implements Downstream<E>, Reader {
+export class ServerConnection<E> implements Downstream<E>, Reader, Taker {
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
@@ -61,8 +59,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   readonly #reads = new ReadBuffer()
   /** Between exchanges: for the next head to begin, for a head to end, for a dropped body. */
   readonly #deadline: Deadline
-  readonly bodyDeadline: Deadline
-  readonly exchangeDeadline: Deadline
+  #clocks: RequestClocks<E> | undefined = undefined
   readonly owned = new OwnedConnection<E>()
   /** While what still comes is read and dropped. */
   #dropLimits: DropLimits | undefined = undefined
@@ -71,18 +68,8 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#host = host
     this.clientIp = this.peerIp = peerIp
     this.isOverLimit = isOverLimit
-    this.#ahead = new ReadAhead({
-      takes: () => this.#takesBytes(),
-      take: (buffer, start, end) => this.#take(buffer, start, end),
-      goOn: () => this.#goOn(),
-    })
+    this.#ahead = new ReadAhead(this)
     this.#deadline = new Deadline(() => this.#expired())
-    this.bodyDeadline = new Deadline(() => {
-      if (this.#exchange !== undefined) host.events.requestFailed(this.#exchange, 'body_timeout')
-    })
-    this.exchangeDeadline = new Deadline(() => {
-      if (this.#exchange !== undefined) host.events.exchangeExpired(this.#exchange)
-    })
   }
 
   /** Begins to work on its socket, which must already read into this connection. */
@@ -133,19 +120,21 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   }
 
   #isReadingPaused(): boolean {
-    return this.#isHeld || this.#ahead.waitsForTurn || this.#ahead.bytes >= PIPELINE_BYTES
+    return this.#isHeld || this.#ahead.waitsForTurn || this.#ahead.isFull
   }
 
   #resumeReading(): void {
     if (!this.#isReadingPaused() && !this.#socket.destroyed) this.#socket.resume()
   }
 
-  #takesBytes(): boolean {
+  // ---- Taker: of what ReadAhead hands on
+
+  takes(): boolean {
     if (this.#phase === 'body' || this.#phase === 'tunnel') return !this.#isHeld
     return this.#phase !== 'wait' && this.#phase !== 'closed'
   }
 
-  #take(buffer: Buffer, start: number, end: number): number {
+  take(buffer: Buffer, start: number, end: number): number {
     switch (this.#phase) {
       case 'idle':
       case 'head':
@@ -284,6 +273,19 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
 
   // ---- Downstream: what the path of the request asks for
 
+  get #requestClocks(): RequestClocks<E> {
+    this.#clocks ??= new RequestClocks(this.#host.events, () => this.#exchange)
+    return this.#clocks
+  }
+
+  get bodyDeadline(): Deadline {
+    return this.#requestClocks.body
+  }
+
+  get exchangeDeadline(): Deadline {
+    return this.#requestClocks.exchange
+  }
+
   get isRequestComplete(): boolean {
     return this.#phase !== 'body'
   }
@@ -305,7 +307,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   resumeRequest(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
-    if (!this.#ahead.isFeeding) this.#goOn()
+    if (!this.#ahead.isFeeding) this.goOn()
   }
 
   keepsAfterRefusal(): boolean {
@@ -315,7 +317,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     return remaining !== undefined && remaining <= DROP_BYTES && !this.awaitsContinue
   }
 
-  finish(keep: boolean): void {
+  finish(keep: boolean, nowMs?: number): void {
     this.#endExchange()
     if (this.#phase === 'closed') return
     if (!keep || this.#hasLeft || this.#host.isDraining) this.#linger()
@@ -324,14 +326,14 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
       this.#dropLimits = new DropLimits(() => this.#close())
       // Nobody waits for it: it gives way at the limit and at a stop.
       this.#host.connectionIdle(this)
-    } else this.#becomeIdle()
-    if (!this.#ahead.isFeeding) this.#goOn()
+    } else this.#becomeIdle(nowMs)
+    if (!this.#ahead.isFeeding) this.goOn()
     // It was over as soon as its head was read.
     else if (!spendTurn(this.#headBytes)) this.#ahead.waitForTurn()
   }
 
   /** With what was read ahead, and with reading. */
-  #goOn(): void {
+  goOn(): void {
     this.#feed(NO_BYTES, 0)
     this.#endTunnel()
     this.#resumeReading()
@@ -340,7 +342,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
   openTunnel(): void {
     this.#phase = 'tunnel'
     this.#body.start('until-close', 0)
-    this.#goOn()
+    this.goOn()
   }
 
   cut(reset: boolean): void {
@@ -356,15 +358,14 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#exchange = undefined
     this.#headBeganMs = undefined
     this.#isHeld = false
-    this.bodyDeadline.disarm()
-    this.exchangeDeadline.disarm()
+    this.#clocks?.disarm()
   }
 
-  #becomeIdle(): void {
+  #becomeIdle(nowMs?: number): void {
     this.#phase = 'idle'
     this.#dropLimits?.stop()
     this.#dropLimits = undefined
-    this.#deadline.arm(this.#host.keepAliveTimeoutMs)
+    this.#deadline.arm(this.#host.keepAliveTimeoutMs, nowMs)
     this.#host.connectionIdle(this)
   }
 
@@ -397,8 +398,7 @@ export class ServerConnection<E> implements Downstream<E>, Reader {
     this.#phase = 'closed'
     this.#deadline.close()
     this.#dropLimits?.stop()
-    this.bodyDeadline.close()
-    this.exchangeDeadline.close()
+    this.#clocks?.close()
     this.#ahead.clear()
     this.owned.close()
     this.#host.connectionClosed(this)

@@ -185,10 +185,10 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
         memo.before = flat(asked(r, text(shownUrl(r, keys, maxUrlBytes)), keys))
         memo.between = flat(sent(r, keys))
       }
-      return start + timestamp() + level + memo.before + bodyLength + memo.between + became(r) + end
+      return start + timestamp(r.endedAtMs) + level + memo.before + bodyLength + memo.between + became(r) + end
     }
     const url = text(shownUrl(r, keys, maxUrlBytes))
-    const line = start + timestamp() + level + asked(r, url, keys) + bodyLength + sent(r, keys) + became(r)
+    const line = start + timestamp(r.endedAtMs) + level + asked(r, url, keys) + bodyLength + sent(r, keys) + became(r)
     return line + (isGcp ? httpRequest(r, keys, url) : '') + end
   }
 }

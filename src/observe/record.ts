@@ -26,6 +26,8 @@ export interface RequestRecord {
   /** scheme://authority/target as sent upstream. */
   readonly targetUrl: string | undefined
   readonly upstream: string | undefined
+  /** On the monotonic clock; else it ends now. */
+  readonly endedAtMs?: number
   readonly durationMs: number
   /** What the client got; undefined when it got nothing. */
   readonly status: number | undefined

@@ -24,7 +24,7 @@ export function threeDigits(n: number): string {
  * to the first is corrected every 100 ms: the true time lies in [Date.now(), Date.now() + 1), and an estimate outside of
  * that is moved to its nearest edge. Small drift is so smoothed away and a jump is followed whole.
  */
-export function createTimestamps(wallMs: () => number, monotonic: () => number): () => string {
+export function createTimestamps(wallMs: () => number, monotonic: () => number): (nowMs?: number) => string {
   let offset = 0
   let calibrateAt = Number.NEGATIVE_INFINITY
   let second = Number.NaN
@@ -38,8 +38,7 @@ export function createTimestamps(wallMs: () => number, monotonic: () => number):
     calibrateAt = now + CALIBRATION_MS
   }
 
-  return () => {
-    const now = monotonic()
+  return (now = monotonic()) => {
     if (now >= calibrateAt) calibrate(now)
     const micros = Math.floor((now + offset) * 1000)
     const seconds = Math.floor(micros / 1e6)
@@ -53,4 +52,4 @@ export function createTimestamps(wallMs: () => number, monotonic: () => number):
   }
 }
 
-export const timestamp: () => string = createTimestamps(Date.now, monotonicMs)
+export const timestamp: (nowMs?: number) => string = createTimestamps(Date.now, monotonicMs)

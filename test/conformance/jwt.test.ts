@@ -22,7 +22,8 @@ interface Vector {
 const { meta, vectors } = readVectors<Vector>('jwt')
 const keys = meta.keys as Record<string, string>
 const then = meta.now as number
-const delta = Math.floor(Date.now() / 1000) - then
+/** Looked at for each token: some are a few seconds from their end. */
+const delta = (): number => Math.floor(Date.now() / 1000) - then
 
 const encode = (text: string | Uint8Array): string => Buffer.from(text).toString('base64url')
 const decode = (part: string): string => Buffer.from(part, 'base64url').toString('latin1')
@@ -49,7 +50,7 @@ const signers: readonly Signer[] = [
 function shiftTimes(part: string): string {
   const text = decode(part)
   const shifted = text.replace(/("(?:exp|nbf|iat)":)(\d{10})(?!\d)/g, (whole, name: string, time: string) =>
-    Math.abs(Number(time) - then) < 1e7 ? name + (Number(time) + delta) : whole,
+    Math.abs(Number(time) - then) < 1e7 ? name + (Number(time) + delta()) : whole,
   )
   return shifted === text ? part : encode(latin1(shifted))
 }
@@ -57,15 +58,14 @@ function shiftTimes(part: string): string {
 const goodHeader = encode(JSON.stringify({ alg: 'HS256', typ: 'JWT', kid: 'team-a' }))
 const goodClaims = encode(JSON.stringify({ sub: 'u', exp: then + 3600 }))
 const goodSignature = hmac(keys['team-a']!)(`${goodHeader}.${goodClaims}`)
-const freshClaims = shiftTimes(goodClaims)
-const freshSignature = hmac(keys['team-a']!)(`${goodHeader}.${freshClaims}`)
+const signedFresh = (claims: string): string => hmac(keys['team-a']!)(`${goodHeader}.${claims}`)
 
 const isDamagedSignature = (part: string): boolean =>
   [...part].filter((character, i) => character === goodSignature[i]).length > 0.9 * goodSignature.length
 
 /** The good signature of today with the same characters changed, missing or too many. */
-const damageAgain = (damaged: string): string =>
-  [...damaged].map((character, i) => (character === goodSignature[i] ? freshSignature[i] : character)).join('')
+const damageAgain = (damaged: string, fresh: string): string =>
+  [...damaged].map((character, i) => (character === goodSignature[i] ? fresh[i] : character)).join('')
 
 function move(token: string, outside: string): string {
   const [header = '', claims = '', signature = '', ...more] = token.split('.')
@@ -74,9 +74,11 @@ function move(token: string, outside: string): string {
     const moved = `${encode(latin1(decode(header).replace('http://127.0.0.1:1/', outside)))}.${shiftTimes(claims)}`
     return `${moved}.${sign(moved)}`
   }
+  const freshClaims = shiftTimes(goodClaims)
+  const fresh = signedFresh(freshClaims)
   return token
     .split(/([."])/)
-    .map((part) => (part === goodClaims ? freshClaims : isDamagedSignature(part) ? damageAgain(part) : part))
+    .map((part) => (part === goodClaims ? freshClaims : isDamagedSignature(part) ? damageAgain(part, fresh) : part))
     .join('')
 }
 

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
-import { flag, oneOrMore, patterned, secret, text, timeout } from './values.ts'
+import { autoOr, flag, offByDefault, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
 /** The judgement on it is made when it is compiled. */
 const PEER = /^(?:unix|[0-9A-Fa-f:.]+(?:\/\d+)?)$/
@@ -18,6 +18,9 @@ function peers(description: string) {
   )
   return v.pipe(v.array(item, 'must be a list of addresses, such as [10.0.0.0/8]'), v.description(description))
 }
+
+/** Each takes memory of its own, and a machine with more processors has other limits first. */
+export const MAX_WORKERS = 256
 
 export const server = v.pipe(
   v.strictObject({
@@ -40,6 +43,13 @@ export const server = v.pipe(
         ),
       ),
       DEFAULTS.max_connections,
+    ),
+    workers: v.optional(
+      autoOr(
+        MAX_WORKERS,
+        'Threads that serve, 1 to 256. `auto`: one for each processor that the process may use, by its affinity and the CPU quota of its container (cgroup v2 and v1), rounded up. All of them share one address, one log and one limit of connections. 1: the main thread serves, and there are no others.',
+      ),
+      DEFAULTS.workers,
     ),
     allow_anonymous: v.optional(
       flag('Let every request in without a key. No keys may be configured then.'),
@@ -222,11 +232,8 @@ export const upstream = v.pipe(
           ),
         ),
       ),
-      rewrite_location: v.optional(
-        flag(
-          "Put the gateway's prefix into a `Location` or `Content-Location` that leads to the target itself, so that a redirect stays with the gateway.",
-        ),
-        false,
+      rewrite_location: offByDefault(
+        "Put the gateway's prefix into a `Location` or `Content-Location` that leads to the target itself, so that a redirect stays with the gateway.",
       ),
       tls: v.optional(tls),
       connect_timeout_ms: v.optional(timeout('For this upstream, instead of `upstreams.connect_timeout_ms`.')),
@@ -237,11 +244,8 @@ export const upstream = v.pipe(
       max_connection_age_ms: v.optional(timeout('For this upstream, instead of `upstreams.max_connection_age_ms`.')),
       connect_to: v.optional(connectTo),
       proxy: v.optional(proxy),
-      websocket: v.optional(
-        flag(
-          'Let WebSocket upgrades through, and relay the bytes of both sides once the upstream has agreed (101). From then on `idle_timeout_ms` is the only timeout, one hour where the file sets none.',
-        ),
-        false,
+      websocket: offByDefault(
+        'Let WebSocket upgrades through, and relay the bytes of both sides once the upstream has agreed (101). From then on `idle_timeout_ms` is the only timeout, one hour where the file sets none.',
       ),
       protocol: v.optional(
         v.pipe(
@@ -252,17 +256,11 @@ export const upstream = v.pipe(
           v.description('The HTTP version towards this upstream. This version speaks HTTP/1.1 in either case.'),
         ),
       ),
-      query_credential: v.optional(
-        flag(
-          "Take a gateway key in the query as well, as the value of `key` or `api-key`; the provider's key takes its place.",
-        ),
-        false,
+      query_credential: offByDefault(
+        "Take a gateway key in the query as well, as the value of `key` or `api-key`; the provider's key takes its place.",
       ),
-      rewrite_upload_url: v.optional(
-        flag(
-          "Put the gateway's prefix into the path of the response field `x-goog-upload-url`, of which Google's JavaScript client keeps the path alone.",
-        ),
-        false,
+      rewrite_upload_url: offByDefault(
+        "Put the gateway's prefix into the path of the response field `x-goog-upload-url`, of which Google's JavaScript client keeps the path alone.",
       ),
     },
     'must be an upstream: a mapping with request_path and target_url',

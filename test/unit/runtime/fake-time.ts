@@ -20,6 +20,7 @@ export class FakeTime {
     t.mock.method(globalThis, 'clearTimeout', (timer: Timer | undefined) => {
       if (timer !== undefined) this.#timers.delete(timer)
     })
+    t.mock.method(performance, 'now', () => this.nowMs)
     t.mock.method(globalThis, 'setImmediate', (run: () => void) => this.#immediates.push(run))
   }
 

@@ -1,19 +1,15 @@
 import type net from 'node:net'
-import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
+import type { ServerSettings } from '../config/snapshot.ts'
 import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
 import { adoptAccepted } from '../runtime/sockets.ts'
-import { bindTcp, describe } from './bind.ts'
+import { GAUGES } from './gauges.ts'
 import { IdleQueue } from './idle-queue.ts'
 import { ProxyGate } from './proxy-gate.ts'
-import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
 
-export type BindResult = { ok: true; address: string } | { ok: false; error: string }
-
-export interface ListenerEvents {
-  acceptFailed(error: Error): void
+export interface ClientsEvents {
   /** A connection whose peer had to send a PROXY header was closed, for it sent none. */
   proxyHeaderFailed(peerIp: string | undefined, fault: string): void
 }
@@ -22,32 +18,44 @@ export interface ListenerEvents {
 const MAX_OVER_LIMIT = 512
 /** What a stop leaves to clients that have their answers and have not ended their side. */
 const STOP_LINGER_MS = 1_000
+/** What a connection has for its next request once it is to leave: one may be on its way. */
+const LEAVE_MS = 500
 
 /**
- * Takes clients in, up to `max_connections`, and knows which of their connections are idle. A socket can be exchanged for
- * another under running connections.
+ * The clients of one thread: takes connections in, knows which of them are idle, and ends them. How many there may be is decided
+ * by whoever accepts: that is this class where one thread does everything (`accept`), else somebody else gives each of them its
+ * place (`takeIn`).
  */
-export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
+export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
   readonly events: DownstreamEvents<E>
   isDraining = false
   #settings: ServerSettings
-  #server: net.Server | undefined = undefined
   readonly #open = new Set<ServerConnection<E>>()
   /** Open connections whose exchanges are over. */
   readonly #closing = new Set<ServerConnection<E>>()
   readonly #idle = new IdleQueue<ServerConnection<E>>()
   #overLimit = 0
+  /** Places that connections have been given. */
+  #granted = 0
+  /** A stop: nobody is taken in any more. */
+  #isClosed = false
   #drained: (() => void) | undefined = undefined
   #lingering: NodeJS.Timeout | undefined = undefined
   #hasLingered = false
-  readonly #told: ListenerEvents
-  /** Of the Unix socket that is listened on. */
-  #socket: (UnixSocket & { mode: number; accepted: number }) | undefined = undefined
+  #leaving: NodeJS.Timeout | undefined = undefined
+  readonly #told: ClientsEvents
+  readonly #gauges: Int32Array
 
-  constructor(settings: ServerSettings, events: DownstreamEvents<E>, told: ListenerEvents) {
+  constructor(
+    settings: ServerSettings,
+    events: DownstreamEvents<E>,
+    told: ClientsEvents,
+    gauges: Int32Array = new Int32Array(Object.keys(GAUGES).length),
+  ) {
     this.#settings = settings
     this.events = events
     this.#told = told
+    this.#gauges = gauges
   }
 
   get headTimeoutMs(): number {
@@ -63,70 +71,60 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.#settings = settings
   }
 
-  async bind(address: BindAddress): Promise<BindResult> {
-    const { path } = address
-    const wanted = path === undefined ? undefined : { path, mode: this.#settings.socketMode, accepted: 0 }
-    const result =
-      path === undefined
-        ? await bindTcp(address, (accepted) => this.#accept(accepted, false))
-        : await bindUnix(path, wanted!.mode, (accepted) => {
-            wanted!.accepted++
-            this.#accept(accepted, true)
-          })
-    if (!result.ok) return result
-    const [server, socket] = [this.#server, this.#socket]
-    this.#server = result.server
-    this.#server.on('error', this.#told.acceptFailed)
-    this.#socket = wanted && Object.assign(wanted, { file: result.file })
-    const shown = path === undefined ? describe(this.#server.address()) : address.text
-    if (socket !== undefined) await takeAway(socket, () => socket.accepted)
-    closeServer(server, socket)
-    return { ok: true, address: shown }
+  /** Connections within the limit. */
+  get places(): number {
+    return this.#open.size - this.#overLimit
   }
 
-  /** What can be changed of the present socket without binding it again: the mode of its file. What went wrong, if anything did. */
-  async adjust(): Promise<string | undefined> {
-    const { socketMode: mode } = this.#settings
-    if (this.#socket === undefined || this.#socket.mode === mode) return undefined
-    const error = await changeMode(this.#socket.path, mode)
-    if (error === undefined) this.#socket.mode = mode
-    return error
+  /** Connections that a stop waits for: those whose exchange is not over, or whose request has begun to come. */
+  get busyCount(): number {
+    return this.#open.size - this.#closing.size
   }
 
-  /** Stops accepting on the present socket, for a rebind to an address that overlaps it. The file of a Unix socket goes with it. */
-  unbind(): void {
-    closeServer(this.#server, this.#socket)
-    this.#server = undefined
-    this.#socket = undefined
-  }
+  // ---- in
 
-  #accept(accepted: net.Socket, isUnix: boolean): void {
-    if (!isUnix && this.#isOfNobody(accepted)) {
-      accepted.destroy()
-      return
+  /** `elsewhere`: connections that count as well, and are somebody else's. */
+  accept(accepted: net.Socket, isUnix: boolean, elsewhere: () => number): void {
+    const isFull = (): boolean => this.places + elsewhere() >= this.#settings.maxConnections
+    if (this.#isOfNobody(accepted, isUnix)) accepted.destroy()
+    else if (!isFull()) this.takeIn(accepted, isUnix)
+    else {
+      // One turn of the event loop: an idle connection whose next request has come already is not idle.
+      setImmediate(() => {
+        if (isFull()) this.makeRoom()
+        if (isFull()) this.takeOver(accepted, isUnix)
+        else this.takeIn(accepted, isUnix)
+      })
     }
-    if (!this.#isFull) {
-      this.#adopt(accepted, false)
-      return
-    }
-    // One turn of the event loop: an idle connection whose next request has come already is not idle.
-    setImmediate(() => {
-      if (this.#isFull) (this.#answeredLongest(false) ?? this.#idle.longest)?.close()
-      this.#adopt(accepted, this.#isFull)
-    })
+  }
+
+  /** A connection that has a place. */
+  takeIn(accepted: net.Socket, isUnix: boolean): void {
+    this.#granted++
+    this.#adopt(accepted, isUnix, false)
+    this.#tell()
+  }
+
+  /** A connection that has none: its first request is told so, and it ends. */
+  takeOver(accepted: net.Socket, isUnix: boolean): void {
+    this.#adopt(accepted, isUnix, true)
+    this.#tell()
+  }
+
+  /** Closes one that gives way, if there is one. */
+  makeRoom(): boolean {
+    const connection = this.#answeredLongest(false) ?? this.#idle.longest
+    connection?.close()
+    return connection !== undefined
   }
 
   /**
    * A TCP connection that was reset before it was accepted has no address. Where it matters who a peer is, it must not pass for
    * somebody on a Unix socket, nor a balancer's health check for a client that sends a PROXY header.
    */
-  #isOfNobody(accepted: net.Socket): boolean {
+  #isOfNobody(accepted: net.Socket, isUnix: boolean): boolean {
     const { proxyProtocol, trustedProxies } = this.#settings
-    return (proxyProtocol ?? trustedProxies) !== undefined && accepted.remoteAddress === undefined
-  }
-
-  get #isFull(): boolean {
-    return this.#open.size - this.#overLimit >= this.#settings.maxConnections
+    return !isUnix && (proxyProtocol ?? trustedProxies) !== undefined && accepted.remoteAddress === undefined
   }
 
   /**
@@ -138,9 +136,15 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     return undefined
   }
 
-  #adopt(accepted: net.Socket, isOverLimit: boolean): void {
-    if (isOverLimit && this.#overLimit >= MAX_OVER_LIMIT) this.#answeredLongest(true)?.close()
-    if (this.isDraining || accepted.destroyed || (isOverLimit && this.#overLimit >= MAX_OVER_LIMIT)) {
+  /** Its share of what may wait at once. */
+  get #maxOverLimit(): number {
+    return Math.ceil(MAX_OVER_LIMIT / this.#settings.workers)
+  }
+
+  #adopt(accepted: net.Socket, isUnix: boolean, isOverLimit: boolean): void {
+    if (isOverLimit && this.#overLimit >= this.#maxOverLimit) this.#answeredLongest(true)?.close()
+    const isTooMany = isOverLimit && this.#overLimit >= this.#maxOverLimit
+    if (this.#isClosed || accepted.destroyed || isTooMany || this.#isOfNobody(accepted, isUnix)) {
       accepted.destroy()
       return
     }
@@ -151,6 +155,8 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     if (proxyProtocol === undefined || !includesPeer(proxyProtocol, connection.peerIp)) {
       connection.attach(adoptAccepted(accepted, connection))
     } else this.#guard(accepted, connection)
+    // It was on its way when the others were asked to leave.
+    if (this.isDraining) this.#closeIdleLater()
   }
 
   /** Its peer is a balancer, which says first who the client is. */
@@ -168,14 +174,17 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
 
   connectionIdle(connection: ServerConnection<E>): void {
     if (!connection.isOverLimit) this.#idle.add(connection)
+    this.#gauges[GAUGES.yielding] = this.#idle.size + this.#closing.size
   }
 
   connectionBusy(connection: ServerConnection<E>): void {
     this.#idle.remove(connection)
+    this.#gauges[GAUGES.yielding] = this.#idle.size + this.#closing.size
   }
 
   connectionClosing(connection: ServerConnection<E>): void {
     this.#closing.add(connection)
+    this.#tell()
     this.#tellIfDrained()
   }
 
@@ -183,21 +192,63 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     this.#idle.remove(connection)
     if (this.#open.delete(connection) && connection.isOverLimit) this.#overLimit--
     this.#closing.delete(connection)
+    this.#tell()
     this.#tellIfDrained()
   }
 
-  /** Connections that a stop waits for: those whose exchange is not over, or whose request has begun to come. */
-  get busyCount(): number {
-    return this.#open.size - this.#closing.size
+  #tell(): void {
+    this.#gauges[GAUGES.released] = this.#granted - this.places
+    this.#gauges[GAUGES.yielding] = this.#idle.size + this.#closing.size
+    this.#gauges[GAUGES.busy] = this.busyCount
+    this.#gauges[GAUGES.overLimit] = this.#overLimit
   }
 
-  /** Accepts nothing more, closes what is idle, and calls back when the last exchange is over. */
-  drain(drained: () => void): void {
+  // ---- out
+
+  /**
+   * Lets everybody leave, and calls back when they have: answers say that the connection closes, and what is idle is closed after
+   * LEAVE_MS, for a request may be on its way. Whoever was on the way here is still taken in.
+   */
+  retire(left: () => void): void {
     this.isDraining = true
-    this.#drained = drained
-    this.unbind()
+    this.#drained = left
+    this.#closeIdleLater()
+    this.#tellIfDrained()
+  }
+
+  /** After all, clients may stay; those that have been told to leave do that. */
+  resume(): void {
+    if (this.#isClosed) return
+    clearTimeout(this.#leaving)
+    this.#stopLingering()
+    this.#drained = undefined
+    this.isDraining = false
+  }
+
+  #stopLingering(): void {
+    clearTimeout(this.#lingering)
+    this.#lingering = undefined
+    this.#hasLingered = false
+  }
+
+  #closeIdleLater(): void {
+    clearTimeout(this.#leaving)
+    this.#leaving = setTimeout(() => this.#closeIdle(), LEAVE_MS)
+  }
+
+  #closeIdle(): void {
     for (let idle = this.#idle.longest; idle !== undefined; idle = this.#idle.longest) idle.close()
     for (const connection of this.#open) if (connection.isOverLimit) connection.close()
+  }
+
+  /** A stop: takes nobody in, closes what is idle, and calls back when the last exchange is over. */
+  drain(drained: () => void): void {
+    this.isDraining = true
+    this.#isClosed = true
+    clearTimeout(this.#leaving)
+    this.#stopLingering()
+    this.#drained = drained
+    this.#closeIdle()
     this.#tellIfDrained()
   }
 
@@ -215,6 +266,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
       return
     }
     clearTimeout(this.#lingering)
+    clearTimeout(this.#leaving)
     const drained = this.#drained
     this.#drained = undefined
     drained()
@@ -224,11 +276,6 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   destroy(): void {
     for (const connection of [...this.#open]) connection.close()
   }
-}
-
-function closeServer(server: net.Server | undefined, socket: UnixSocket | undefined): void {
-  if (server !== undefined && socket !== undefined) closeUnix(server, socket)
-  else server?.close()
 }
 
 /** IPv4 clients of an IPv6 socket are shown as what they are. */
