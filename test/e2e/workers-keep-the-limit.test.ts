@@ -127,7 +127,11 @@ test('those that wait for a worker that is stuck have a bound', async () => {
   const late = await Promise.all(Array.from({ length: 800 }, () => connect(gateway.port)))
   const ended = (): number => late.filter(({ ending }) => ending !== undefined).length
   const { promise, resolve } = Promise.withResolvers<void>()
-  for (const client of late) client.ended().then(() => ended() > 0 && resolve(), () => {})
+  for (const client of late)
+    client.ended().then(
+      () => ended() > 0 && resolve(),
+      () => {},
+    )
   await within(promise, 'the end of some', 7000)
   assert.equal(gateway.log().includes('Worker does not respond'), false)
   close([...placed.map(({ client }) => client), ...late])

@@ -2,4 +2,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isMainThread, workerData } from 'node:worker_threads'
 
-if (!isMainThread && typeof workerData === 'object' && workerData !== null && 'passage' in workerData) await wait(60_000)
+if (!isMainThread && typeof workerData === 'object' && workerData !== null && 'passage' in workerData)
+  await wait(60_000)

@@ -169,7 +169,10 @@ describe('between two threads', { skip: whyNoPassage() ?? false, concurrency: tr
     })
     server.listen(path)
     await once(server, 'listening')
-    const joined = joinPassage({ path, nonce }, { onJoined() {}, onMessage() {}, onEnd: () => assert.fail('it gave up') })
+    const joined = joinPassage(
+      { path, nonce },
+      { onJoined() {}, onMessage() {}, onEnd: () => assert.fail('it gave up') },
+    )
     assert.deepEqual(await within(stayed.promise, 'the word'), nonce)
     joined.close()
     server.close()
