@@ -17,8 +17,12 @@ export interface GatewaySinks extends ServingSinks {
 }
 
 export interface Gateway {
-  /** Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for. */
-  listen(): Promise<BindResult>
+  /**
+   * Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for.
+   *
+   * @param hurry when it resolves, no worker is waited for any more
+   */
+  listen(hurry?: Promise<void>): Promise<BindResult>
   /**
    * Puts a new snapshot in force for every request from now on, on every thread; exchanges that run keep theirs.
    *
@@ -54,11 +58,11 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
 
   return {
-    async listen() {
+    async listen(hurry) {
       if (settings !== undefined) begin(settings, snapshot.generation)
       const result = await door.bind(snapshot.server.bindAddress)
       // Whoever comes meanwhile waits.
-      if (result.ok) await crew.isUp()
+      if (result.ok) await (hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry]))
       else crew.resize(0)
       return result
     },

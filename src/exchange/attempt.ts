@@ -1,4 +1,4 @@
-import type { Upstream } from '../config/snapshot.ts'
+import type { Upstream, Version } from '../config/snapshot.ts'
 import { joinCookies } from '../http/cookies.ts'
 import type { RepeatedHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
@@ -32,7 +32,7 @@ export function attempt(
   exchange.isLogin = logsConnectionIn(exchange)
   const owned = takeOwned(exchange)
   exchange.pool = exchange.path.pools.of(upstream)
-  exchange.version = exchange.downstream.isHttp2 ? upstream.versions.forHttp2 : upstream.versions.forHttp1
+  exchange.version = versionOf(exchange, upstream)
   const taken = owned === undefined ? take(exchange, exchange.pool, upstream) : { connection: owned, isStale: true }
   if (taken !== undefined && !taken.isStale) {
     keepForReplay(exchange, taken.connection.isHttp2)
@@ -45,6 +45,12 @@ export function attempt(
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   if (taken === undefined) connect(exchange)
   else lookBeforeUse(exchange, taken.connection)
+}
+
+/** A WebSocket has HTTP/1.1 below it, whatever the upstream speaks otherwise. */
+function versionOf({ downstream, head }: Exchange, { versions }: Upstream): Version {
+  if (downstream.isHttp2) return versions.forHttp2
+  return head!.isWebSocketUpgrade ? 'http1' : versions.forHttp1
 }
 
 function take(
@@ -134,7 +140,7 @@ function send(
   exchange.upstreamAddress = connection.address
   stopBodyClock(exchange)
   const { isHttp2 } = exchange.downstream
-  connection.begin(exchange, readsResponseHead(exchange), isHttp2)
+  connection.begin(exchange, readsResponseHead(exchange), exchange.head!.isWebSocketUpgrade, isHttp2)
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content
   const { method } = exchange.head!

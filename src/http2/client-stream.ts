@@ -84,7 +84,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     return !this.isOver && this.#host.isUsable
   }
 
-  begin(exchange: E, _readsHead: boolean, isFromHttp2: boolean): void {
+  begin(exchange: E, _readsHead: boolean, _mayUpgrade: boolean, isFromHttp2: boolean): void {
     this.#exchange = exchange
     this.#isFromHttp2 = isFromHttp2
   }
@@ -274,6 +274,11 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
       return
     }
     this.#lastWait = setTimeout(() => this.#end(), LEAVING_MS).unref()
+  }
+
+  /** No tunnel comes to be over HTTP/2. */
+  sendEnd(done: () => void): void {
+    done()
   }
 
   /** HTTP/2 knows no login of a connection. */

@@ -237,6 +237,12 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     this.receiver.resume()
   }
 
+  /** No tunnel comes to be over HTTP/2. */
+  openTunnel(): void {}
+  sendEnd(done: () => void): void {
+    done()
+  }
+
   /** What is refused costs its stream alone. */
   keepsAfterRefusal(): boolean {
     return true

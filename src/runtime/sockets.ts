@@ -1,5 +1,5 @@
 import net from 'node:net'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import { BULK_THRESHOLD } from './read-buffers.ts'
 
 /**
@@ -139,6 +139,14 @@ export interface Peer {
   readonly path: string
 }
 
+/**
+ * `node:tls`, 4 MB on each thread, which a gateway does without where every upstream is in the clear. Whoever will need it
+ * asks once before there is traffic, for loading it takes milliseconds.
+ */
+export function loadTls(): typeof tls {
+  return process.getBuiltinModule('node:tls')
+}
+
 const KEPT_OPEN = {
   noDelay: true,
   keepAlive: true,
@@ -165,7 +173,7 @@ export function connectTls(
 ): tls.TLSSocket {
   const onread = onReadOf(reader)
   const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, alpn), onread }
-  return readThinly(tls.connect(options as unknown as tls.ConnectionOptions), onread, reader)
+  return readThinly(loadTls().connect(options as unknown as tls.ConnectionOptions), onread, reader)
 }
 
 function tlsOptions(
@@ -176,7 +184,7 @@ function tlsOptions(
   return {
     // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
     ...(net.isIP(servername) === 0 ? { servername } : {}),
-    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername, certificate),
+    checkServerIdentity: (_host, certificate) => loadTls().checkServerIdentity(servername, certificate),
     rejectUnauthorized: true,
     secureContext,
     ALPNProtocols: [...alpn],
@@ -216,7 +224,7 @@ export function enterTlsTunnel(
   alpn: readonly string[],
   reader: Reader,
 ): tls.TLSSocket {
-  const socket = tls.connect({
+  const socket = loadTls().connect({
     socket: proxied,
     ...tlsOptions(servername, secureContext, alpn),
     ...KEPT_OPEN,

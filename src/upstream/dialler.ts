@@ -1,7 +1,8 @@
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import type { Address, Upstream } from '../config/snapshot.ts'
 import { withoutFinalDot } from '../http/host.ts'
 import { Deadline } from '../runtime/deadline.ts'
+import { loadTls } from '../runtime/sockets.ts'
 import { type Connectable, connectToAny, type Dial } from './connect.ts'
 import { inTurn } from './in-turn.ts'
 import type { Resolver } from './resolve.ts'
@@ -86,7 +87,7 @@ export class Dialler {
 
   #context(): SecureContext {
     const tls = this.#upstream.tls
-    this.#secureContext ??= createSecureContext({
+    this.#secureContext ??= loadTls().createSecureContext({
       minVersion: 'TLSv1.2',
       // Whoever is named is trusted, also an authority below the root, or the server itself.
       ...(tls?.ca !== undefined ? { ca: tls.ca, allowPartialTrustChain: true } : {}),
