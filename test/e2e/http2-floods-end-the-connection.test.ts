@@ -30,7 +30,7 @@ async function flood(client: Http2Peer, frames: (round: number) => Buffer): Prom
   for (; round < ROUNDS && client.goaways.length === 0 && !client.isClosed; round++) {
     client.send(frames(round))
     if (client.socket.writableNeedDrain && !client.isClosed) {
-      await Promise.race([once(client.socket, 'drain').catch(() => {}), once(client.socket, 'close')])
+      await Promise.race([once(client.socket, 'drain'), once(client.socket, 'close')]).catch(() => {})
     }
   }
   return round
