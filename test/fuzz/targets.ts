@@ -5,6 +5,7 @@ import { credentials } from './targets/credentials.ts'
 import { diffReader } from './targets/diff-reader.ts'
 import { downloads, uploads } from './targets/exchanges.ts'
 import { fidelity } from './targets/fidelity.ts'
+import { http2Streams } from './targets/http2-streams.ts'
 import { logLine } from './targets/log-line.ts'
 import { proxyHeader } from './targets/proxy-header.ts'
 import { redaction } from './targets/redaction.ts'
@@ -26,6 +27,7 @@ export const TARGETS: readonly Target[] = [
   fidelity,
   uploads,
   downloads,
+  http2Streams,
   repeatedHeads,
   sockets,
   wholeGateway,

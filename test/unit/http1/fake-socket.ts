@@ -83,6 +83,11 @@ export class FakeSocket extends EventEmitter {
     })
   }
 
+  destroySoon(): void {
+    this.end()
+    this.destroy()
+  }
+
   resetAndDestroy(): void {
     this.wasReset = true
     this.destroy()
