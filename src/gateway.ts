@@ -56,10 +56,11 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
     onFoundAgain: (address) => announce(log, EVENTS.listening, {}, address),
   })
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
+  // First of all: they come up on other cores while the rest is made ready.
+  if (settings !== undefined) begin(settings, snapshot.generation)
 
   return {
     async listen(hurry) {
-      if (settings !== undefined) begin(settings, snapshot.generation)
       const result = await door.bind(snapshot.server.bindAddress)
       // Whoever comes meanwhile waits.
       if (result.ok) await (hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry]))
