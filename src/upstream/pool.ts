@@ -5,9 +5,9 @@ import { Http2ClientConnection } from '../http2/client-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Waiter } from './connect.ts'
 import { Dialler } from './dialler.ts'
+import { type Http2Pool, Http2Sessions, type Http2Version, type ReachWaiter, Undecided } from './http2-sessions.ts'
 import { Pooled, type PoolOf, type Spot } from './pooled.ts'
 import { type Lookup, Resolver } from './resolve.ts'
-import { type Http2Version, type ReachWaiter, Sessions, type SessionsPool, Undecided } from './sessions.ts'
 
 const HTTP1_ALONE = ['http/1.1']
 const HTTP2_ALONE = ['h2']
@@ -29,14 +29,14 @@ const LOOK_AGAIN_MS = 10_000
  * The connections to one endpoint. Idle ones are a stack for each address: the warmest is used first and the others come to
  * their end.
  */
-export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
+export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   readonly events: UpstreamEvents<E>
   /** One of those that lead here: all that concerns the way is the same for them. */
   readonly #upstream: Upstream
   readonly #resolver: Resolver
   readonly #dialler: Dialler
   /** Made when HTTP/2 is wanted for the first time. */
-  #sessions: Sessions<E> | undefined = undefined
+  #http2: Http2Sessions<E> | undefined = undefined
   /** Those that were logged in by a client and wait for it, or carry its exchange. */
   readonly #owned = new Set<Pooled<E>>()
   /** Upstreams of the current snapshot that lead here, by name. */
@@ -132,18 +132,18 @@ export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
     upstream: Upstream,
     version: Http2Version,
   ): { readonly connection: UpstreamConnection<E>; readonly isStale: boolean } | undefined {
-    const session = this.#sessions?.take()
+    const session = this.#http2?.take()
     if (session !== undefined) {
       const isStale = session.busy === 0 && this.nowMs - session.idleSinceMs > STALE_MS
       return { connection: session.newStream(), isStale }
     }
-    return version === 'either' && this.#sessions?.speaksHttp1 === true ? this.take(upstream) : undefined
+    return version === 'either' && this.#http2?.speaksHttp1 === true ? this.take(upstream) : undefined
   }
 
   /** A place on a new connection, or on one that others have asked for. Returns how to cancel. */
   connectOver(upstream: Upstream, version: Http2Version, waiter: Waiter<E>): () => void {
-    this.#sessions ??= new Sessions(this)
-    return this.#sessions.connect(upstream, version, waiter)
+    this.#http2 ??= new Http2Sessions(this)
+    return this.#http2.connect(upstream, version, waiter)
   }
 
   /** A new connection, of which the handshake says what it speaks. */
@@ -157,7 +157,7 @@ export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
           this.#add(pooled)
           return pooled.connection
         }
-        const http2 = new Http2ClientConnection<E>(this.#sessions!, upstream.endpoint, address, scheme)
+        const http2 = new Http2ClientConnection<E>(this.#http2!, upstream.endpoint, address, scheme)
         return new Undecided<E>(http2, http1, scheme === 'http')
       },
       trying: (address) => waiter.trying(address),
@@ -268,7 +268,7 @@ export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
     this.nowMs += Math.max(this.#tickMs, atMs - this.#tickedAtMs)
     this.#tickedAtMs = atMs
     this.#closeIdle((pooled) => !pooled.mayStay(this.nowMs))
-    this.#sessions?.closeIdle()
+    this.#http2?.closeIdle()
     for (const pooled of [...this.#owned])
       if (pooled.connection.isUsable && !this.#mayStayOwned(pooled)) pooled.connection.close()
     for (let i = this.#spots.length - 1; i >= 0; i--) {
@@ -288,7 +288,7 @@ export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
 
   #leaveGone(): void {
     this.#closeIdle(({ spot }) => this.#isGone(spot!.address))
-    this.#sessions?.closeIdle()
+    this.#http2?.closeIdle()
   }
 
   #isGone({ host }: Pick<Address, 'host'>): boolean {
@@ -317,7 +317,7 @@ export class Pool<E> implements PoolOf<E>, SessionsPool<E> {
     this.#isRetired = true
     for (const pooled of [...this.#owned]) if (pooled.connection.isUsable) pooled.connection.close()
     this.#closeIdle(() => true)
-    this.#sessions?.retire()
+    this.#http2?.retire()
     this.#stopClock()
   }
 }

@@ -11,7 +11,7 @@ import type { Connectable, Waiter } from './connect.ts'
 export type Http2Version = Exclude<Version, 'http1'>
 
 /** What a pool does for its HTTP/2 connections. */
-export interface SessionsPool<E> {
+export interface Http2Pool<E> {
   readonly events: UpstreamEvents<E>
   /** Makes a new connection, of which the handshake says what it speaks. Returns how to cancel. */
   reach(upstream: Upstream, version: Http2Version, waiter: ReachWaiter<E>): () => void
@@ -75,9 +75,9 @@ interface Guest<E> {
  * The HTTP/2 connections to one endpoint. One is made at a time, and whoever needs one meanwhile waits for it: a burst of exchanges
  * costs one handshake.
  */
-export class Sessions<E> implements SessionHome<E> {
+export class Http2Sessions<E> implements SessionHome<E> {
   readonly events: UpstreamEvents<E>
-  readonly #pool: SessionsPool<E>
+  readonly #pool: Http2Pool<E>
   usualStreams: number = Number.POSITIVE_INFINITY
   readonly #open = new Set<Http2ClientConnection<E>>()
   readonly #guests = new Set<Guest<E>>()
@@ -85,7 +85,7 @@ export class Sessions<E> implements SessionHome<E> {
   /** Whether the upstream has agreed to HTTP/2 when it was asked last. */
   #speaksHttp2: boolean | undefined = undefined
 
-  constructor(pool: SessionsPool<E>) {
+  constructor(pool: Http2Pool<E>) {
     this.#pool = pool
     this.events = pool.events
   }
