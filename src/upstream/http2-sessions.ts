@@ -181,7 +181,16 @@ export class Http2Sessions<E> implements SessionHome<E> {
     this.#speaksHttp2 = true
     this.#open.add(session)
     this.#pool.sessionOpened(session)
+    // Whoever has waited for it gets it, though its upstream may take nobody and its pool may be on the way out.
+    const [first] = this.#guests
+    if (first !== undefined && session.isUsable) this.#seat(first, session)
     this.hasRoom(session)
+  }
+
+  #seat(guest: Guest<E>, session: Http2ClientConnection<E>): void {
+    this.#guests.delete(guest)
+    guest.deadline.close()
+    guest.waiter.connected(session.newStream())
   }
 
   /** It speaks HTTP/1: that does for some, and each of them needs a connection of its own. */
@@ -203,9 +212,8 @@ export class Http2Sessions<E> implements SessionHome<E> {
   hasRoom(session: Http2ClientConnection<E>): void {
     for (const guest of [...this.#guests]) {
       if (!session.hasRoom || !this.#pool.mayServe(session)) break
-      if (!this.#guests.delete(guest)) continue
-      guest.deadline.close()
-      guest.waiter.connected(session.newStream())
+      // Serving one may have let another go.
+      if (this.#guests.has(guest)) this.#seat(guest, session)
     }
     if (this.#guests.size > 0) this.#dial()
     else if (this.#stopDialling !== undefined) {

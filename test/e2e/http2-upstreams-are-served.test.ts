@@ -246,6 +246,30 @@ test('an upstream that takes few streams gets more connections', async () => {
   for (const peer of origin.peers) assert.ok(peer.streams.size <= 3)
 })
 
+test('an upstream that takes no stream at all costs a few connections, and a 502', async () => {
+  await using origin = await startHttp2Origin((stream) => stream.cancel(CODE.refused), { settings: { 3: 0 } })
+  await using gateway = await startGateway(over(origin))
+  for (let n = 1; n <= 3; n++) {
+    assert.match((await exchange(gateway.port, get('/up/'))).head, /^HTTP\/1\.1 502/)
+    assert.ok(origin.peers.length <= 2 * n)
+  }
+})
+
+test('an exchange that is on its way when its upstream is taken out of the file comes to its end', async () => {
+  await using origin = await startHttp2Origin(() => {})
+  await using gateway = await startGateway(over(origin))
+  using client = await connectHttp2(gateway.port)
+  const stream = client.open(request('GET', '/up/', KEY))
+  await origin.request()
+  gateway.rewrite({
+    upstreams: { other: { request_path: '/x', target_url: 'http://127.0.0.1:1', api_key: PROVIDER_KEY } },
+  })
+  await gateway.waitForLog('reloaded automatically')
+  answerOk(origin.requests[0]!)
+  assert.equal((await stream.ended()).text, 'ok')
+  await origin.peers[0]!.until(() => origin.peers[0]!.isClosed, 'the end of its connection')
+})
+
 test('what an upstream has not looked at goes out again, once', async (t) => {
   for (const [name, refuse] of [
     ['REFUSED_STREAM', (stream: PeerStream) => stream.cancel(CODE.refused)],
