@@ -62,6 +62,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway 
     // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
     acceptFailed: onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
     proxyHeaderFailed: reportProxyHeaders(sinks.log),
+    handshakeFailed: reportHandshakes(sinks.log),
   })
   const place = new Place(listener, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
@@ -124,6 +125,19 @@ function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: strin
   return (peerIp, error) => {
     count++
     say({ peer_ip: peerIp, error })
+  }
+}
+
+/** Whoever scans the internet makes one fail every minute. */
+function reportHandshakes(log: Log): (clientIp: string | undefined, cause: string | undefined) => void {
+  let count = 0
+  const say = onceAMinute((handshake: { client_ip: string | undefined; cause: string | undefined }) => {
+    announce(log, EVENTS.handshakeFailed, { ...handshake, count })
+    count = 0
+  })
+  return (clientIp, cause) => {
+    count++
+    say({ client_ip: clientIp, cause })
   }
 }
 

@@ -48,7 +48,11 @@ export function logWarnings(log: Log, warnings: readonly string[]): void {
 }
 
 /** A file that was cut off in the middle of being written can be valid, and take every key away: that is more than news. */
-function announceReload(log: Log, path: string, isAnonymous: boolean, changes: Changes): void {
+function announceReload(log: Log, path: string, isAnonymous: boolean, { changes, isAskedFor }: Changed): void {
+  const { reloaded, failing, isAll } = changes.certificates
+  for (const certificate of reloaded) announce(log, EVENTS.certificateReloaded, { path: certificate })
+  for (const fault of failing) announce(log, EVENTS.certificateKept, fault)
+  if (isAll && !isAskedFor && reloaded.length + failing.length > 0) return
   const losses: string[] = []
   if (changes.losesKeys) {
     losses.push(
@@ -75,12 +79,13 @@ export function createReloader({ gateway, log, path, bindAddress, ...start }: Re
   let isClosed = false
   let published = Promise.resolve()
 
-  async function publish({ settings, warnings, changes }: Changed): Promise<void> {
+  async function publish(changed: Changed): Promise<void> {
     if (isClosed) return
+    const { settings, warnings } = changed
     const snapshot = numbered(assemble(settings), ++generation, bindAddress)
     const result = await gateway.publish(snapshot)
     logWarnings(log, warnings)
-    announceReload(log, path, settings.allowAnonymous, changes)
+    announceReload(log, path, settings.allowAnonymous, changed)
     announceChangedFields(log, snapshot)
     if (snapshot.server.maxConnections !== maxConnections) {
       maxConnections = snapshot.server.maxConnections

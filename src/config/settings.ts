@@ -53,6 +53,7 @@ export const DEFAULT_SETTINGS: Settings = {
     socketMode: DEFAULT_SOCKET_MODE,
     proxyProtocol: undefined,
     trustedProxies: undefined,
+    tls: undefined,
   },
   allowAnonymous: false,
   upstreams: [],

@@ -53,7 +53,7 @@ export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
     clientLeft: relay.clientLeft,
     clientDrained: relay.clientDrained,
     exchangeExpired: relay.exchangeExpired,
-    bug(exchange: Exchange | undefined, _downstream: Downstream<Exchange>, error: unknown) {
+    bug(exchange: Exchange | undefined, _downstream: Downstream<Exchange> | undefined, error: unknown) {
       path.reportBug(error)
       if (exchange !== undefined) endAfterBug(exchange)
     },

@@ -14,6 +14,10 @@ export interface Downstream<E = unknown> {
   readonly clientIp: string | undefined
   /** The connection's other end. */
   readonly peerIp: string | undefined
+  /** Subject of the certificate that the client has shown, where one is asked for (RFC 4514). */
+  readonly clientCertificate: string | undefined
+  /** It spoke plain HTTP where TLS is spoken: it is told so, and closed. */
+  readonly isPlainOnTlsPort: boolean
   /** The client asked for the connection to close after this exchange. */
   readonly wantsClose: boolean
   /** It waits for a 100 before it sends its body. */
@@ -76,7 +80,7 @@ export interface DownstreamEvents<E> {
   clientDrained(exchange: E): void
   exchangeExpired(exchange: E): void
   /** Our code threw: `exchange` is what was at work, if any. */
-  bug(exchange: E | undefined, downstream: Downstream<E>, error: unknown): void
+  bug(exchange: E | undefined, downstream: Downstream<E> | undefined, error: unknown): void
 }
 
 /** Why a head was refused, with as much of its request line as could be read. */

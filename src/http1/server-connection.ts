@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
+import type { HeldConnection } from '../http/held-connection.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
@@ -28,13 +29,15 @@ const PIPELINE_BYTES = 65_536
  */
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
-export class ServerConnection<E> implements Downstream<E>, Reader {
+export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reader {
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
+  clientCertificate: string | undefined = undefined
+  isPlainOnTlsPort = false
   /** Neighbours in the listener's queue of idle connections. */
-  idlePrevious: ServerConnection<E> | undefined = undefined
-  idleNext: ServerConnection<E> | undefined = undefined
+  idlePrevious: HeldConnection | undefined = undefined
+  idleNext: HeldConnection | undefined = undefined
   isQueuedIdle = false
 
   response!: ResponseWriter

@@ -1,13 +1,16 @@
 import type net from 'node:net'
-import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
+import type { BindAddress, ServerSettings, ServerTls } from '../config/snapshot.ts'
 import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
+import type { HeldConnection } from '../http/held-connection.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
-import { adoptAccepted } from '../runtime/sockets.ts'
+import { adoptAccepted, readSecured } from '../runtime/sockets.ts'
+import { Arrival } from './arrival.ts'
 import { bindTcp, describe } from './bind.ts'
 import { IdleQueue } from './idle-queue.ts'
 import { ProxyGate } from './proxy-gate.ts'
+import { subjectOf, type TlsTerms, termsOf } from './tls.ts'
 import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
 
 export type BindResult = { ok: true; address: string } | { ok: false; error: string }
@@ -16,6 +19,16 @@ export interface ListenerEvents {
   acceptFailed(error: Error): void
   /** A connection whose peer had to send a PROXY header was closed, for it sent none. */
   proxyHeaderFailed(peerIp: string | undefined, fault: string): void
+  /** A handshake came to nothing; see `Cause`. */
+  handshakeFailed(clientIp: string | undefined, cause: string | undefined): void
+}
+
+/** Who has connected. */
+interface Comer {
+  readonly peerIp: string | undefined
+  readonly isOverLimit: boolean
+  /** It is a balancer, which says first who the client is. */
+  readonly needsHeader: boolean
 }
 
 /** Connections past the limit that may wait for their 503 at once; further ones are closed without a word. */
@@ -32,10 +45,11 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   isDraining = false
   #settings: ServerSettings
   #server: net.Server | undefined = undefined
-  readonly #open = new Set<ServerConnection<E>>()
+  readonly #open = new Set<HeldConnection>()
   /** Open connections whose exchanges are over. */
-  readonly #closing = new Set<ServerConnection<E>>()
-  readonly #idle = new IdleQueue<ServerConnection<E>>()
+  readonly #closing = new Set<HeldConnection>()
+  readonly #idle = new IdleQueue<HeldConnection>()
+  #terms: TlsTerms | undefined = undefined
   #overLimit = 0
   #drained: (() => void) | undefined = undefined
   #lingering: NodeJS.Timeout | undefined = undefined
@@ -133,7 +147,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
    * The connection that has had its last answer longest ago, and only lingers: it gives way before anybody who may still ask for
    * something.
    */
-  #answeredLongest(isOverLimit: boolean): ServerConnection<E> | undefined {
+  #answeredLongest(isOverLimit: boolean): HeldConnection | undefined {
     for (const connection of this.#closing) if (connection.isOverLimit === isOverLimit) return connection
     return undefined
   }
@@ -144,13 +158,63 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
       accepted.destroy()
       return
     }
-    const connection = new ServerConnection<E>(this, plainAddress(accepted.remoteAddress), isOverLimit)
+    const peerIp = plainAddress(accepted.remoteAddress)
+    const { proxyProtocol, tls } = this.#settings
+    const needsHeader = proxyProtocol !== undefined && includesPeer(proxyProtocol, peerIp)
+    if (tls !== undefined) {
+      this.#awaitTls(accepted, tls, { peerIp, isOverLimit, needsHeader })
+      return
+    }
+    const connection = this.#hold(new ServerConnection<E>(this, peerIp, isOverLimit))
+    if (!needsHeader) connection.attach(adoptAccepted(accepted, connection))
+    else this.#guard(accepted, connection)
+  }
+
+  #hold<C extends HeldConnection>(connection: C): C {
     this.#open.add(connection)
-    if (isOverLimit) this.#overLimit++
-    const { proxyProtocol } = this.#settings
-    if (proxyProtocol === undefined || !includesPeer(proxyProtocol, connection.peerIp)) {
-      connection.attach(adoptAccepted(accepted, connection))
-    } else this.#guard(accepted, connection)
+    if (connection.isOverLimit) this.#overLimit++
+    return connection
+  }
+
+  #release(connection: HeldConnection): void {
+    this.#idle.remove(connection)
+    if (this.#open.delete(connection) && connection.isOverLimit) this.#overLimit--
+    this.#closing.delete(connection)
+  }
+
+  #awaitTls(accepted: net.Socket, tls: ServerTls, { peerIp, isOverLimit, needsHeader }: Comer): void {
+    this.#terms = termsOf(tls, this.#terms)
+    const become = (): ServerConnection<E> => {
+      this.#release(arrival)
+      const connection = this.#hold(new ServerConnection<E>(this, peerIp, isOverLimit))
+      connection.clientIp = arrival.clientIp
+      return connection
+    }
+    const options = { terms: this.#terms!, isOverLimit, clientIp: peerIp, needsHeader }
+    const arrival = new Arrival(accepted, options, {
+      secured: (socket) => {
+        const connection = become()
+        if (tls.ca !== undefined) connection.clientCertificate = subjectOf(socket)
+        readSecured(socket, connection)
+        connection.attach(socket)
+      },
+      plain: (socket, first) => {
+        const connection = become()
+        connection.isPlainOnTlsPort = true
+        connection.attach(adoptAccepted(socket, connection))
+        connection.onBytes(first, first.length)
+      },
+      proxyHeaderFailed: (fault) => this.#told.proxyHeaderFailed(peerIp, fault),
+      handshakeFailed: (cause) => this.#told.handshakeFailed(arrival.clientIp, cause),
+      bug: (error) => this.events.bug(undefined, undefined, error),
+      closed: () => {
+        this.#release(arrival)
+        this.#tellIfDrained()
+      },
+    })
+    this.#hold(arrival)
+    if (!isOverLimit) this.#idle.add(arrival)
+    arrival.begin()
   }
 
   /** Its peer is a balancer, which says first who the client is. */
@@ -180,9 +244,7 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
   }
 
   connectionClosed(connection: ServerConnection<E>): void {
-    this.#idle.remove(connection)
-    if (this.#open.delete(connection) && connection.isOverLimit) this.#overLimit--
-    this.#closing.delete(connection)
+    this.#release(connection)
     this.#tellIfDrained()
   }
 

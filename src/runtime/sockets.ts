@@ -119,8 +119,20 @@ function readEvents(socket: net.Socket, reader: Reader): net.Socket {
   return socket
 }
 
+/** Of TLS over a socket that was there before: that socket. */
+function under(socket: net.Socket): net.Socket | undefined {
+  const { _parent } = socket as unknown as { _parent?: unknown }
+  return _parent instanceof net.Socket ? _parent : undefined
+}
+
 /** A Unix socket knows no reset: there, all that can be done is to close it. */
 export function resetSocket(socket: net.Socket): void {
+  const lower = under(socket)
+  if (lower !== undefined) {
+    resetSocket(lower)
+    socket.destroy()
+    return
+  }
   const handle = (socket as unknown as { _handle?: { reset?: unknown } | null })._handle
   if (handle && typeof handle.reset !== 'function') socket.destroy()
   else socket.resetAndDestroy()
@@ -213,6 +225,38 @@ export function enterTlsTunnel(
   return socket
 }
 
+/** Reads a socket that was accepted paused where it is, until `stopReading`. */
+export function readAccepted(accepted: net.Socket, reader: Reader): void {
+  if (readOwnMemory(accepted, reader)) accepted.resume()
+  else readEvents(accepted, reader)
+}
+
+/**
+ * TLS over an accepted connection of which `first` has been read, once `stopReading` has been called and its callback has returned.
+ * What becomes of the handshake is told by the server's events: `secureConnection`, `tlsClientError`.
+ */
+export function enterServerTls(accepted: net.Socket, first: Buffer, server: tls.Server): void {
+  // A client that ends in the middle of its handshake has gone.
+  accepted.allowHalfOpen = false
+  accepted.unshift(first)
+  // As documented: connections may be given to a server that does not listen.
+  server.emit('connection', accepted)
+}
+
+/** Which connection the socket of such an event stands on. */
+export function acceptedUnder(secured: tls.TLSSocket): net.Socket | undefined {
+  return under(secured)
+}
+
+/**
+ * From now on the socket of a `secureConnection` reads into the reader's memory; within that event, nothing has been read. It
+ * allows half-open, like any other.
+ */
+export function readSecured(secured: tls.TLSSocket, reader: Reader): void {
+  secured.allowHalfOpen = true
+  if (!readOwnMemory(secured, reader)) readEvents(secured, reader)
+}
+
 /** What `onread` does in the constructor of a socket. Its members have symbols for names. */
 function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
   const symbols = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]))
@@ -224,6 +268,7 @@ function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
   const buffer = onRead.buffer()
   Object.assign(socket, { [current]: buffer, [next]: onRead.buffer, [take]: onRead.callback })
   handle.useUserBuffer(buffer)
+  readThinly(socket, onRead, reader)
   return true
 }
 
