@@ -156,8 +156,7 @@ export class Arrival implements HeldConnection, Reader {
 
   /** Whoever connects and says nothing goes without a word, as balancers do that only look whether the port is open. */
   #expired(): void {
-    if (this.#state === 'header' && this.#header!.hasBegun)
-      this.#fail(() => this.#events.proxyHeaderFailed('timeout'))
+    if (this.#state === 'header' && this.#header!.hasBegun) this.#fail(() => this.#events.proxyHeaderFailed('timeout'))
     else if (this.#state === 'handshake') this.#fail(() => this.#events.handshakeFailed('timeout'))
     else this.close()
   }

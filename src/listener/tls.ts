@@ -39,15 +39,15 @@ export class TlsTerms {
     for (const certificate of settings.certificates) this.#index(certificate)
     const [first, ...others] = settings.certificates
     this.#server = tls.createServer({
-      ...contextOptions(first!, settings),
+      ca: [],
       ALPNProtocols: ALPN_PROTOCOLS,
       handshakeTimeout: NODES_HANDSHAKE_TIMEOUT_MS,
       requestCert: settings.ca !== undefined,
       rejectUnauthorized: settings.ca !== undefined,
       ...(others.length > 0 && { SNICallback: (name: string, tell: TellContext) => this.#tellContext(name, tell) }),
     })
-    const { _sharedCreds: shared } = this.#server as unknown as { readonly _sharedCreds: tls.SecureContext }
-    useTicketKeys(shared, this.#tickets)
+    // Its own would lack what a server takes no option for: `allowPartialTrustChain`.
+    Object.assign(this.#server, { _sharedCreds: this.#contextOf(first!) })
     this.#server.on('secureConnection', (socket) => this.#secured(socket))
     this.#server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
   }
@@ -145,6 +145,7 @@ function contextOptions({ cert, key }: ServerCertificate, { ca, minVersion }: Se
     ca: ca === undefined ? [] : ca.pem,
     // Whoever is named is trusted, also an authority below the root.
     allowPartialTrustChain: true,
+    honorCipherOrder: true,
     sessionIdContext: 'fluxgate',
     sessionTimeout: SESSION_SECONDS,
   }

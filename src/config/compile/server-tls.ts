@@ -58,7 +58,8 @@ function pairsOf(document: ServerTlsDocument, path: Path, scope: Scope): PairAt[
     return isGiven('cert') && isGiven('key') ? [{ document, path }] : []
   }
   for (const key of ['cert', 'key']) {
-    if (isGiven(key)) scope.problem([...path, key], 'stands beside certificates; move the pair to the head of that list')
+    if (isGiven(key))
+      scope.problem([...path, key], 'stands beside certificates; move the pair to the head of that list')
   }
   if (document.certificates?.length === 0) scope.problem([...path, 'certificates'], 'must hold a pair at least')
   return (document.certificates ?? []).map((pair, index) => ({
@@ -171,12 +172,14 @@ function inspect(pem: string): { readonly names: readonly string[]; readonly war
   const [own] = certificates
   const now = new Date()
   if (own!.validToDate < now) warnings.push(`expired on ${day(own!.validToDate)}; clients refuse it`)
-  else if (own!.validFromDate > now) warnings.push(`is valid only from ${day(own!.validFromDate)} on; clients refuse it until then`)
+  else if (own!.validFromDate > now)
+    warnings.push(`is valid only from ${day(own!.validFromDate)} on; clients refuse it until then`)
   const isInOrder = certificates.every((certificate, index) => {
     const issuer = certificates[index + 1]
     return issuer === undefined || certificate.checkIssued(issuer)
   })
-  if (!isInOrder) warnings.push('holds a chain in which a certificate is not followed by its issuer; some clients refuse that')
+  if (!isInOrder)
+    warnings.push('holds a chain in which a certificate is not followed by its issuer; some clients refuse that')
   return { names: namesOf(own!), warnings }
 }
 

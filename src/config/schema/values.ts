@@ -63,17 +63,11 @@ const SOURCES = [
 ] as const
 
 export function secret(description: string) {
-  return v.pipe(
-    v.union([v.string(), ...SOURCES], SECRET),
-    v.description(description),
-  )
+  return v.pipe(v.union([v.string(), ...SOURCES], SECRET), v.description(description))
 }
 
 /** A PEM text is too long for a line of a file, so text alone is the path of one. */
 export function secretOrPath(description: string) {
   const message = 'must be the path of a file, { env: NAME } or { file: PATH }'
-  return v.pipe(
-    v.union([v.pipe(v.string(), v.regex(/\S/, message)), ...SOURCES], message),
-    v.description(description),
-  )
+  return v.pipe(v.union([v.pipe(v.string(), v.regex(/\S/, message)), ...SOURCES], message), v.description(description))
 }

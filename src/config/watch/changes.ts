@@ -99,7 +99,11 @@ export function namedFiles(changed: readonly string[], [file]: readonly Source[]
 }
 
 /** `changed`: of files, where nothing else is different. */
-function certificateChanges(before: Settings, after: Settings, changed: readonly string[] | undefined): CertificateChanges {
+function certificateChanges(
+  before: Settings,
+  after: Settings,
+  changed: readonly string[] | undefined,
+): CertificateChanges {
   const [old, present] = [materialsOf(before), materialsOf(after)]
   const reloaded: string[] = []
   const failing: { path: string; error: string }[] = []
