@@ -1,11 +1,23 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { CONTENDER_CORE } from '../machine/processes.ts'
-import { CLIENT_KEY, type Contender, FULL_LOAD, MAX_CONNECTIONS, PREFIX, PROVIDER_KEY, prefixed } from './contender.ts'
-import { OUTPUT, serve } from './server.ts'
+import { CA } from '../../test/support/certificates.ts'
+import { contenderCores } from '../machine/processes.ts'
+import {
+  CLIENT_KEY,
+  type Contender,
+  FULL_LOAD,
+  MAX_CONNECTIONS,
+  NotAvailable,
+  PREFIX,
+  PROVIDER_KEY,
+  prefixed,
+  type Situation,
+} from './contender.ts'
+import { OUTPUT, serve, writeTo } from './server.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
+const BIN = join(ROOT, 'bin/fluxgate')
 
 /** `trace` writes a record for each request, `warn` none. */
 export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace'): Contender {
@@ -16,22 +28,37 @@ export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace'): 
     load: FULL_LOAD,
     log: OUTPUT,
     checksKey: true,
-    start: (originPort) =>
-      serve(CONTENDER_CORE, (port, folder) => {
-        const path = join(folder, 'fluxgate.yaml')
-        writeFileSync(path, configuration(port, originPort))
+    start: async (situation) => {
+      if ((situation.workers ?? 1) > 1 && !hasWorkers()) throw new NotAvailable('it has no server.workers')
+      return await serve(contenderCores(situation.workers), (port, folder) => {
+        const path = writeTo(folder, 'fluxgate.yaml', configuration(port, folder, situation))
         const outside = Object.entries(process.env).filter(([key]) => !key.startsWith('FLUXGATE_'))
         const env = { ...Object.fromEntries(outside), FLUXGATE_LOG: level }
-        return { command: [join(ROOT, 'bin/fluxgate'), '--config', path], env }
-      }),
+        return { command: [BIN, '--config', path], env }
+      })
+    },
   }
 }
 
-function configuration(port: number, originPort: number): string {
+/** A checkout that has none only warns of the key, and would be measured with one. */
+let knowsWorkers: boolean | undefined
+
+function hasWorkers(): boolean {
+  if (knowsWorkers === undefined) {
+    const input = 'version: 1\nserver: { workers: 2 }\n'
+    const { stdout, stderr } = spawnSync(BIN, ['check', '--config', '-'], { input, encoding: 'utf8' })
+    knowsWorkers = !(stdout + stderr).includes('workers')
+  }
+  return knowsWorkers
+}
+
+function configuration(port: number, folder: string, { originPort, isTls, workers = 1 }: Situation): string {
+  const target = `${isTls ? 'https' : 'http'}://127.0.0.1:${originPort}`
+  const tls = isTls ? `, tls: { ca: "${writeTo(folder, 'ca.pem', CA)}" }` : ''
   return `version: 1
-server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000 }
+server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers} }
 upstreams:
-  openai: { request_path: ${PREFIX}, target_url: "http://127.0.0.1:${originPort}", api_key: ${PROVIDER_KEY} }
+  openai: { request_path: ${PREFIX}, target_url: "${target}", api_key: ${PROVIDER_KEY}${tls} }
 api_keys: { static: [{ id: bench, key: ${CLIENT_KEY} }] }
 `
 }

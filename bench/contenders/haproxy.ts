@@ -1,9 +1,17 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { CONTENDER_CORE } from '../machine/processes.ts'
+import { CA } from '../../test/support/certificates.ts'
+import { contenderCores } from '../machine/processes.ts'
 import { versionOf } from '../machine/programs.ts'
-import { CLIENT_KEY, type Contender, FULL_LOAD, MAX_CONNECTIONS, PREFIX, PROVIDER_KEY, prefixed } from './contender.ts'
-import { OUTPUT, serve } from './server.ts'
+import {
+  CLIENT_KEY,
+  type Contender,
+  FULL_LOAD,
+  MAX_CONNECTIONS,
+  PREFIX,
+  PROVIDER_KEY,
+  prefixed,
+  type Situation,
+} from './contender.ts'
+import { OUTPUT, serve, writeTo } from './server.ts'
 
 export function haproxy(): Contender {
   return {
@@ -13,10 +21,9 @@ export function haproxy(): Contender {
     load: FULL_LOAD,
     log: OUTPUT,
     checksKey: true,
-    start: (originPort) =>
-      serve(CONTENDER_CORE, (port, folder) => {
-        const path = join(folder, 'haproxy.cfg')
-        writeFileSync(path, configuration(port, originPort))
+    start: (situation) =>
+      serve(contenderCores(situation.workers), (port, folder) => {
+        const path = writeTo(folder, 'haproxy.cfg', configuration(port, folder, situation))
         return { command: ['haproxy', '-f', path] }
       }),
   }
@@ -27,9 +34,10 @@ export function haproxy(): Contender {
  * `no strict-limits`. Without http-no-delay it may hold small pieces back for a moment. Cutting the path at a length is
  * the cheapest of its ways to strip a prefix.
  */
-function configuration(port: number, originPort: number): string {
+function configuration(port: number, folder: string, { originPort, isTls, workers = 1 }: Situation): string {
+  const tls = isTls ? ` ssl verify required ca-file ${writeTo(folder, 'ca.pem', CA)}` : ''
   return `global
-  nbthread 1
+  nbthread ${workers}
   maxconn ${MAX_CONNECTIONS}
   no strict-limits
   log stdout format raw local0 info
@@ -52,6 +60,6 @@ frontend clients
   default_backend origin
 backend origin
   http-reuse always
-  server origin 127.0.0.1:${originPort}
+  server origin 127.0.0.1:${originPort}${tls}
 `
 }

@@ -1,9 +1,19 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CONTENDER_CORE, LOAD_CORE } from '../machine/processes.ts'
+import { CA, SERVER_CERTIFICATE, SERVER_KEY } from '../../test/support/certificates.ts'
+import { contenderCores, LOAD_CORE } from '../machine/processes.ts'
 import { versionOf } from '../machine/programs.ts'
-import { CLIENT_KEY, type Contender, FULL_LOAD, MAX_CONNECTIONS, PREFIX, PROVIDER_KEY, prefixed } from './contender.ts'
-import { type Preparation, type Server, serve } from './server.ts'
+import {
+  CLIENT_KEY,
+  type Contender,
+  FULL_LOAD,
+  MAX_CONNECTIONS,
+  PREFIX,
+  PROVIDER_KEY,
+  prefixed,
+  type Situation,
+} from './contender.ts'
+import { type Preparation, type Server, serve, writeTo } from './server.ts'
 
 const LOG = 'access.log'
 
@@ -15,23 +25,32 @@ export function nginx(): Contender {
     load: FULL_LOAD,
     log: LOG,
     checksKey: true,
-    start: (originPort) => serve(CONTENDER_CORE, (port, folder) => prepare(folder, proxy(port, folder, originPort))),
+    start: (situation) =>
+      serve(contenderCores(situation.workers), (port, folder) =>
+        prepare(folder, proxy(port, folder, situation), situation.workers),
+      ),
   }
 }
 
 /** An origin that answers a small request at the least possible cost. */
-export function nginxOrigin(answer: string): Promise<Server> {
-  const server = (port: number): string =>
-    `access_log off; server { listen 127.0.0.1:${port}; location / { default_type application/json; return 200 '${answer}'; } }`
-  return serve(LOAD_CORE, (port, folder) => prepare(folder, server(port)))
+export function nginxOrigin(answer: string, isTls: boolean): Promise<Server> {
+  return serve(String(LOAD_CORE), (port, folder) => {
+    const certificate = (): string => {
+      const [cert, key] = [writeTo(folder, 'server.pem', SERVER_CERTIFICATE), writeTo(folder, 'server.key', SERVER_KEY)]
+      return `ssl_certificate ${cert}; ssl_certificate_key ${key};`
+    }
+    const listen = `listen 127.0.0.1:${port}${isTls ? ` ssl; ${certificate()}` : ';'}`
+    const location = `location / { default_type application/json; return 200 '${answer}'; }`
+    return prepare(folder, `access_log off; server { ${listen} ${location} }`)
+  })
 }
 
-function prepare(folder: string, http: string): Preparation {
+function prepare(folder: string, http: string, workers = 1): Preparation {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const path = join(folder, 'nginx.conf')
   writeFileSync(
     path,
-    `worker_processes 1; daemon off; error_log stderr crit; pid ${folder}/pid;
+    `worker_processes ${workers}; daemon off; error_log stderr crit; pid ${folder}/pid;
 events { worker_connections ${MAX_CONNECTIONS}; }
 http {
   keepalive_requests 100000000; keepalive_timeout 600s; client_max_body_size 0;
@@ -42,7 +61,7 @@ http {
   return { command: ['nginx', '-c', path, '-p', folder] }
 }
 
-function proxy(port: number, folder: string, originPort: number): string {
+function proxy(port: number, folder: string, { originPort, isTls }: Situation): string {
   return `access_log ${folder}/${LOG};
   map $http_authorization $is_known { default 0; "Bearer ${CLIENT_KEY}" 1; }
   upstream origin { server 127.0.0.1:${originPort}; keepalive 512; keepalive_requests 100000000; }
@@ -50,9 +69,16 @@ function proxy(port: number, folder: string, originPort: number): string {
     listen 127.0.0.1:${port};
     location ${PREFIX}/ {
       if ($is_known = 0) { return 401; }
-      proxy_pass http://origin/; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
+      proxy_pass ${isTls ? 'https' : 'http'}://origin/; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
       proxy_set_header Connection ""; proxy_set_header Host 127.0.0.1:${originPort};
       proxy_set_header Authorization "Bearer ${PROVIDER_KEY}";
+      ${isTls ? verified(folder) : ''}
     }
   }`
+}
+
+/** It compares names with names only: an address in a certificate it would not find. */
+function verified(folder: string): string {
+  const ca = writeTo(folder, 'ca.pem', CA)
+  return `proxy_ssl_verify on; proxy_ssl_trusted_certificate ${ca}; proxy_ssl_name provider.test; proxy_ssl_session_reuse on;`
 }

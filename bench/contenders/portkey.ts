@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { CONTENDER_CORE } from '../machine/processes.ts'
-import { type Contender, direct, LIGHT_LOAD } from './contender.ts'
+import { contenderCores } from '../machine/processes.ts'
+import { type Contender, direct, LIGHT_LOAD, NotAvailable } from './contender.ts'
 import { serve } from './server.ts'
 
 const NAME = '@portkey-ai/gateway'
@@ -29,11 +29,13 @@ export function portkey(): Contender {
       'x-portkey-provider: openai',
       `x-portkey-custom-host: http://127.0.0.1:${originPort}/v1`,
     ],
-    start: () =>
-      serve(CONTENDER_CORE, (port) => ({
+    start: async ({ isTls, workers = 1 }) => {
+      if (isTls || workers > 1) throw new NotAvailable('it is not set up for that here')
+      return await serve(contenderCores(), (port) => ({
         command: [process.execPath, '--import', STREAMS, MAIN, `--port=${port}`, '--headless'],
         env: { ...process.env, NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' },
-      })),
+      }))
+    },
   }
 }
 

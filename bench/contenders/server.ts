@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, isListening } from '../machine/ports.ts'
 import { pinned, removeFolder, stop, temporaryFolder } from '../machine/processes.ts'
@@ -12,6 +12,8 @@ export interface Server extends AsyncDisposable {
 /** A server with a folder of its own, where its configuration and its log are. */
 export interface FolderServer extends Server {
   readonly folder: string
+  /** From its being started until it let somebody in. */
+  readonly startMs: number
 }
 
 export interface Preparation {
@@ -22,15 +24,23 @@ export interface Preparation {
 /** What a server prints goes to this file of its folder. */
 export const OUTPUT = 'output.log'
 
+/** Its path. */
+export function writeTo(folder: string, name: string, content: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
 export async function serve(
-  core: number,
+  cores: string,
   prepare: (port: number, folder: string) => Preparation,
 ): Promise<FolderServer> {
   const folder = temporaryFolder()
   const port = await freePort()
   const { command, env = process.env } = prepare(port, folder)
   const output = openSync(join(folder, OUTPUT), 'w')
-  const child = pinned(core, command, { env, stdio: ['ignore', output, output] })
+  const startedAt = performance.now()
+  const child = pinned(cores, command, { env, stdio: ['ignore', output, output] })
   closeSync(output)
   const close = async (): Promise<void> => {
     await stop(child)
@@ -41,5 +51,6 @@ export async function serve(
     await close()
     throw new Error(`it does not listen: ${said}`)
   }
-  return { port, pid: child.pid!, folder, [Symbol.asyncDispose]: close }
+  const startMs = performance.now() - startedAt
+  return { port, pid: child.pid!, folder, startMs, [Symbol.asyncDispose]: close }
 }

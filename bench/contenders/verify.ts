@@ -17,7 +17,7 @@ export async function verify(contender: Contender): Promise<void> {
   await once(origin, 'listening')
   try {
     const { port } = origin.address() as AddressInfo
-    await using gateway = await contender.start(port)
+    await using gateway = await contender.start({ originPort: port })
     const headers = contender.headers(port)
     const url = `http://127.0.0.1:${gateway.port}${contender.path}`
     await expectStatus(url, headers, 200)

@@ -1,9 +1,12 @@
-/** `content-origin.ts <answer>`: an origin that reads each request's content to its end, and answers. Prints its port. */
-import net from 'node:net'
+/**
+ * `content-origin.ts <answer> [tls]`: an origin that reads each request's content to its end, and answers. Prints its port.
+ */
+import { listen } from './listen.ts'
 import { onRequest } from './on-request.ts'
 
 const answer = process.argv[2]!
-const response = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`
+const response = Buffer.from(
+  `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`,
+)
 
-const server = net.createServer({ noDelay: true }, (socket) => onRequest(socket, () => socket.write(response)))
-server.listen(0, '127.0.0.1', () => console.log((server.address() as net.AddressInfo).port))
+listen(process.argv[3] === 'tls', (socket) => onRequest(() => socket.write(response)))

@@ -1,12 +1,13 @@
 /**
- * `event-origin.ts <events> <interval ms>`: an origin that answers every request with as many events at that interval, all
+ * `event-origin.ts <events> <interval ms> [tls]`: an origin that answers every request with as many events at that interval, all
  * streams in one burst. Prints its port.
  */
-import net from 'node:net'
+import type net from 'node:net'
 import { MARK, microsNow, REST, TIME_LENGTH } from './event.ts'
+import { listen } from './listen.ts'
 import { onRequest } from './on-request.ts'
 
-const [events, interval] = process.argv.slice(2).map(Number) as [number, number]
+const [events, interval] = process.argv.slice(2, 4).map(Number) as [number, number]
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
 const DATA = `data: ${MARK}`
 const SIZE = DATA.length + TIME_LENGTH + REST.length
@@ -14,9 +15,9 @@ const SIZE = DATA.length + TIME_LENGTH + REST.length
 /** Events still to send, by the connection that waits for them. */
 const streams = new Map<net.Socket, number>()
 
-const server = net.createServer({ noDelay: true }, (socket) => {
+listen(process.argv[4] === 'tls', (socket) => {
   socket.on('close', () => streams.delete(socket))
-  onRequest(socket, () => {
+  return onRequest(() => {
     socket.write(HEAD)
     streams.set(socket, events)
   })
@@ -35,5 +36,3 @@ setInterval(() => {
     }
   }
 }, interval)
-
-server.listen(0, '127.0.0.1', () => console.log((server.address() as net.AddressInfo).port))

@@ -22,7 +22,7 @@ export interface Running extends AsyncDisposable {
 
 export function program(file: string, args: readonly string[] = []): Running {
   const command = [process.execPath, join(import.meta.dirname, file), ...args]
-  const child: ChildProcess = pinned(LOAD_CORE, command, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child: ChildProcess = pinned(String(LOAD_CORE), command, { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin!.on('error', () => {})
   const next = lines(child, file)
   return {
@@ -38,21 +38,21 @@ export function program(file: string, args: readonly string[] = []): Running {
 }
 
 /** Reads whatever it is sent, and answers it. */
-export function contentOrigin(): Promise<Server> {
-  return origin('content-origin.ts', [ANSWER])
+export function contentOrigin(isTls = false): Promise<Server> {
+  return origin('content-origin.ts', [ANSWER], isTls)
 }
 
 /** Answers small requests; as cheaply as can be, if nginx is there. */
-export function smallOrigin(): Promise<Server> {
-  return isInstalled('nginx') ? nginxOrigin(ANSWER) : contentOrigin()
+export function smallOrigin(isTls = false): Promise<Server> {
+  return isInstalled('nginx') ? nginxOrigin(ANSWER, isTls) : contentOrigin(isTls)
 }
 
-export function eventOrigin(events: number, intervalMs: number): Promise<Server> {
-  return origin('event-origin.ts', [String(events), String(intervalMs)])
+export function eventOrigin(events: number, intervalMs: number, isTls = false): Promise<Server> {
+  return origin('event-origin.ts', [String(events), String(intervalMs)], isTls)
 }
 
-async function origin(file: string, args: readonly string[]): Promise<Server> {
-  const running = program(file, args)
+async function origin(file: string, args: readonly string[], isTls: boolean): Promise<Server> {
+  const running = program(file, isTls ? [...args, 'tls'] : args)
   // An origin prints its port first.
   const port = Number(await running.line())
   return { port, pid: running.pid, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }

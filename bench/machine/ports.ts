@@ -12,8 +12,13 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+const PATIENCE_MS = 10_000
+const POLL_MS = 2
+
+/** Looked at so often that it says when, to a few milliseconds. */
 export async function isListening(port: number, child: ChildProcess): Promise<boolean> {
-  for (let attempt = 0; attempt < 500 && child.exitCode === null; attempt++) {
+  const giveUpAt = performance.now() + PATIENCE_MS
+  while (performance.now() < giveUpAt && child.exitCode === null) {
     const socket = net.connect(port, '127.0.0.1')
     const isOpen = await once(socket, 'connect').then(
       () => true,
@@ -21,7 +26,7 @@ export async function isListening(port: number, child: ChildProcess): Promise<bo
     )
     socket.destroy()
     if (isOpen) return true
-    await sleep(20)
+    await sleep(POLL_MS)
   }
   return false
 }

@@ -1,15 +1,20 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { availableParallelism, constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { family } from './usage.ts'
+import { CONTENDER_CORE, family } from './usage.ts'
 
-/** The contender has this core to itself; load and origin share the other. */
-export const CONTENDER_CORE = 0
+/** Load and origin share it. */
 export const LOAD_CORE = 1
+
+/** As `taskset` takes them. The second worker shares the core of the load where there is no third. */
+export function contenderCores(workers = 1): string {
+  const second = availableParallelism() > 2 ? 2 : LOAD_CORE
+  return workers === 1 ? String(CONTENDER_CORE) : `${CONTENDER_CORE},${second}`
+}
 
 /** Debian keeps nginx and HAProxy where only root's PATH looks. */
 process.env.PATH += ':/usr/local/sbin:/usr/sbin'
@@ -22,8 +27,8 @@ export interface Spawning {
   readonly stdio: StdioOptions
 }
 
-export function pinned(core: number, command: readonly string[], options: Spawning): ChildProcess {
-  const child = spawn('taskset', ['--cpu-list', String(core), ...command], options)
+export function pinned(cores: string, command: readonly string[], options: Spawning): ChildProcess {
+  const child = spawn('taskset', ['--cpu-list', cores, ...command], options)
   running.add(child)
   child.once('exit', () => running.delete(child))
   return child

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 
 /** Programs that a run may need: how to see that one is there, and Debian's package of it. */
 const PROGRAMS = {
-  wrk: { flag: '-v', debian: 'wrk' },
   nginx: { flag: '-v', debian: 'nginx' },
   haproxy: { flag: '-v', debian: 'haproxy' },
   taskset: { flag: '--version', debian: 'util-linux' },

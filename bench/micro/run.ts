@@ -3,12 +3,11 @@
  * for an exchange, without system calls and without Node's sockets. Each load has a process of its own, so that none profits
  * from what the compiler has learned of another.
  */
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { CONTENDER_CORE, cleanUpAtExit, pinned } from '../machine/processes.ts'
+import { cleanUpAtExit } from '../machine/processes.ts'
 import { type Spread, spreadOf } from '../report/statistics.ts'
+import { nsOf } from './figures.ts'
 import { LOADS, type Load } from './loads.ts'
 
 const HERE = resolve(import.meta.dirname, '../..')
@@ -24,17 +23,9 @@ const { values } = parseArgs({
   },
 })
 
-async function figures(root: string, load: Load): Promise<number[]> {
-  const command = [process.execPath, join(import.meta.dirname, 'measure.ts'), root, load, values.rounds, values.config]
-  const env = { ...process.env, FLUXGATE_LOG: 'trace' }
-  const child = pinned(CONTENDER_CORE, command, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const ended = once(child, 'exit').then(() => undefined)
-  const told = once(child, 'message').then(([message]) => message as number[])
-  const found = await Promise.race([told, ended])
-  await ended
-  if (found === undefined) throw new Error(`${load} ended early`)
-  return found
-}
+const names = values.only.split(',')
+const unknown = names.filter((name) => !Object.hasOwn(LOADS, name))
+if (unknown.length > 0) throw new Error(`--only ${unknown}: there are ${Object.keys(LOADS)}`)
 
 function row(load: string, { median, min, max }: Spread, ratio: string): string {
   const range = `${min.toFixed(0)}..${max.toFixed(0)}`
@@ -44,15 +35,15 @@ function row(load: string, { median, min, max }: Spread, ratio: string): string 
 cleanUpAtExit()
 const others = values.against === undefined ? [] : [resolve(values.against)]
 const roots = [HERE, ...others]
-for (const root of others) readFileSync(join(root, 'src/gateway.ts'))
 console.log(
   `${'load'.padEnd(10)} ${'ns'.padStart(8)} ${'min..max'.padStart(16)}${others.length > 0 ? '    ratio' : ''}`,
 )
 for (const load of Object.keys(LOADS) as Load[]) {
-  if (!values.only.split(',').includes(load)) continue
+  if (!names.includes(load)) continue
   const found = roots.map((): number[] => [])
   for (let i = 0; i < PROCESSES; i++)
-    for (const [at, root] of roots.entries()) found[at]!.push(Math.min(...(await figures(root, load))))
+    for (const [at, root] of roots.entries())
+      found[at]!.push(await nsOf(root, load, Number(values.rounds), values.config))
   const [ours, theirs] = found.map((each) => spreadOf(each))
   console.log(row(load, ours!, theirs === undefined ? '' : (ours!.median / theirs.median).toFixed(3)))
   if (theirs !== undefined) console.log(row('  against', theirs, ''))

@@ -77,8 +77,9 @@ async function startGateway(
   const { loadConfiguration } = (await load('config/load.ts')) as typeof import('../../src/config/load.ts')
   const folder = mkdtempSync(join(tmpdir(), 'fluxgate-bench-'))
   const path = join(folder, 'fluxgate.yaml')
+  // With more than one thread none of them would be this one.
   const yaml = `version: 1
-server: { bind_address: "127.0.0.1:0" }
+server: { bind_address: "127.0.0.1:0", workers: 1 }
 upstreams: { openai: { request_path: ${PREFIX}, target_url: "http://127.0.0.1:${originPort}", api_key: ${PROVIDER_KEY} } }
 api_keys: { static: [{ id: bench, key: ${CLIENT_KEY} }] }
 ${moreYaml}`

@@ -1,24 +1,26 @@
 import type { Result, Row } from './results.ts'
 import type { Spread } from './statistics.ts'
+import type { Verdict } from './targets.ts'
 
 /** All results in one table: a line for each figure of each contender. */
 export function table(results: readonly Result[]): string {
-  const head = line('', '', 'median', 'min..max', 'ratio', 'min..max', 'target')
+  const head = line('', '', 'median', 'min..max', 'ratio', 'min..max')
   return [head, ...results.flatMap(section)].join('\n')
 }
 
-function section({ title, yardstick, metrics, failures }: Result): string[] {
+function section({ scenario, title, yardstick, metrics, failures }: Result): string[] {
   const rows = metrics.flatMap((metric) =>
     metric.rows.map((row, i) => figureLine(i === 0 ? metric.title : '', row, metric.digits)),
   )
-  const failed = failures.map((failure) => line('', failure.contender, `failed: ${failure.failed}`))
-  return ['', `${title} (ratio to ${yardstick})`, ...rows, ...failed]
+  const failed = failures.map(({ contender, why, isFault }) =>
+    line('', contender, `${isFault ? 'failed' : 'not available'}: ${why}`),
+  )
+  return ['', `${scenario}: ${title} (ratio to ${yardstick})`, ...rows, ...failed]
 }
 
-function figureLine(title: string, { contender, figure, ratio, target }: Row, digits: number): string {
-  const ratios = ratio === undefined ? ['', ''] : [ratio.median.toFixed(2), range(ratio, 2)]
-  const verdict = target === undefined ? '' : `${target.text}: ${target.isMet ? 'met' : 'missed'}`
-  return line(title, contender, figure.median.toFixed(digits), range(figure, digits), ...ratios, verdict)
+function figureLine(title: string, { contender, figure, ratio }: Row, digits: number): string {
+  const ratios = ratio === undefined ? [] : [ratio.median.toFixed(2), range(ratio, 2)]
+  return line(title, contender, figure.median.toFixed(digits), range(figure, digits), ...ratios)
 }
 
 function range({ min, max }: Spread, digits: number): string {
@@ -26,7 +28,7 @@ function range({ min, max }: Spread, digits: number): string {
 }
 
 function line(title: string, contender: string, figure: string, ...rest: readonly string[]): string {
-  const [figures = '', ratio = '', ratios = '', target = ''] = rest
+  const [figures = '', ratio = '', ratios = ''] = rest
   const cells = [
     `  ${title.padEnd(22)}`,
     contender.padEnd(9),
@@ -34,7 +36,15 @@ function line(title: string, contender: string, figure: string, ...rest: readonl
     figures.padStart(16),
     ratio.padStart(7),
     ratios.padStart(12),
-    ` ${target}`,
   ]
   return cells.join(' ').trimEnd()
+}
+
+/** What was aimed at, and whether it was reached. */
+export function verdictTable(verdicts: readonly Verdict[]): string {
+  const lines = verdicts.map(({ scenario, title, of, most, found, state }) => {
+    const what = `${scenario}: ${title}${of === 'figure' ? '' : `, ${of}`}`
+    return `  ${what.padEnd(46)} ≤ ${String(most).padEnd(6)} ${(found?.toFixed(2) ?? '').padStart(8)}  ${state}`
+  })
+  return ['targets', ...lines].join('\n')
 }

@@ -1,8 +1,29 @@
 import { latency } from './latency.ts'
 import { idle, streams } from './memory.ts'
-import { log, post, upload } from './posts.ts'
+import { micro } from './micro.ts'
+import { field, fresh, length, log, post, sdk, tlsPost, tlsUpload, upload } from './posts.ts'
 import type { Scenario } from './scenario.ts'
-import { stream } from './stream.ts'
+import { start } from './start.ts'
+import { stream, tlsStream } from './stream.ts'
+import { workers } from './workers.ts'
 
 /** By the names that `--only` takes. */
-export const scenarios: Readonly<Record<string, Scenario>> = { post, stream, upload, latency, idle, streams, log }
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  post,
+  length,
+  field,
+  sdk,
+  stream,
+  upload,
+  'tls-post': tlsPost,
+  'tls-stream': tlsStream,
+  'tls-upload': tlsUpload,
+  fresh,
+  workers,
+  latency,
+  start,
+  idle,
+  streams,
+  log,
+  micro,
+}

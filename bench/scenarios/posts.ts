@@ -1,69 +1,110 @@
-import type { Contender } from '../contenders/contender.ts'
+import type { Contender, Load, Posts } from '../contenders/contender.ts'
 import { fluxgate } from '../contenders/fluxgate.ts'
 import type { Server } from '../contenders/server.ts'
-import { contentOrigin, smallOrigin, targetOf } from '../load/programs.ts'
-import { wrk } from '../load/wrk.ts'
-import { cpuSeconds } from '../machine/usage.ts'
-import { type Figures, inTurn, type Scenario } from './scenario.ts'
+import { VARIATIONS, type Variation } from '../load/heads.ts'
+import type { Posted, PostLoad } from '../load/post-clients.ts'
+import { contentOrigin, program, smallOrigin, targetOf } from '../load/programs.ts'
+import { meter } from '../machine/usage.ts'
+import { inTurn, type Metric, type Scenario, Shortfall, type Times } from './scenario.ts'
+import { OTHERS, type Trial, undisturbed } from './undisturbed.ts'
 
-const WARM_UP_SECONDS = 1
-const SECONDS = 3
 const SMALL = 230
 const LARGE = 512 * 1024
-const MEGABYTE = 1024 * 1024
+/** Who answers less than this share of what is asked has been driven to its limit, and its figures say something else. */
+const LEAST_SHARE = 0.95
 
-export const post: Scenario = {
-  title: 'small POST (230 bytes), 64 connections',
-  needsWrk: true,
-  metrics: [
-    { key: 'cpu', title: 'CPU µs per request', digits: 1 },
-    { key: 'rate', title: 'requests per second', digits: 0 },
-  ],
-  round: inTurn((contender) => measure(smallOrigin, contender, contender.load.post, SMALL)),
+const CPU: Metric = { key: 'cpu', title: 'CPU µs per request', digits: 1 }
+
+export interface PostPlan {
+  readonly origin: (isTls: boolean) => Promise<Server>
+  readonly load: Exclude<keyof Load, 'stream' | 'tlsStream' | 'idle' | 'streams'>
+  readonly contentBytes: number
+  readonly variation?: Variation
+  readonly isFresh?: boolean
+  readonly isTls?: boolean
+  /** The rate is as many times that of the load. */
+  readonly workers?: number
 }
 
+function small(variation: Variation, title: string): Scenario {
+  return {
+    title: `small POST, 64 connections, 16 000/s: ${title}`,
+    metrics: [CPU, OTHERS],
+    round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL, variation }),
+  }
+}
+
+export const post = small('repeated', `head ${VARIATIONS.repeated}`)
+export const length = small('length', VARIATIONS.length)
+export const field = small('field', VARIATIONS.field)
+export const sdk = small('sdk', VARIATIONS.sdk)
+
 export const upload: Scenario = {
-  title: 'POST of 512 KB, 16 connections',
-  needsWrk: true,
-  metrics: [
-    { key: 'cpuPerMegabyte', title: 'CPU µs per MB', digits: 0 },
-    { key: 'cpu', title: 'CPU µs per request', digits: 0 },
-  ],
-  round: inTurn(async (contender) => {
-    const figures = await measure(contentOrigin, contender, contender.load.upload, LARGE)
-    return { ...figures, cpuPerMegabyte: (figures['cpu']! * MEGABYTE) / LARGE }
-  }),
+  title: 'POST of 512 KB, 16 connections, 1600/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: contentOrigin, load: 'upload', contentBytes: LARGE }),
+}
+
+export const fresh: Scenario = {
+  title: 'small POST over a new connection each time, 3000/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: smallOrigin, load: 'fresh', contentBytes: SMALL, isFresh: true }),
+}
+
+export const tlsPost: Scenario = {
+  title: 'TLS to the upstream: small POST, 64 connections, 8000/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: smallOrigin, load: 'tlsPost', contentBytes: SMALL, isTls: true }),
+}
+
+export const tlsUpload: Scenario = {
+  title: 'TLS to the upstream: POST of 512 KB, 16 connections, 320/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: contentOrigin, load: 'tlsUpload', contentBytes: LARGE, isTls: true }),
 }
 
 const [OFF, ON] = ['log off', 'log on']
 
 export const log: Scenario = {
   title: 'Fluxgate with a record for each request and without, small POST',
-  needsWrk: true,
-  metrics: [
-    {
-      key: 'cpu',
-      title: 'CPU µs per request',
-      digits: 1,
-      target: { text: 'on/off ≤ 1.10', isMet: (on, off) => off !== undefined && on / off <= 1.1 },
-    },
-  ],
+  metrics: [CPU, OTHERS],
   between: { contenders: () => [fluxgate(ON, 'trace'), fluxgate(OFF, 'warn')], ours: ON, yardstick: OFF },
-  round: inTurn((contender) => measure(smallOrigin, contender, contender.load.post, SMALL)),
+  round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
 }
 
-async function measure(
-  startOrigin: () => Promise<Server>,
-  contender: Contender,
-  connections: number,
-  contentBytes: number,
-): Promise<Figures> {
-  await using origin = await startOrigin()
-  await using gateway = await contender.start(origin.port)
-  const target = targetOf(contender.name, contender, gateway.port, origin.port)
-  await wrk(target, { connections, contentBytes, seconds: WARM_UP_SECONDS })
-  const before = cpuSeconds(gateway.pid)
-  const requests = await wrk(target, { connections, contentBytes, seconds: SECONDS })
-  const used = cpuSeconds(gateway.pid) - before
-  return { cpu: (used / requests) * 1e6, rate: requests / SECONDS }
+function cpuOf(plan: PostPlan): Scenario['round'] {
+  return inTurn((contender, times) => undisturbed(contender.name, () => measure(contender, plan, times)))
+}
+
+/** In microseconds. */
+export async function cpuPerRequest(contender: Contender, plan: PostPlan, times: Times): Promise<number> {
+  const { cpu } = await undisturbed(contender.name, () => measure(contender, plan, times))
+  return cpu!
+}
+
+async function measure(contender: Contender, plan: PostPlan, times: Times): Promise<Trial> {
+  const { isTls = false, workers } = plan
+  await using origin = await plan.origin(isTls)
+  const situation = { originPort: origin.port, isTls, ...(workers === undefined ? {} : { workers }) }
+  await using gateway = await contender.start(situation)
+  const posts: Posts = contender.load[plan.load]
+  const load: PostLoad = {
+    ...posts,
+    ...times,
+    rate: posts.rate * (workers ?? 1) * times.share,
+    target: targetOf(contender.name, contender, gateway.port, origin.port),
+    contentBytes: plan.contentBytes,
+    variation: plan.variation ?? 'repeated',
+    isFresh: plan.isFresh ?? false,
+  }
+  await using clients = program('post-clients.ts', [JSON.stringify(load)])
+  await clients.line()
+  const used = meter(gateway.pid, workers !== 2)
+  const { answered, wrong } = JSON.parse(await clients.line()) as Posted
+  const { cpuSeconds, foreignShare } = used()
+  if (wrong !== undefined) throw new Error(wrong)
+  const perSecond = Math.round(answered / times.seconds)
+  if (perSecond < load.rate * LEAST_SHARE)
+    throw new Shortfall(`only ${perSecond} of ${load.rate} requests a second were answered`)
+  return { figures: { cpu: (cpuSeconds / answered) * 1e6 }, foreignShare }
 }
