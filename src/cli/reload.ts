@@ -1,6 +1,5 @@
 import { assemble, type Configuration } from '../config/assemble.ts'
 import type { BindAddress, Snapshot } from '../config/snapshot.ts'
-import type { Changes } from '../config/watch/changes.ts'
 import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'

@@ -14,10 +14,8 @@ export interface Downstream<E = unknown> {
   readonly clientIp: string | undefined
   /** The connection's other end. */
   readonly peerIp: string | undefined
-  /** Subject of the certificate that the client has shown, where one is asked for (RFC 4514). */
-  readonly clientCertificate: string | undefined
-  /** It spoke plain HTTP where TLS is spoken: it is told so, and closed. */
-  readonly isPlainOnTlsPort: boolean
+  /** Undefined: it came where plain HTTP is spoken. */
+  readonly tls: ClientTls | undefined
   /** The client asked for the connection to close after this exchange. */
   readonly wantsClose: boolean
   /** It waits for a 100 before it sends its body. */
@@ -45,6 +43,26 @@ export interface Downstream<E = unknown> {
   finish(keep: boolean, nowMs?: number): void
   /** The exchange is over and its response is not whole: the client must see that. */
   cut(reset: boolean): void
+}
+
+/** Of a client that came where TLS is spoken. */
+export interface ClientTls {
+  /** It speaks plain HTTP: it is told so, and closed. */
+  readonly isMissing: boolean
+  /** Of the certificate that it has shown, where one is asked for (RFC 4514). */
+  readonly subject: string | undefined
+}
+
+/** A client's connection, as far as the listener needs to know it. */
+export interface HeldConnection {
+  /** Taken in past the connection limit. */
+  readonly isOverLimit: boolean
+  /** Neighbours in the listener's queue of idle connections. */
+  idlePrevious: HeldConnection | undefined
+  idleNext: HeldConnection | undefined
+  isQueuedIdle: boolean
+  /** Closes at once. */
+  close(): void
 }
 
 /** Where a response goes. */

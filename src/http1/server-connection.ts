@@ -1,7 +1,12 @@
 import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
-import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
-import type { HeldConnection } from '../http/held-connection.ts'
+import {
+  type ClientTls,
+  type Downstream,
+  type HeldConnection,
+  isRefused,
+  type RefusedHead,
+} from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
@@ -33,9 +38,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
-  clientCertificate: string | undefined = undefined
-  isPlainOnTlsPort = false
-  /** Neighbours in the listener's queue of idle connections. */
+  tls: ClientTls | undefined = undefined
   idlePrevious: HeldConnection | undefined = undefined
   idleNext: HeldConnection | undefined = undefined
   isQueuedIdle = false

@@ -1,8 +1,7 @@
 import type net from 'node:net'
 import type { BindAddress, ServerSettings, ServerTls } from '../config/snapshot.ts'
 import { includesPeer } from '../http/address.ts'
-import type { DownstreamEvents } from '../http/downstream.ts'
-import type { HeldConnection } from '../http/held-connection.ts'
+import type { DownstreamEvents, HeldConnection } from '../http/downstream.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
 import { adoptAccepted, readSecured } from '../runtime/sockets.ts'
@@ -194,13 +193,13 @@ export class Listener<E> implements ConnectionHost<E, ServerConnection<E>> {
     const arrival = new Arrival(accepted, options, {
       secured: (socket) => {
         const connection = become()
-        if (tls.ca !== undefined) connection.clientCertificate = subjectOf(socket)
+        connection.tls = { isMissing: false, subject: tls.ca === undefined ? undefined : subjectOf(socket) }
         readSecured(socket, connection)
         connection.attach(socket)
       },
       plain: (socket, first) => {
         const connection = become()
-        connection.isPlainOnTlsPort = true
+        connection.tls = { isMissing: true, subject: undefined }
         connection.attach(adoptAccepted(socket, connection))
         connection.onBytes(first, first.length)
       },

@@ -3,7 +3,7 @@
  * secret opens what any other has sealed, and nothing needs to be shared or kept. As with `sockets.ts`, Node does not document what
  * is used of it here.
  */
-import { hkdfSync, randomBytes } from 'node:crypto'
+import { hkdfSync, randomFillSync } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
 
 /** HMAC-SHA256 and AES-128-CBC, as OpenSSL asks for them, 16 bytes each, and the name by which the pair is found again. */
@@ -57,6 +57,19 @@ export class TicketKeys {
   }
 }
 
+/** Random bytes come cheaper by the hundred; OpenSSL takes a copy of what it is given. */
+const vectors = Buffer.alloc(64 * PART_BYTES)
+let usedBytes = vectors.length
+
+function nextVector(): Buffer {
+  if (usedBytes === vectors.length) {
+    randomFillSync(vectors)
+    usedBytes = 0
+  }
+  usedBytes += PART_BYTES
+  return vectors.subarray(usedBytes - PART_BYTES, usedBytes)
+}
+
 interface NativeContext {
   enableTicketKeyCallback?: () => void
   onticketkeycallback?: (name: Buffer, iv: Buffer, seals: boolean) => readonly [answer: number, ...parts: Buffer[]]
@@ -76,7 +89,7 @@ export function useTicketKeys({ context }: SecureContext, keys: TicketKeys): voi
     try {
       const key = seals ? keys.present() : keys.find(name)
       if (key === undefined) return [ANSWER.unknown, NO_KEY, NO_KEY]
-      if (seals) return [ANSWER.good, key.hmac, key.aes, key.name, randomBytes(PART_BYTES)]
+      if (seals) return [ANSWER.good, key.hmac, key.aes, key.name, nextVector()]
       // A ticket is for one use (RFC 8446 appendix C.4), so whoever has used one gets another.
       return [ANSWER.renew, key.hmac, key.aes]
     } catch {

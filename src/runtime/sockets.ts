@@ -161,20 +161,44 @@ export function connectTcp(peer: Peer, reader: Reader): net.Socket {
   return readThinly(net.connect({ ...connectOptions(peer), onread } as net.NetConnectOpts), onread, reader)
 }
 
+/** TLS sessions with one server, whose certificate is always checked against the same. */
+export interface SessionStore {
+  /** What a handshake may resume. */
+  take(): Buffer | undefined
+  /** What the server, whose certificate has been checked, gives for another time; `isResumed`: it was checked when that one began. */
+  keep(session: Buffer, isResumed: boolean): void
+}
+
 /** `servername`: a name or an address that the certificate must carry. */
 export function connectTls(
   peer: Peer,
   servername: string,
   secureContext: tls.SecureContext,
   reader: Reader,
+  sessions?: SessionStore,
 ): tls.TLSSocket {
   const onread = onReadOf(reader)
-  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext), onread }
-  return readThinly(tls.connect(options as unknown as tls.ConnectionOptions), onread, reader)
+  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, sessions), onread }
+  const socket = readThinly(tls.connect(options as unknown as tls.ConnectionOptions), onread, reader)
+  return keepSessions(socket, sessions)
 }
 
-function tlsOptions(servername: string, secureContext: tls.SecureContext): tls.ConnectionOptions {
+/** Node tells of a session only once the certificate has been checked. */
+function keepSessions(socket: tls.TLSSocket, sessions: SessionStore | undefined): tls.TLSSocket {
+  if (sessions !== undefined) {
+    socket.on('session', (session: Buffer) => sessions.keep(session, socket.isSessionReused()))
+  }
+  return socket
+}
+
+function tlsOptions(
+  servername: string,
+  secureContext: tls.SecureContext,
+  sessions: SessionStore | undefined,
+): tls.ConnectionOptions {
+  const session = sessions?.take()
   return {
+    ...(session !== undefined && { session }),
     // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
     ...(net.isIP(servername) === 0 ? { servername } : {}),
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername, certificate),
@@ -215,14 +239,15 @@ export function enterTlsTunnel(
   servername: string,
   secureContext: tls.SecureContext,
   reader: Reader,
+  sessions?: SessionStore,
 ): tls.TLSSocket {
   const socket = tls.connect({
     socket: proxied,
-    ...tlsOptions(servername, secureContext),
+    ...tlsOptions(servername, secureContext, sessions),
     ...KEPT_OPEN,
   } as tls.ConnectionOptions)
   if (!readOwnMemory(socket, reader)) readEvents(socket, reader)
-  return socket
+  return keepSessions(socket, sessions)
 }
 
 /** Reads a socket that was accepted paused where it is, until `stopReading`. */
@@ -257,10 +282,18 @@ export function readSecured(secured: tls.TLSSocket, reader: Reader): void {
   if (!readOwnMemory(secured, reader)) readEvents(secured, reader)
 }
 
-/** What `onread` does in the constructor of a socket. Its members have symbols for names. */
-function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
+/** The members of a socket in which `onread` stands have symbols for names, which are the same for all sockets. */
+let readMembers: readonly (symbol | undefined)[] | undefined
+
+function findReadMembers(socket: net.Socket): readonly (symbol | undefined)[] {
   const symbols = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]))
-  const [current, next, take] = ['kBuffer', 'kBufferGen', 'kBufferCb'].map((name) => symbols.get(name))
+  return ['kBuffer', 'kBufferGen', 'kBufferCb'].map((name) => symbols.get(name))
+}
+
+/** What `onread` does in the constructor of a socket. */
+function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
+  readMembers ??= findReadMembers(socket)
+  const [current, next, take] = readMembers
   const handle = (socket as unknown as { _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null })._handle
   if (current === undefined || next === undefined || take === undefined) return false
   if (typeof handle?.useUserBuffer !== 'function') return false

@@ -3,6 +3,7 @@ import type { Address } from '../config/snapshot.ts'
 import type { FailureCode } from '../failure.ts'
 import type { ClientConnection } from '../http1/client-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
+import type { Sessions } from './sessions.ts'
 import { openStraight } from './straight.ts'
 import { openTunnel, type Tunnel } from './tunnel.ts'
 
@@ -25,6 +26,7 @@ export interface Dial<E> extends Waiter<E> {
   readonly serverName: string
   /** Undefined: in the clear. */
   readonly secureContext: SecureContext | undefined
+  readonly sessions: Sessions
   /** The addresses are a proxy's, and this is what it is asked for. */
   readonly tunnel: Tunnel | undefined
   readonly timeoutMs: number

@@ -8,6 +8,7 @@ import { connectToAny, type Waiter } from './connect.ts'
 import { inTurn } from './in-turn.ts'
 import { Pooled, type PoolOf, type Spot } from './pooled.ts'
 import { type Lookup, Resolver } from './resolve.ts'
+import { Sessions } from './sessions.ts'
 import type { Tunnel } from './tunnel.ts'
 
 /** The pool's clock: no connection needs a timer or a clock reading of its own. */
@@ -34,6 +35,7 @@ export class Pool<E> implements PoolOf<E> {
   readonly #port: number
   readonly #tunnel: Tunnel | undefined
   #secureContext: SecureContext | undefined = undefined
+  readonly #sessions = new Sessions()
   /** Those that were logged in by a client and wait for it, or carry its exchange. */
   readonly #owned = new Set<Pooled<E>>()
   /** Upstreams of the current snapshot that lead here, by name. */
@@ -157,6 +159,7 @@ export class Pool<E> implements PoolOf<E> {
     return connectToAny<E>(addresses, {
       serverName: tls?.serverName ?? withoutFinalDot(target.host),
       secureContext: target.scheme === 'https' ? this.#context() : undefined,
+      sessions: this.#sessions,
       tunnel: this.#tunnel,
       timeoutMs,
       newConnection: (address) => {

@@ -25,7 +25,7 @@ async function refusal(port: number, options: ConnectionOptions): Promise<string
 test('and everything passes as it does in the clear', async () => {
   using pems = new PemFolder()
   const answer = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n'
-  await using origin = await startOrigin(({ connection }) => connection.write(answer))
+  await using origin = await startOrigin(answer)
   await using gateway = await start(origin, pems.pair)
   using secured = await connectTls(gateway.port)
   const { client, socket } = secured
@@ -130,7 +130,7 @@ test('behind a PROXY header, which comes before it in the clear', async () => {
 test('to a client that reads slowly, without holding its answer', async () => {
   using pems = new PemFolder()
   const size = 20_000_000
-  await using origin = await startOrigin(({ connection }) => connection.write(ok('x'.repeat(size))))
+  await using origin = await startOrigin(ok('x'.repeat(size)))
   await using gateway = await start(origin, pems.pair)
   using secured = await connectTls(gateway.port, { paused: true, keepBytes: 0 })
   const { client } = secured
