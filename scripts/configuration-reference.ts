@@ -70,6 +70,12 @@ function defaultOf(schema: Schema): string | undefined {
   return fallback === undefined ? undefined : String(fallback)
 }
 
+function unionTextOf(options: readonly Schema[]): string {
+  const types = options.map((option) => (option as unknown as SchemaParts).type)
+  if (types.includes('array')) return 'text or list of text'
+  return types.includes('literal') ? options.map(typeTextOf).join(' or ') : 'secret'
+}
+
 function typeTextOf(schema: Schema): string {
   const shape = shapeOf(schema)
   if (shape.kind === 'list')
@@ -82,9 +88,7 @@ function typeTextOf(schema: Schema): string {
     case 'picklist':
       return (options ?? []).map((option) => `\`${option}\``).join(', ')
     case 'union':
-      return (options ?? []).some((option) => (option as SchemaParts).type === 'array')
-        ? 'text or list of text'
-        : 'secret'
+      return unionTextOf(options as readonly Schema[])
     case 'number':
       return 'integer'
     case 'boolean':

@@ -1,152 +1,172 @@
+import type net from 'node:net'
+import type { Settings } from './config/settings.ts'
 import type { Snapshot } from './config/snapshot.ts'
-import { clientAddress } from './exchange/client-address.ts'
-import type { Exchange, Path } from './exchange/exchange.ts'
-import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
-import { FAILURES, type FailureCode } from './failure.ts'
-import { type BindResult, Listener } from './listener/listener.ts'
+import { type BindResult, Door } from './listener/door.ts'
 import { type Moved, Place } from './listener/place.ts'
-import { announce, EVENTS, type EventKind } from './observe/events.ts'
+import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
-import type { RequestRecord } from './observe/record.ts'
+import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
-import { adaptProcess } from './runtime/process-needs.ts'
-import { Pools } from './upstream/pools.ts'
+import type { WorkerLines } from './observe/worker-lines.ts'
+import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
+import { Crew } from './workers/crew.ts'
 
-export interface GatewaySinks {
-  readonly log: Log
-  readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
+export interface GatewaySinks extends ServingSinks {
+  /** A way for the lines of one more thread; without it one thread serves, whatever the configuration says. */
+  readonly workerLines?: () => WorkerLines
 }
 
 export interface Gateway {
   /** Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for. */
   listen(): Promise<BindResult>
-  /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
-  publish(snapshot: Snapshot): Promise<Moved>
+  /**
+   * Puts a new snapshot in force for every request from now on, on every thread; exchanges that run keep theirs.
+   *
+   * @param settings what it was made of, for other threads
+   */
+  publish(snapshot: Snapshot, settings?: Settings): Promise<Moved>
   /** Stops accepting and lets every exchange finish. Resolves with what `server.shutdown_timeout_ms` cut: how many connections. */
   drain(): Promise<number>
   /** Connections that a stop would wait for, or waits for. */
   busyCount(): number
-  /** Ends at once what still runs; each exchange leaves its record. */
-  cut(): void
+  /** Ends at once what still runs; each exchange has left its record when this resolves. */
+  cut(): Promise<void>
 }
 
-/** Puts the rooms together: one listener, one set of pools, one path between them. */
-export function createGateway(snapshot: Snapshot, sinks: GatewaySinks): Gateway {
-  const reportBug = (error: unknown): void => {
-    announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
-  }
-  const report = (kind: EventKind, exchange: Exchange, failure: FailureCode): void => {
-    announce(sinks.log, kind, {
-      client_ip: clientAddress(exchange),
-      error: failure,
-      reason: FAILURES[failure].message,
-      cause: exchange.cause,
-    })
-  }
-  // Each exchange that it costs has its own record.
-  const reportDescriptors = onceAMinute((exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'))
-  const pools = new Pools<Exchange>(upstreamEvents(reportBug))
-  pools.publish(snapshot)
-  const path: Path = {
-    snapshot,
-    pools,
-    writeRecord: sinks.writeRecord,
-    reportRefusal: (exchange, failure) => {
-      if (failure === 'emfile') reportDescriptors(exchange)
-      else report(EVENTS.suspicious, exchange, failure)
-    },
-    reportBug,
-  }
-  adaptProcess(needsRoots(snapshot))
-  const listener = new Listener(snapshot.server, downstreamEvents(path), {
-    // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
-    acceptFailed: onceAMinute((error: Error) => announce(sinks.log, EVENTS.acceptFailed, { error: error.message })),
-    proxyHeaderFailed: reportProxyHeaders(sinks.log),
-    handshakeFailed: reportHandshakes(sinks.log),
+/** What the second signal leaves to workers for their last records, and what the end of a stop does. */
+const CUT_MS = { atOnce: 100, timeout: 1000 } as const
+
+/**
+ * Puts the rooms together: one door, and behind it either this thread, which serves by itself, or a crew of others.
+ *
+ * @param settings what the snapshot was made of; without them one thread serves
+ */
+export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?: Settings): Gateway {
+  const { log } = sinks
+  // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
+  const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
+  const { local, crew, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
+  const door = new Door(snapshot.server, { accept, acceptFailed })
+  const place = new Place(door, snapshot.server.bindAddress, {
+    onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
+    onFoundAgain: (address) => announce(log, EVENTS.listening, {}, address),
   })
-  const place = new Place(listener, snapshot.server.bindAddress, {
-    onLost: (address, error) => announce(sinks.log, EVENTS.notListening, { address, error }),
-    onFoundAgain: (address) => announce(sinks.log, EVENTS.listening, {}, address),
-  })
+  const busyCount = (): number => local.clients.busyCount + crew.busyCount
 
   return {
-    listen: () => listener.bind(snapshot.server.bindAddress),
+    async listen() {
+      if (settings !== undefined) begin(settings, snapshot.generation)
+      const result = await door.bind(snapshot.server.bindAddress)
+      // Whoever comes meanwhile waits.
+      if (result.ok) await crew.isUp()
+      else crew.resize(0)
+      return result
+    },
 
-    publish(next) {
-      adaptProcess(needsRoots(next))
-      path.snapshot = next
-      listener.publish(next.server)
-      pools.publish(next)
+    publish(next, nextSettings) {
+      door.publish(next.server)
+      change(next, nextSettings)
       return place.move(next.server.bindAddress)
     },
 
     async drain() {
       await place.stop()
-      const { shutdownTimeoutMs } = path.snapshot.server
-      let cut = 0
-      return new Promise((resolve) => {
-        const limit =
-          shutdownTimeoutMs === undefined
-            ? undefined
-            : setTimeout(() => {
-                cut = listener.busyCount
-                // The records of what is cut come before the end that this is.
-                listener.destroy()
-                resolve(cut)
-              }, shutdownTimeoutMs)
-        const stopTelling = tellWhatIsWaitedFor(sinks.log, shutdownTimeoutMs, () => listener.busyCount)
-        listener.drain(() => {
-          clearTimeout(limit)
-          stopTelling()
-          pools.close()
-          resolve(cut)
-        })
-      })
+      door.unbind()
+      return drainAll(local, crew, log)
     },
 
-    busyCount: () => listener.busyCount,
+    busyCount,
 
-    cut: () => listener.destroy(),
+    cut() {
+      local.clients.destroy()
+      return crew.cut(CUT_MS.atOnce)
+    },
   }
 }
 
-/** Whether certificates are checked against the roots of the machine. */
-function needsRoots({ upstreams }: Snapshot): boolean {
-  return upstreams.some(({ target, tls }) => target.scheme === 'https' && tls?.ca === undefined)
-}
-
-/** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
-function reportProxyHeaders(log: Log): (peerIp: string | undefined, error: string) => void {
-  let count = 0
-  const say = onceAMinute((fault: { peer_ip: string | undefined; error: string }) => {
-    announce(log, EVENTS.proxyHeader, { ...fault, count })
-    count = 0
+/** The threads that serve: this one or those of the crew, and for a while both, when there are to be more or fewer. */
+function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: Error) => void) {
+  const { log, workerLines } = sinks
+  const notices = createServingNotices()
+  const local = createServing(snapshot, sinks, { notices })
+  /** Connections go to the crew. */
+  let isForCrew = false
+  const crew = new Crew({
+    log,
+    workerLines,
+    notices,
+    maxConnections: () => local.snapshot().server.maxConnections,
+    placesElsewhere: () => local.clients.places,
+    onUp() {
+      // Until now, this thread went on.
+      if (isForCrew || wantedWorkers() < 2) return
+      isForCrew = true
+      local.clients.retire(() => local.close())
+    },
+    onUnavailable(reason) {
+      announce(log, EVENTS.oneWorker, { reason })
+      serveHere()
+    },
+    onLost: (error) => onLost(new Error(error)),
   })
-  return (peerIp, error) => {
-    count++
-    say({ peer_ip: peerIp, error })
+
+  function wantedWorkers(): number {
+    return workerLines === undefined || !crew.isAvailable ? 1 : local.snapshot().server.workers
+  }
+
+  /** This thread serves again; those that wait for a worker are its clients. */
+  function serveHere(): void {
+    isForCrew = false
+    local.clients.resume()
+    for (const { accepted, isUnix } of crew.resize(0)) local.clients.accept(accepted, isUnix, () => crew.places)
+  }
+
+  return {
+    local,
+    crew,
+
+    accept(accepted: net.Socket, isUnix: boolean): void {
+      if (isForCrew) crew.accept(accepted, isUnix)
+      else local.clients.accept(accepted, isUnix, () => crew.places)
+    },
+
+    begin(settings: Settings, generation: number): void {
+      if (wantedWorkers() < 2) return
+      isForCrew = true
+      crew.publish(settings, generation)
+      crew.resize(wantedWorkers())
+    },
+
+    change(next: Snapshot, settings: Settings | undefined): void {
+      local.publish(next)
+      if (settings !== undefined) crew.publish(settings, next.generation)
+      if (wantedWorkers() < 2) serveHere()
+      else if (settings !== undefined) crew.resize(wantedWorkers())
+    },
   }
 }
 
-/** Whoever scans the internet makes one fail every minute. */
-function reportHandshakes(log: Log): (clientIp: string | undefined, cause: string | undefined) => void {
-  let count = 0
-  const say = onceAMinute((handshake: { client_ip: string | undefined; cause: string | undefined }) => {
-    announce(log, EVENTS.handshakeFailed, { ...handshake, count })
-    count = 0
-  })
-  return (clientIp, cause) => {
-    count++
-    say({ client_ip: clientIp, cause })
-  }
-}
-
-/** What would be said again and again while it lasts. */
-function onceAMinute<What>(say: (what: What) => void): (what: What) => void {
-  let silentUntil = 0
-  return (what) => {
-    if (performance.now() < silentUntil) return
-    silentUntil = performance.now() + 60_000
-    say(what)
-  }
+/** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
+async function drainAll(local: Serving, crew: Crew, log: Log): Promise<number> {
+  const { shutdownTimeoutMs } = local.snapshot().server
+  const busyCount = (): number => local.clients.busyCount + crew.busyCount
+  const ended = Promise.all([new Promise<void>((resolve) => local.clients.drain(resolve)), crew.drain()])
+  const timeout = Promise.withResolvers<void>()
+  let cut = 0
+  const limit =
+    shutdownTimeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          cut = busyCount()
+          // The records of what is cut come before the end that this is.
+          local.clients.destroy()
+          void crew.cut(CUT_MS.timeout).then(timeout.resolve)
+        }, shutdownTimeoutMs)
+  await crew.isDraining()
+  const stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
+  await Promise.race([ended, timeout.promise])
+  clearTimeout(limit)
+  stopTelling()
+  local.close()
+  return cut
 }

@@ -15,7 +15,7 @@ export interface Access {
   readonly credentialLine: FieldLine | undefined
   /** Further lines, of any field, that hold the same key. They must not go on. Or it stands where no line can go. */
   readonly strays: readonly FieldLine[] | 'key_in_target'
-  /** The key, if it is the only one; empty for an anonymous client. */
+  /** The key, if it is the only one now and later; empty for an anonymous client. */
   readonly soleKey: string | undefined
 }
 
@@ -40,6 +40,8 @@ interface Found {
   line: FieldLine | undefined
   key: string
   otherKeys: string[] | undefined
+  /** There is a token beside it whose time is still to come. */
+  hasLaterKey: boolean
   /** Why there is none. */
   cause: Cause
 }
@@ -76,16 +78,17 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
     line: undefined,
     key: '',
     otherKeys: undefined,
+    hasLaterKey: false,
     cause: 'no_key',
   }
   const wrong = lookIntoKnownFields(found, head, snapshot)
   if (wrong !== undefined) return wrong
   if (snapshot.withOwnField.length > 0 && !lookIntoOwnFields(found, head, snapshot)) return 'two_keys'
-  const { identity, line, key, otherKeys } = found
+  const { identity, line, key, otherKeys, hasLaterKey } = found
   if (identity === undefined) return found.cause
   if (identity.routes.isEmpty) return 'no_upstreams'
   const strays = findStrays(head, key, line!, otherKeys)
-  return { identity, credentialLine: line, strays, soleKey: otherKeys === undefined ? key : undefined }
+  return { identity, credentialLine: line, strays, soleKey: otherKeys === undefined && !hasLaterKey ? key : undefined }
 }
 
 function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot): Cause | undefined {
@@ -141,6 +144,7 @@ function verdictOn(credential: string, found: Found, { keys }: Snapshot): Verdic
 }
 
 function note(found: Found, cause: Cause): void {
+  if (cause === 'not_yet') found.hasLaterKey = true
   if (NEARNESS.indexOf(cause) > NEARNESS.indexOf(found.cause)) found.cause = cause
 }
 

@@ -70,15 +70,20 @@ function verify(token: string, keys: JwtKeys): Verified | Cause {
   if (typeof claims === 'string') return claims
   for (const [cause, isKept] of CLAIM_RULES) if (!isKept(claims)) return cause
   const { key, notBefore, expires } = claims
-  const subject = shownSubject(claims.subject)
-  const said = {
+  return { identity: bearerOf(claims), notBefore, expires, leeway: key.leewaySeconds }
+}
+
+/** A token that says neither whose it is nor when it ends says no more than its key. */
+function bearerOf({ key, subject: claimed, expires }: Claims): Identity {
+  const subject = shownSubject(claimed)
+  const hasEnd = expires !== Number.POSITIVE_INFINITY
+  if (subject === undefined && !hasEnd) return key.identity
+  return Object.freeze({
+    ...key.identity,
+    signer: key.identity,
+    ...(hasEnd ? { untilMs: (expires + key.leewaySeconds) * 1_000 } : {}),
     ...(subject === undefined ? {} : { subject }),
-    ...(expires === Infinity ? {} : { untilMs: (expires + key.leewaySeconds) * 1_000 }),
-  }
-  // A token that says neither is as good as its key.
-  const identity: Identity =
-    Object.keys(said).length === 0 ? key.identity : { ...key.identity, signer: key.identity, ...said }
-  return { identity: Object.freeze(identity), notBefore, expires, leeway: key.leewaySeconds }
+  })
 }
 
 /** What a token says, if its form and its signature are right, whatever it is that it says; else what is wrong first. */

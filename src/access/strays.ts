@@ -40,9 +40,9 @@ export function findStrays(
   return found.sort((a, b) => a.start - b.start)
 }
 
-/** Whether a value that nobody has looked at neither shows the key nor may hold it in disguise. */
-export function isInnocent(value: string, key: string): boolean {
-  return !value.includes(key) && !DISGUISE.test(value)
+/** Whether a line that nobody has looked at neither shows the key, which may have a colon in it, nor may hold it in disguise. */
+export function isInnocent(line: string, key: string): boolean {
+  return !line.includes(key) && !DISGUISE.test(line)
 }
 
 /** Its text ends where the line's value ends. */

@@ -22,8 +22,8 @@ export function demo(bindAddress: string): Promise<number> {
       process.stderr.write(usageError('demo', 'the demo listens on an address and a port, not on a Unix socket'))
       return 2
     }
-    const { log, writeRecord } = logging
-    const gateway = createGateway(numbered(loaded.configuration, 1), { log, writeRecord })
+    const { log, writeRecord, workerLines } = logging
+    const gateway = createGateway(numbered(loaded.configuration, 1), { log, writeRecord, workerLines }, loaded.settings)
     processEvents.onStopAtOnce(
       () => gateway.cut(),
       () => gateway.busyCount(),

@@ -12,8 +12,6 @@ import { wasHungUpEarly } from './early-signals.ts'
  * gets CRASH_DRAIN_MS to end, and the process exits with 1 for its supervisor to start a new one.
  */
 
-export const CRASH_DRAIN_MS = 5000
-
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 type StopSignal = keyof typeof EXIT_CODES
 
@@ -29,7 +27,7 @@ export interface ProcessEvents {
   /** For SIGHUP. One that came before there was anything to reload is answered now. */
   onHangup(reload: () => void): void
   /** For the second signal: ends what runs, so that it leaves its records, and says before how much that is. */
-  onStopAtOnce(cut: () => void, busyCount?: () => number): void
+  onStopAtOnce(cut: () => Promise<void> | void, busyCount?: () => number): void
 }
 
 /** Takes over the signals of this process; once, and before its socket listens. */
@@ -42,7 +40,7 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
   let isStoppedAtOnce = false
   let wasHungUp = wasHungUpEarly()
   let reload: (() => void) | undefined
-  let cut = (): void => {}
+  let cut = (): Promise<void> | void => {}
   let countBusy: (() => number) | undefined
   const events: ProcessEvents = {
     stopRequested: Promise.race([signal.promise, crash.promise]),
@@ -70,8 +68,14 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
       return
     }
     isStoppedAtOnce = true
-    atOnce.resolve(EXIT_CODES[name])
-    cut()
+    // What is cut on other threads leaves its records a moment later.
+    const { promise, resolve } = Promise.withResolvers<void>()
+    void promise.finally(() => atOnce.resolve(EXIT_CODES[name]))
+    try {
+      resolve(cut())
+    } finally {
+      resolve()
+    }
   }
 
   process.on('SIGTERM', () => stop('SIGTERM'))

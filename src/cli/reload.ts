@@ -24,6 +24,7 @@ export interface ReloaderOptions {
   /** Generation of the snapshot that it started with. */
   readonly generation: number
   readonly maxConnections: number
+  readonly workers: number
 }
 
 export interface Reloader {
@@ -74,7 +75,7 @@ function announceReload(log: Log, path: string, isAnonymous: boolean, { changes,
 }
 
 export function createReloader({ gateway, log, path, bindAddress, ...start }: ReloaderOptions): Reloader {
-  let { address, generation, maxConnections } = start
+  let { address, generation, maxConnections, workers } = start
   let isClosed = false
   let published = Promise.resolve()
 
@@ -82,13 +83,14 @@ export function createReloader({ gateway, log, path, bindAddress, ...start }: Re
     if (isClosed) return
     const { settings, warnings } = changed
     const snapshot = numbered(assemble(settings), ++generation, bindAddress)
-    const result = await gateway.publish(snapshot)
+    const result = await gateway.publish(snapshot, settings)
     logWarnings(log, warnings)
     announceReload(log, path, settings.allowAnonymous, changed)
     announceChangedFields(log, snapshot)
-    if (snapshot.server.maxConnections !== maxConnections) {
-      maxConnections = snapshot.server.maxConnections
-      warnOfFewDescriptors(log, maxConnections)
+    const { server } = snapshot
+    if (server.maxConnections !== maxConnections || server.workers !== workers) {
+      ;({ maxConnections, workers } = server)
+      warnOfFewDescriptors(log, server)
     }
     if (result.rebound === 'yes') {
       announce(log, EVENTS.addressChanged, { old_address: address, new_address: result.address })

@@ -1,5 +1,7 @@
 import { flushCompileCache } from 'node:module'
-import { type Configuration, defaultConfiguration, type LoadFailure, loadConfiguration } from '../config/load.ts'
+import { assemble } from '../config/assemble.ts'
+import { defaultSettings, type LoadFailure, loadSettings } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
 import type { BindAddress } from '../config/snapshot.ts'
 import type { SourceContent } from '../config/source.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
@@ -8,7 +10,7 @@ import type { WatchThread } from '../config/watch/thread.ts'
 import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import type { Logging } from '../observe/logging.ts'
+import type { MainLogging } from '../observe/logging.ts'
 import { announceChangedFields } from './changed-fields.ts'
 import { warnOfFewDescriptors } from './descriptors.ts'
 import type { ProcessEvents } from './process-events.ts'
@@ -36,15 +38,15 @@ async function live(
   path: string,
   { isRequired, bindAddress }: ServeOptions,
   { watching, piped }: Origin,
-  logging: Logging,
+  logging: MainLogging,
   processEvents: ProcessEvents,
 ): Promise<number> {
-  const { log, writeRecord } = logging
+  const { log, writeRecord, workerLines } = logging
   announce(log, EVENTS.starting, { path })
   tellProxyVariables(log, process.env)
   logging.flushNow()
 
-  const loaded = loadConfiguration(path, process.env, piped)
+  const loaded = loadSettings(path, process.env, piped)
   if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
   // Nothing better will ever come through a pipe.
   else if (isRequired || piped !== undefined) {
@@ -54,9 +56,9 @@ async function live(
     announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
     return 1
   }
-  const configuration = loaded.ok ? loaded.configuration : fallBack(path, loaded, logging)
-  const snapshot = numbered(configuration, 1, bindAddress)
-  const gateway = createGateway(snapshot, { log, writeRecord })
+  const settings = loaded.ok ? loaded.settings : fallBack(path, loaded, logging)
+  const snapshot = numbered(assemble(settings), 1, bindAddress)
+  const gateway = createGateway(snapshot, { log, writeRecord, workerLines }, settings)
   processEvents.onStopAtOnce(
     () => gateway.cut(),
     () => gateway.busyCount(),
@@ -64,16 +66,16 @@ async function live(
   await watching?.isUp()
   if (loaded.ok) {
     announce(log, EVENTS.loaded, { path, status: 'applied' })
-    announceChangedFields(log, loaded.configuration)
+    announceChangedFields(log, snapshot)
     announce(log, EVENTS.initialized, { path })
   }
-  warnOfFewDescriptors(log, snapshot.server.maxConnections)
+  warnOfFewDescriptors(log, snapshot.server)
   const address = await listen(gateway, snapshot.server.bindAddress.text, log)
   if (address === undefined) return 1
 
   const { generation, server } = snapshot
-  const { maxConnections } = server
-  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections })
+  const { maxConnections, workers } = server
+  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections, workers })
   if (watching === undefined) {
     announce(log, EVENTS.notWatched, { path })
     processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
@@ -101,8 +103,8 @@ function tellProxyVariables(log: Log, env: NodeJS.ProcessEnv): void {
 
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']
 
-function fallBack(path: string, failure: LoadFailure, { log }: Logging): Configuration {
+function fallBack(path: string, failure: LoadFailure, { log }: MainLogging): Settings {
   const { error, cause } = failure
   announce(log, EVENTS.defaultConfiguration, { path, error, status: 'default', cause })
-  return defaultConfiguration(failure)
+  return defaultSettings(failure)
 }

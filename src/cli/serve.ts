@@ -2,9 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import { type Logging, openLogging } from '../observe/logging.ts'
+import { type MainLogging, openLogging } from '../observe/logging.ts'
 import { missingRoots } from '../runtime/system-roots.ts'
-import { CRASH_DRAIN_MS, describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
+import { CRASH_DRAIN_MS } from '../serving.ts'
+import { describeError, type ProcessEvents, takeProcessEvents } from './process-events.ts'
 
 /** The parts of a gateway's life that `run` and `demo` share. */
 
@@ -13,7 +14,7 @@ const AT_ONCE_FLUSH_MS = 100
 
 /** Gives `body` a log and the process's events; what was logged is out when this resolves with the exit code. */
 export async function serviceCommand(
-  body: (logging: Logging, processEvents: ProcessEvents) => Promise<number>,
+  body: (logging: MainLogging, processEvents: ProcessEvents) => Promise<number>,
 ): Promise<number> {
   const logging = openLogging()
   const processEvents = takeProcessEvents(logging)

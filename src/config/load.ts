@@ -4,7 +4,9 @@ import { assemble, type Configuration } from './assemble.ts'
 import { parseBindAddress } from './compile/bind-address.ts'
 import { compile } from './compile/compile.ts'
 import type { Scope } from './compile/scope.ts'
+import { compileWorkers } from './compile/server.ts'
 import { isNameless, STDIN_PATH } from './pipe.ts'
+import { DEFAULTS } from './schema/defaults.ts'
 import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
 import type { BindAddress, ServerSettings } from './snapshot.ts'
@@ -51,10 +53,17 @@ export interface LoadFailure extends Loaded {
 }
 
 /** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
-export function defaultConfiguration({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Configuration {
+export function defaultSettings({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Settings {
   const { server } = DEFAULT_SETTINGS
   const known = typeof bindAddress === 'object' ? { bindAddress } : {}
-  return assemble({ ...DEFAULT_SETTINGS, server: { ...server, ...wayIn, ...known } })
+  return {
+    ...DEFAULT_SETTINGS,
+    server: { ...server, workers: compileWorkers(DEFAULTS.workers), ...wayIn, ...known },
+  }
+}
+
+export function defaultConfiguration(failure: Partial<LoadFailure> = {}): Configuration {
+  return assemble(defaultSettings(failure))
 }
 
 /** `content`: what was read already, of a pipe. */

@@ -46,6 +46,8 @@ export const DEFAULT_SETTINGS: Settings = {
     bindAddress: { host: '0.0.0.0', port: 8080, text: DEFAULTS.bind_address },
     cors: undefined,
     maxConnections: DEFAULTS.max_connections,
+    // Of the gateway that `fluxgate diff` starts. `defaultConfiguration` asks the machine.
+    workers: 1,
     headTimeoutMs: DEFAULTS.head_timeout_ms,
     bodyTimeoutMs: DEFAULTS.body_timeout_ms,
     keepAliveTimeoutMs: DEFAULTS.keep_alive_timeout_ms,

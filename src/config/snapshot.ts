@@ -202,6 +202,8 @@ export interface ServerSettings {
   readonly bindAddress: BindAddress
   readonly cors: CorsSettings | undefined
   readonly maxConnections: number
+  /** Threads that serve: from 1 to 256. `auto` is a number already, that of the machine at the time when the file was read. */
+  readonly workers: number
   readonly headTimeoutMs: number
   readonly bodyTimeoutMs: number
   readonly keepAliveTimeoutMs: number

@@ -7,7 +7,7 @@ import { loginOwner, logsConnectionIn } from './login.ts'
 import { refuse } from './refuse.ts'
 import { readsResponseHead } from './response-head.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
-import { watch } from './watch.ts'
+import { stopBodyClock, watch } from './watch.ts'
 
 /**
  * Gets a connection and sends the request on it. On a warm connection all of that happens within the read that brought the
@@ -89,8 +89,7 @@ export function sendAgain(exchange: Exchange): void {
   exchange.requestBytes = 0
   exchange.untakenContent = 0
   // It is held back by us now: its silence is none of the client's.
-  exchange.downstream.bodyDeadline.disarm()
-  exchange.clock = 'none'
+  stopBodyClock(exchange)
   if (!exchange.isRequestDone) exchange.downstream.pauseRequest()
   connect(exchange)
 }
@@ -115,8 +114,7 @@ function send(
 ): void {
   exchange.connection = connection
   exchange.upstreamAddress = connection.address
-  exchange.clock = 'none'
-  exchange.downstream.bodyDeadline.disarm()
+  stopBodyClock(exchange)
   connection.begin(exchange, readsResponseHead(exchange))
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content

@@ -1,5 +1,6 @@
 import { isInnocent } from '../access/strays.ts'
 import type { Identity, Upstream } from '../config/snapshot.ts'
+import { FIELD, isOfResponses } from '../http/fields.ts'
 import type { Clearance, EditedHead, FieldLine } from '../http/message.ts'
 import type { RecordMemo } from '../observe/record.ts'
 import type { Exchange, Path } from './exchange.ts'
@@ -31,6 +32,7 @@ class Decision implements Clearance {
   }
 
   isInForce(): boolean {
+    this.#path.catchUp?.()
     const { untilMs } = this.identity
     return this.#path.snapshot.generation === this.#generation && (untilMs === undefined || Date.now() < untilMs)
   }
@@ -40,8 +42,8 @@ class Decision implements Clearance {
     return !READ_BY_THE_PATH.has(name) && !withOwnField.some(({ credential }) => credential.name === name)
   }
 
-  admits(value: string): boolean {
-    return this.#key === '' || isInnocent(value, this.#key)
+  admits(line: string): boolean {
+    return this.#key === '' || isInnocent(line, this.#key)
   }
 }
 
@@ -56,9 +58,15 @@ const READ_BY_THE_PATH: ReadonlySet<string> = new Set([
 
 /** Undefined where a repetition would have to be looked at again. */
 export function clearanceOf(exchange: Exchange, edited: EditedHead): Clearance | undefined {
-  const { soleKey } = exchange
-  return soleKey === undefined ? undefined : new Decision(exchange, soleKey, edited)
+  const { soleKey, strays } = exchange
+  if (soleKey === undefined || DIGITS.test(soleKey)) return undefined
+  // What is taken out of this head for the key in it may hold none in the next one, and go on.
+  if (strays.some(({ field }) => field === FIELD.other || isOfResponses(field))) return undefined
+  return new Decision(exchange, soleKey, edited)
 }
+
+/** A key that could stand in a length, where nobody would look for it. */
+const DIGITS = /^[0-9]+$/
 
 /** Of an exchange that repeats another one. */
 export function memoOf({ head }: Exchange): RecordMemo | undefined {

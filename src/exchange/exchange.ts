@@ -14,6 +14,8 @@ import type { Pools } from '../upstream/pools.ts'
 export interface Path {
   /** The snapshot that new exchanges take. */
   snapshot: Snapshot
+  /** On a worker: puts in force what has been published meanwhile. Before a head is judged, and not between that and its exchange. */
+  readonly catchUp: (() => void) | undefined
   readonly pools: Pools<Exchange>
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
   readonly reportRefusal: (exchange: Exchange, failure: FailureCode) => void

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http'
 import { errorType, FAILURES, type FailureCode } from '../failure.ts'
 import type { OwnAnswer } from '../http/downstream.ts'
+import { reasonOf } from '../http/reason.ts'
 import { answer } from './answer.ts'
 import { readableAnswer } from './cors.ts'
 import type { Exchange } from './exchange.ts'
@@ -66,5 +66,5 @@ function makeAnswer(failure: FailureCode, more = ''): OwnAnswer {
   if (status === 401) fields.push(['WWW-Authenticate', 'Bearer'])
   const retryAfter = RETRY_AFTER_SECONDS[failure]
   if (retryAfter !== undefined) fields.push(['Retry-After', `${retryAfter}`])
-  return { status, reason: STATUS_CODES[status] ?? '', fields, content }
+  return { status, reason: reasonOf(status), fields, content }
 }

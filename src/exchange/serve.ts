@@ -1,5 +1,5 @@
 import type { FailureCode } from '../failure.ts'
-import type { Downstream, DownstreamEvents, RefusedHead } from '../http/downstream.ts'
+import { type Downstream, type DownstreamEvents, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
 import { admit, admitUpgrade } from './admit.ts'
@@ -43,8 +43,11 @@ function serve(exchange: Exchange, before: string, buffer: Buffer, start: number
 /** What the client's side tells the path. */
 export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
   return {
-    open: (downstream: Downstream<Exchange>, head: RequestHead | RefusedHead, headBeganMs: number | undefined) =>
-      new Exchange(path, downstream, head, headBeganMs),
+    open(downstream: Downstream<Exchange>, head: RequestHead | RefusedHead, headBeganMs: number | undefined) {
+      // A repeated head was judged by what is in force.
+      if (path.catchUp !== undefined && (isRefused(head) || head.repeated === undefined)) path.catchUp()
+      return new Exchange(path, downstream, head, headBeganMs)
+    },
     serve,
     requestBytes: relay.requestBytes,
     requestEnd: relay.requestEnd,

@@ -29,6 +29,12 @@ export function watch(exchange: Exchange): void {
   }
 }
 
+/** The client is not waited for at the moment. */
+export function stopBodyClock(exchange: Exchange): void {
+  if (exchange.clock === 'body') exchange.downstream.bodyDeadline.disarm()
+  exchange.clock = 'none'
+}
+
 function clockOf(exchange: Exchange): 'body' | 'response' | 'idle' {
   if (exchange.isHeadSent) return 'idle'
   if (exchange.isRequestDone) return 'response'

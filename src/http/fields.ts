@@ -93,14 +93,22 @@ export function fieldOf(text: string, start: number, end: number): Field {
   }
 }
 
+/** What a provider calls an exchange. */
+export function isIdField(field: Field): boolean {
+  return field >= FIELD.xRequestId
+}
+
+/** It is read of responses only: in a request it is as good as any other. */
+export function isOfResponses(field: Field): boolean {
+  return field === FIELD.wwwAuthenticate || isIdField(field)
+}
+
 /** Beside those that the gateway looks at: fields that belong to one connection or to the framing. */
 const ONE_CONNECTION = new Set(['trailer', 'http2-settings'])
 
 /** Fields that the gateway answers for itself: framing, `Host`, what belongs to one connection, and its own key. */
 export function isOwnBusiness(field: Field, lowerCaseName: string): boolean {
-  // What it reads of responses only is as good as any other.
-  const isOther = field === FIELD.other || field === FIELD.wwwAuthenticate || field >= FIELD.xRequestId
-  if (isOther) return ONE_CONNECTION.has(lowerCaseName)
+  if (field === FIELD.other || isOfResponses(field)) return ONE_CONNECTION.has(lowerCaseName)
   return !isCredentialField(field) || field === FIELD.xFluxgateKey
 }
 

@@ -57,8 +57,8 @@ export interface Clearance {
   isInForce(): boolean
   /** Nobody reads the values of fields with this name (in lower case); of those that the gateway does not look at by itself. */
   ignores(name: string): boolean
-  /** Whether this may stand as the value of such a field. */
-  admits(value: string): boolean
+  /** Whether this line of such a field may stand there; without its line end. */
+  admits(line: string): boolean
 }
 
 /** Where a message body ends (RFC 9112 section 6.3). `contentLength` counts only under `length`. */

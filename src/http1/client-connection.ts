@@ -156,6 +156,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       const repeated = this.#mayRepeat && !this.#heads.hasBegun ? this.#repeats.read(buffer, at, end, this.#method) : -1
       if (repeated !== -1) {
         this.#takeFinalHead(this.#repeats.head, buffer, repeated, end)
+        this.#repeats.forget()
         return
       }
       at = this.#heads.read(buffer, at, end)

@@ -40,7 +40,9 @@ export class HeadScript {
   #addRun(from: number, to: number): void {
     if (from === to) return
     if (this.#pending !== '') {
-      const text = Buffer.from(this.#pending, 'latin1')
+      // Not from Node's pool: it stays with an idle connection, and would keep all of that.
+      const text = Buffer.allocUnsafeSlow(this.#pending.length)
+      text.write(this.#pending, 'latin1')
       this.#add(text, 0, 0)
       this.#textLength += text.length
       this.#pending = ''

@@ -1,4 +1,4 @@
-import type { FieldLine } from '../http/message.ts'
+import { type FieldLine, MAX_HEAD_BYTES } from '../http/message.ts'
 import { CR, isFieldValueOctet, LF } from '../http/octets.ts'
 import { viewOf } from '../runtime/read-buffers.ts'
 
@@ -24,6 +24,16 @@ export type MayDiffer = (typeof MAY_DIFFER)[keyof typeof MAY_DIFFER]
 /** Fifteen digits are never more than a double holds. */
 const MAX_DIGITS = 15
 const DIGIT_0 = 0x30
+
+/** A head that is remembered stays with its idle connection, some four times: few are longer, and thousands of them would be memory. */
+const MAX_REMEMBERED_BYTES = 8_192
+const PLAIN_LENGTH = /^(?:0|[1-9][0-9]{0,14})$/
+
+/** Whether a head of this length, which says this of its body's, can be told from its repetitions. */
+export function isRepeatable(length: number, contentLengthText: string | undefined): boolean {
+  // Of `007` it could not be told later how it was written.
+  return length <= MAX_REMEMBERED_BYTES && (contentLengthText === undefined || PLAIN_LENGTH.test(contentLengthText))
+}
 
 export class HeadTemplate {
   /** How many lines it has, the start line and the empty one included. */
@@ -96,7 +106,7 @@ export class HeadTemplate {
       }
     }
     found[this.count] = at
-    return at
+    return at - start <= MAX_HEAD_BYTES ? at : -1
   }
 
   #isSameLine(i: number, from: number, view: DataView, at: number, length: number): boolean {
@@ -140,6 +150,11 @@ export class HeadTemplate {
   valueOf(i: number, buffer: Buffer): string {
     const length = this.#values[i]! - this.starts[i]!
     return buffer.toString('latin1', this.found[i]! + length, this.found[i + 1]! - 2)
+  }
+
+  /** A whole line of it, without its line end. */
+  lineOf(i: number, buffer: Buffer): string {
+    return buffer.toString('latin1', this.found[i]!, this.found[i + 1]! - 2)
   }
 }
 

@@ -1,6 +1,9 @@
 import { ByteStore } from '../runtime/byte-store.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
 
+/** Bytes of further requests that are read while one is being answered; then reading pauses. */
+const PIPELINE_BYTES = 65_536
+
 /** Whose bytes they are. */
 export interface Taker {
   /** Whether it can go on now. */
@@ -33,6 +36,10 @@ export class ReadAhead {
   /** How much is kept. */
   get bytes(): number {
     return this.#piece.length - this.#at + this.#later.length
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= PIPELINE_BYTES
   }
 
   /** Hands on what was kept and then `buffer[0..length)`. */

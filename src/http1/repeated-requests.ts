@@ -1,7 +1,8 @@
-import { FIELD, isCredentialField } from '../http/fields.ts'
+import { FIELD, isCredentialField, isOfResponses } from '../http/fields.ts'
 import type { Clearance, FieldLine, RepeatedHead, RequestHead } from '../http/message.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import { HeadScript } from './head-script.ts'
-import { HeadTemplate, MAY_DIFFER, type MayDiffer } from './head-template.ts'
+import { HeadTemplate, isRepeatable, MAY_DIFFER, type MayDiffer } from './head-template.ts'
 import { Patience } from './patience.ts'
 
 /**
@@ -14,20 +15,30 @@ export class RepeatedRequests implements RepeatedHead {
   #template: HeadTemplate | undefined = undefined
   #script: HeadScript | undefined = undefined
   #head: Writable<RequestHead> | undefined = undefined
-  #buffer!: Buffer
+  #buffer: Buffer = NO_BYTES
   readonly #patience = new Patience()
+
+  /** This head has been let through. That it was costs nothing before another one comes. */
+  learn(head: RequestHead): void {
+    const mayRepeat = isRepeatable(head.end, head.contentLengthText) && this.#patience.isWorthwhile()
+    this.#remember(mayRepeat ? head : undefined)
+  }
+
+  #remember(head: RequestHead | undefined): void {
+    this.#known = head
+    this.#template = undefined
+    this.#script = undefined
+    this.#head = undefined
+  }
 
   /** The head that was recognised last: one object for all of them, until the next one is read or learned. */
   get head(): RequestHead {
     return this.#head!
   }
 
-  /** This head has been let through. That it was costs nothing before another one comes. */
-  learn(head: RequestHead): void {
-    this.#known = this.#patience.isWorthwhile() ? head : undefined
-    this.#template = undefined
-    this.#script = undefined
-    this.#head = undefined
+  /** The head that was recognised last has gone on: its buffer is for others. */
+  forget(): void {
+    this.#buffer = NO_BYTES
   }
 
   /** Where a head that begins at `buffer[start]` ends, if it repeats the one that was let through and what was decided about that holds; else -1. */
@@ -36,7 +47,7 @@ export class RepeatedRequests implements RepeatedHead {
     if (known === undefined) return -1
     const clearance = known.clearance!
     if (!clearance.isInForce()) {
-      this.#known = undefined
+      this.#remember(undefined)
       return -1
     }
     const template = (this.#template ??= templateOf(known, clearance))
@@ -49,12 +60,12 @@ export class RepeatedRequests implements RepeatedHead {
     this.#patience.win()
     this.#buffer = buffer
     this.#script ??= new HeadScript(template, clearance.edited)
-    this.#tellLength(template.contentLength!)
+    this.#tellLength(known, template.contentLength!)
     return at
   }
 
-  #tellLength(contentLength: number): void {
-    const head = (this.#head ??= { ...this.#known!, repeated: this })
+  #tellLength(known: RequestHead, contentLength: number): void {
+    const head = (this.#head ??= { ...known, repeated: this })
     if (head.contentLength === contentLength) return
     head.contentLength = contentLength
     head.contentLengthText = String(contentLength)
@@ -81,7 +92,8 @@ type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): HeadTemplate {
   return new HeadTemplate(text.slice(0, end), lines, (line: FieldLine | undefined, start: number): MayDiffer => {
     if (line?.field === FIELD.contentLength) return MAY_DIFFER.length
-    if (line !== undefined) return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
+    if (line !== undefined && !isOfResponses(line.field))
+      return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
     const name = text.slice(start, text.indexOf(':', start)).toLowerCase()
     return clearance.ignores(name) ? MAY_DIFFER.value : MAY_DIFFER.secret
   })
@@ -89,6 +101,6 @@ function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): He
 
 function admitsAll(template: HeadTemplate, buffer: Buffer, clearance: Clearance): boolean {
   const { different, differentCount } = template
-  for (let i = 0; i < differentCount; i++) if (!clearance.admits(template.valueOf(different[i]!, buffer))) return false
+  for (let i = 0; i < differentCount; i++) if (!clearance.admits(template.lineOf(different[i]!, buffer))) return false
   return true
 }

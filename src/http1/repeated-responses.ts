@@ -1,8 +1,9 @@
-import { FIELD } from '../http/fields.ts'
+import { FIELD, isIdField } from '../http/fields.ts'
 import type { FieldLine, RepeatedHead, ResponseHead } from '../http/message.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import { editResponseHead } from './encoder.ts'
 import { HeadScript } from './head-script.ts'
-import { HeadTemplate, MAY_DIFFER, type MayDiffer } from './head-template.ts'
+import { HeadTemplate, isRepeatable, MAY_DIFFER, type MayDiffer } from './head-template.ts'
 import { isId } from './parse-response.ts'
 import { Patience } from './patience.ts'
 
@@ -15,7 +16,7 @@ export class RepeatedResponses implements RepeatedHead {
   /** The line of its request id; -1: none. */
   #idLine = -1
   #head: Writable<ResponseHead> | undefined = undefined
-  #buffer!: Buffer
+  #buffer: Buffer = NO_BYTES
   readonly #patience = new Patience()
 
   /** The head that was recognised last: one object for all of them, until the next one is read or learned. */
@@ -25,11 +26,17 @@ export class RepeatedResponses implements RepeatedHead {
 
   /** This head was the answer to a request of this method. */
   learn(head: ResponseHead, method: string): void {
-    this.#known = !head.endsConnection && this.#patience.isWorthwhile() ? head : undefined
+    const mayRepeat = !head.endsConnection && isRepeatable(head.end, head.contentLengthText)
+    this.#known = mayRepeat && this.#patience.isWorthwhile() ? head : undefined
     this.#isHead = method === 'HEAD'
     this.#template = undefined
     this.#script = undefined
     this.#head = undefined
+  }
+
+  /** The head that was recognised last has gone on: its buffer is for others. */
+  forget(): void {
+    this.#buffer = NO_BYTES
   }
 
   /** Where a head that begins at `buffer[start]` ends, if it repeats the one before it; else -1. */
@@ -54,7 +61,7 @@ export class RepeatedResponses implements RepeatedHead {
       head.text.slice(0, head.end),
       head.lines,
       (line: FieldLine | undefined): MayDiffer => {
-        if (line === undefined || line === idLine) return MAY_DIFFER.value
+        if (line === undefined || line === idLine || isLesserId(line, idLine)) return MAY_DIFFER.value
         const isLength = line.field === FIELD.contentLength && head.framing === 'length'
         return isLength ? MAY_DIFFER.length : MAY_DIFFER.nothing
       },
@@ -92,6 +99,12 @@ export class RepeatedResponses implements RepeatedHead {
     this.copyTo(bytes, 0)
     return bytes.toString('latin1')
   }
+}
+
+/** An id that does not count beside the one that does, whatever it says: see `isBetterId`. */
+function isLesserId({ field, start }: FieldLine, idLine: FieldLine | undefined): boolean {
+  if (idLine === undefined || !isIdField(field)) return false
+  return field > idLine.field || (field === idLine.field && start > idLine.start)
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }

@@ -17,7 +17,7 @@ const TLS_HANDSHAKE = 0x16
  */
 export class RequestHeadReader {
   readonly #reader = new HeadReader()
-  readonly #repeats = new RepeatedRequests()
+  #repeats: RepeatedRequests | undefined = undefined
   #result: RequestHead | RefusedHead | undefined = undefined
   #isLineJudged = false
 
@@ -28,9 +28,10 @@ export class RequestHeadReader {
 
   /** Takes the head's part of `buffer[start..end)`; returns where it ends. */
   read(buffer: Buffer, start: number, end: number): number {
-    const repeated = this.#reader.isFresh ? this.#repeats.read(buffer, start, end) : -1
+    const repeats = this.#repeats
+    const repeated = repeats !== undefined && this.#reader.isFresh ? repeats.read(buffer, start, end) : -1
     if (repeated === -1) return this.#readNew(buffer, start, end)
-    this.#result = this.#repeats.head
+    this.#result = repeats!.head
     return repeated
   }
 
@@ -83,7 +84,11 @@ export class RequestHeadReader {
 
   /** What has become of a head: one that was let through is known when it comes again. */
   learn(head: RequestHead): void {
-    if (head.clearance !== undefined && head.repeated === undefined) this.#repeats.learn(head)
+    if (head.repeated !== undefined) this.#repeats?.forget()
+    else if (head.clearance !== undefined) {
+      this.#repeats ??= new RepeatedRequests()
+      this.#repeats.learn(head)
+    }
   }
 
   /** Gives up waiting for the rest of a head. */

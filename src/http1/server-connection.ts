@@ -18,12 +18,10 @@ import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { DROP_BYTES, DropLimits } from './drop-limits.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { ReadAhead, type Taker } from './read-ahead.ts'
+import { RequestClocks } from './request-clocks.ts'
 import { RequestHeadReader } from './request-head-reader.ts'
 import { ResponseWriter } from './response-writer.ts'
-
-/** Bytes of further requests that are read while one is being answered; then reading pauses. */
-const PIPELINE_BYTES = 65_536
 
 /**
  * A client's HTTP/1.1 connection: one exchange at a time, in order.
@@ -34,7 +32,7 @@ const PIPELINE_BYTES = 65_536
  */
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
 
-export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reader {
+export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reader, Taker {
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
@@ -66,8 +64,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   readonly #reads = new ReadBuffer()
   /** Between exchanges: for the next head to begin, for a head to end, for a dropped body. */
   readonly #deadline: Deadline
-  readonly bodyDeadline: Deadline
-  readonly exchangeDeadline: Deadline
+  #clocks: RequestClocks<E> | undefined = undefined
   readonly owned = new OwnedConnection<E>()
   /** While what still comes is read and dropped. */
   #dropLimits: DropLimits | undefined = undefined
@@ -76,18 +73,8 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
     this.#host = host
     this.clientIp = this.peerIp = peerIp
     this.isOverLimit = isOverLimit
-    this.#ahead = new ReadAhead({
-      takes: () => this.#takesBytes(),
-      take: (buffer, start, end) => this.#take(buffer, start, end),
-      goOn: () => this.#goOn(),
-    })
+    this.#ahead = new ReadAhead(this)
     this.#deadline = new Deadline(() => this.#expired())
-    this.bodyDeadline = new Deadline(() => {
-      if (this.#exchange !== undefined) host.events.requestFailed(this.#exchange, 'body_timeout')
-    })
-    this.exchangeDeadline = new Deadline(() => {
-      if (this.#exchange !== undefined) host.events.exchangeExpired(this.#exchange)
-    })
   }
 
   /** Begins to work on its socket, which must already read into this connection. */
@@ -138,19 +125,21 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   }
 
   #isReadingPaused(): boolean {
-    return this.#isHeld || this.#ahead.waitsForTurn || this.#ahead.bytes >= PIPELINE_BYTES
+    return this.#isHeld || this.#ahead.waitsForTurn || this.#ahead.isFull
   }
 
   #resumeReading(): void {
     if (!this.#isReadingPaused() && !this.#socket.destroyed) this.#socket.resume()
   }
 
-  #takesBytes(): boolean {
+  // ---- Taker: of what ReadAhead hands on
+
+  takes(): boolean {
     if (this.#phase === 'body') return !this.#isHeld
     return this.#phase !== 'wait' && this.#phase !== 'closed'
   }
 
-  #take(buffer: Buffer, start: number, end: number): number {
+  take(buffer: Buffer, start: number, end: number): number {
     switch (this.#phase) {
       case 'idle':
       case 'head':
@@ -296,6 +285,19 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
 
   // ---- Downstream: what the path of the request asks for
 
+  get #requestClocks(): RequestClocks<E> {
+    this.#clocks ??= new RequestClocks(this.#host.events, () => this.#exchange)
+    return this.#clocks
+  }
+
+  get bodyDeadline(): Deadline {
+    return this.#requestClocks.body
+  }
+
+  get exchangeDeadline(): Deadline {
+    return this.#requestClocks.exchange
+  }
+
   get isRequestComplete(): boolean {
     return this.#phase !== 'body'
   }
@@ -317,7 +319,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   resumeRequest(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
-    if (!this.#ahead.isFeeding) this.#goOn()
+    if (!this.#ahead.isFeeding) this.goOn()
   }
 
   keepsAfterRefusal(): boolean {
@@ -337,13 +339,13 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
       // Nobody waits for it: it gives way at the limit and at a stop.
       this.#host.connectionIdle(this)
     } else this.#becomeIdle(nowMs)
-    if (!this.#ahead.isFeeding) this.#goOn()
+    if (!this.#ahead.isFeeding) this.goOn()
     // It was over as soon as its head was read.
     else if (!spendTurn(this.#headBytes)) this.#ahead.waitForTurn()
   }
 
   /** With what was read ahead, and with reading. */
-  #goOn(): void {
+  goOn(): void {
     this.#feed(NO_BYTES, 0)
     this.#resumeReading()
   }
@@ -361,8 +363,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
     this.#exchange = undefined
     this.#headBeganMs = undefined
     this.#isHeld = false
-    this.bodyDeadline.disarm()
-    this.exchangeDeadline.disarm()
+    this.#clocks?.disarm()
   }
 
   #becomeIdle(nowMs?: number): void {
@@ -402,8 +403,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
     this.#phase = 'closed'
     this.#deadline.close()
     this.#dropLimits?.stop()
-    this.bodyDeadline.close()
-    this.exchangeDeadline.close()
+    this.#clocks?.close()
     this.#ahead.clear()
     this.owned.close()
     this.#host.connectionClosed(this)

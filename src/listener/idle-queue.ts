@@ -9,6 +9,7 @@ export interface Queued<T> {
 export class IdleQueue<T extends Queued<T>> {
   #first: T | undefined = undefined
   #last: T | undefined = undefined
+  size = 0
 
   get longest(): T | undefined {
     return this.#first
@@ -17,6 +18,7 @@ export class IdleQueue<T extends Queued<T>> {
   add(member: T): void {
     if (member.isQueuedIdle) return
     member.isQueuedIdle = true
+    this.size++
     member.idlePrevious = this.#last
     member.idleNext = undefined
     if (this.#last === undefined) this.#first = member
@@ -27,6 +29,7 @@ export class IdleQueue<T extends Queued<T>> {
   remove(member: T): void {
     if (!member.isQueuedIdle) return
     member.isQueuedIdle = false
+    this.size--
     if (member.idlePrevious === undefined) this.#first = member.idleNext
     else member.idlePrevious.idleNext = member.idleNext
     if (member.idleNext === undefined) this.#last = member.idlePrevious

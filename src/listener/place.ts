@@ -1,7 +1,7 @@
 /** Where is listened, and the way from one address to another, which can fail on both ends. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { BindAddress } from '../config/snapshot.ts'
-import type { BindResult } from './listener.ts'
+import type { BindResult } from './door.ts'
 
 export type Moved =
   | { readonly rebound: 'no' }

@@ -130,9 +130,8 @@ export function subjectOf(socket: tls.TLSSocket): string | undefined {
 }
 
 /** What is there already, if it was made of the same files. */
-export function termsOf(settings: ServerTls | undefined, present: TlsTerms | undefined): TlsTerms | undefined {
-  if (settings === undefined || settings.digest === present?.settings.digest) return settings && present
-  return new TlsTerms(settings)
+export function termsOf(settings: ServerTls, present: TlsTerms | undefined): TlsTerms {
+  return settings.digest === present?.settings.digest ? present : new TlsTerms(settings)
 }
 
 /** With every certificate the same are asked of a client: without `ca`, Node would trust the machine's roots for one of them. */

@@ -55,7 +55,7 @@ export const EVENTS = {
   fewDescriptors: warn(
     'Fewer file descriptors than connections may need',
     'limit needed max_connections cure',
-    'The process may open `limit` files. `server.max_connections` connections take two each, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
+    'The process may open `limit` files. `server.max_connections` connections take two each, each of several workers 12, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
   ),
   bug: error(
     'A request has failed because of a bug',
@@ -181,6 +181,21 @@ export const EVENTS = {
     'path error stack',
     'A bug of the gateway, or a file that takes more memory than there is. The configuration of before goes on; changes of the file are seen again when the next thread runs. Said again after ten minutes if the reason stays the same.',
   ),
+  workerDied: error(
+    'Worker died, replaced',
+    'worker reason stack',
+    'One of the threads that serve has ended by a bug, or had no memory left. Another one takes its place, at once the first time and after up to a minute if it happens again and again. After a bug its exchanges had five seconds to end; else they were lost. Please report it.',
+  ),
+  workerStuck: warn(
+    'Worker does not respond',
+    'worker seconds',
+    'One of the threads that serve has not come back from what it does for so long. It gets no new connections until it does. A bug of the gateway, or a machine that has too little memory.',
+  ),
+  oneWorker: warn(
+    'Connections cannot be shared among workers here; one serves',
+    'reason',
+    '`server.workers` asks for more than one thread, and this system has no way to hand connections from one to another. Everything else works as always.',
+  ),
   stopping: info('Shutdown signal received ({}); shutting down proxy', '', 'No new connections; what runs may end.'),
   stoppingAtOnce: warn(
     'Second shutdown signal received ({}); exiting at once',
@@ -206,7 +221,7 @@ export const EVENTS = {
   dropped: warn(
     'Log records dropped',
     'count',
-    'Standard output took nothing for so long that lines had to be left out. Stands where they are missing.',
+    'Standard output took nothing for so long that lines had to be left out, of all workers together. Stands where they are missing.',
   ),
 } as const
 

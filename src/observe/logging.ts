@@ -1,10 +1,14 @@
+import { isatty } from 'node:tty'
 import type { Snapshot } from '../config/snapshot.ts'
+import { SLOT, Tally } from '../workers/tally.ts'
 import { createRecordWriter } from './access-log.ts'
 import { announce, EVENTS } from './events.ts'
 import { createLog, formatEvent, isLevelEnabled, LEVELS, type Log, type LogFormat, type LogSettings } from './log.ts'
 import type { RequestRecord } from './record.ts'
-import { createSink } from './sink.ts'
+import { createRingSink } from './ring-sink.ts'
+import { createSink, type Sink } from './sink.ts'
 import { openStdout } from './stdout.ts'
+import { collectLines, type WorkerLines } from './worker-lines.ts'
 
 /** The environment's settings, the log and the writer of request records, over one sink: all that a command needs to log. */
 
@@ -65,7 +69,14 @@ export interface Logging {
   flush(limitMs?: number): Promise<void>
 }
 
-export function openLogging(env: NodeJS.ProcessEnv = process.env): Logging {
+/** Of the thread that writes. */
+export interface MainLogging extends Logging {
+  /** The way of another thread's lines into this log; that thread opens its end with `openWorkerLogging`. */
+  workerLines(): WorkerLines
+}
+
+/** `tally`: where records and lines that were left out are counted. */
+export function openLogging(env: NodeJS.ProcessEnv = process.env, tally: Tally = new Tally()): MainLogging {
   const { fd, isTerminal } = openStdout()
   const { settings, unknown } = readLogEnvironment(env, isTerminal)
   const sink = createSink({
@@ -74,6 +85,7 @@ export function openLogging(env: NodeJS.ProcessEnv = process.env): Logging {
       isLevelEnabled(settings, EVENTS.dropped.level)
         ? formatEvent(settings, EVENTS.dropped.level, EVENTS.dropped.message, { count })
         : '',
+    tally,
   })
   const log = createLog(settings, sink.writeSoon)
   for (const { name, value, expected } of unknown) {
@@ -81,7 +93,34 @@ export function openLogging(env: NodeJS.ProcessEnv = process.env): Logging {
   }
   return {
     log,
-    writeRecord: createRecordWriter(settings, sink.write),
+    ...membersOf(settings, sink, tally),
+    workerLines: collectLines(sink, tally),
+  }
+}
+
+/**
+ * The same in a worker, with the same settings. Its lines go through `shared`, of `workerLines`, to the thread that writes.
+ * `notify` asks that one to `drain`; with a line, which is too long for the ring, to `post` it. Its calls have to keep their order.
+ */
+export function openWorkerLogging(
+  shared: SharedArrayBuffer,
+  notify: (line?: string) => void,
+  env: NodeJS.ProcessEnv = process.env,
+  tally: Tally = new Tally(),
+): Logging {
+  // What is wrong with the settings is said once, by the thread that writes.
+  const { settings } = readLogEnvironment(env, isatty(1))
+  const sink = createRingSink(shared, { notify, tally })
+  return { log: createLog(settings, sink.writeSoon), ...membersOf(settings, sink, tally) }
+}
+
+function membersOf(settings: LogSettings, sink: Sink, tally: Tally): Omit<Logging, 'log'> {
+  const write = (line: string): void => {
+    tally.add(SLOT.records, 1)
+    sink.write(line)
+  }
+  return {
+    writeRecord: createRecordWriter(settings, write),
     print: sink.writeSoon,
     flushNow: sink.flushNow,
     flush: sink.flush,

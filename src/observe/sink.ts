@@ -1,4 +1,6 @@
 import { monotonicMs } from '../runtime/clock.ts'
+import { SLOT, Tally } from '../workers/tally.ts'
+import { createBatch } from './batch.ts'
 import { type Attempt, createWriteQueue } from './write-queue.ts'
 
 /**
@@ -8,19 +10,17 @@ import { type Attempt, createWriteQueue } from './write-queue.ts'
  */
 
 /** So many characters are written at once, fewer of them after FLUSH_MS. */
-const BATCH_LENGTH = 64 * 1024
+export const BATCH_LENGTH = 64 * 1024
 /** What a batch may grow to with the line that completes it; longer lines go by themselves. */
 const BATCH_ROOM_BYTES = 2 * BATCH_LENGTH
-/** A UTF-16 unit takes this many bytes of UTF-8 at most. */
-const MAX_UNIT_BYTES = 3
-const FLUSH_MS = 20
+export const FLUSH_MS = 20
 /** All that waits. Past it lines are dropped until half of it has been written. */
-const QUEUE_BYTES = 8 * 1024 * 1024
+export const QUEUE_BYTES = 8 * 1024 * 1024
 /** When to try again what the descriptor has not taken. */
 const RETRY_MS = { partly: 2, full: 20, failed: 500 } as const
 /** What an exit waits at most for a reader. */
-const EXIT_FLUSH_MS = 1000
-const EXIT_POLL_MS = 5
+export const EXIT_FLUSH_MS = 1000
+export const EXIT_POLL_MS = 5
 
 export interface Sink {
   /** A line that may wait up to 20 ms for company. */
@@ -33,62 +33,54 @@ export interface Sink {
   flush(limitMs?: number): Promise<void>
 }
 
+/** What other threads bring: lines that are encoded already. */
+export interface LineIntake {
+  /** Bytes that may wait here now; nothing while lines are left out. */
+  room(): number
+  /** Whole lines, in one piece or in several that follow each other at once. The memory is the caller's again afterwards. */
+  enterBytes(piece: Buffer): void
+  /** Other lines are missing here, which the caller has counted. */
+  tellDropped(count: number): void
+  /** Called whenever there may be room again. */
+  onRoom(call: () => void): void
+}
+
 export interface SinkOptions {
   /** Has to be non-blocking, or a file. */
   readonly fd: number
   /** The line that stands where lines are missing; empty: none. */
   readonly describeDropped: (count: number) => string
+  /** Where lines that are left out are counted. */
+  readonly tally?: Tally
 }
 
-export function createSink({ fd, describeDropped }: SinkOptions): Sink {
-  const queue = createWriteQueue(fd)
-  /**
-   * Lines are encoded as they come. Kept as text, each of them would be dozens of pieces (and the heads that they were cut from)
-   * that outlive a garbage collection, which costs four times what the line does.
-   */
-  const batch = Buffer.allocUnsafeSlow(BATCH_ROOM_BYTES)
-  let batched = 0
+export function createSink({ fd, describeDropped, tally = new Tally() }: SinkOptions): Sink & LineIntake {
+  const batch = createBatch(createWriteQueue(fd), BATCH_ROOM_BYTES)
   /** Since the last attempt, batched or too long for that. */
   let unsent = 0
   let dropped = 0
   let timer: NodeJS.Timeout | undefined
   let isTurnEndPlanned = false
+  let callForMore: (() => void) | undefined
 
   function append(line: string): void {
-    if (dropped > 0 || queue.bytes() + batched + line.length > QUEUE_BYTES) {
+    if (dropped > 0 || batch.bytes() + line.length > QUEUE_BYTES) {
       dropped++
+      tally.add(SLOT.linesDropped, 1)
       return
     }
-    enter(line)
+    batch.enter(line)
     unsent += line.length
     if (unsent >= BATCH_LENGTH) attempt()
   }
 
-  function enter(line: string): void {
-    if (batched + line.length * MAX_UNIT_BYTES <= BATCH_ROOM_BYTES) {
-      batched += batch.write(line, batched, 'utf8')
-      return
-    }
-    if (batched > 0) queue.push(Buffer.from(batch.subarray(0, batched)))
-    batched = 0
-    queue.push(Buffer.from(line, 'utf8'))
-  }
-
-  /** A copy of each batch would be megabytes a second outside of the heap, and major collections for nothing. */
-  function writeBatch(): Attempt {
-    if (batched === 0) return queue.write()
-    const bytes = batch.subarray(0, batched)
-    batched = 0
-    return queue.writeBorrowed(bytes)
-  }
-
   function attempt(): Attempt {
     unsent = 0
-    let result = writeBatch()
-    if (dropped > 0 && queue.bytes() <= QUEUE_BYTES / 2) {
-      enter(describeDropped(dropped))
+    let result = batch.write()
+    if (dropped > 0 && batch.bytes() <= QUEUE_BYTES / 2) {
+      batch.enter(describeDropped(dropped))
       dropped = 0
-      result = writeBatch()
+      result = batch.write()
     }
     if (result !== 'done') wakeAfter(RETRY_MS[result])
     return result
@@ -98,7 +90,15 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
     timer ??= setTimeout(() => {
       timer = undefined
       attempt()
+      callForMore?.()
     }, ms).unref() // the log is no reason for a process to live
+  }
+
+  function attemptAll(): Attempt {
+    const result = attempt()
+    if (callForMore === undefined) return result
+    callForMore()
+    return attempt()
   }
 
   return {
@@ -120,10 +120,19 @@ export function createSink({ fd, describeDropped }: SinkOptions): Sink {
     },
     async flush(limitMs = EXIT_FLUSH_MS) {
       const deadline = monotonicMs() + limitMs
-      for (let result = attempt(); result === 'full' || result === 'partly'; result = attempt()) {
+      for (let result = attemptAll(); result === 'full' || result === 'partly'; result = attemptAll()) {
         if (monotonicMs() >= deadline) return
         await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS))
       }
+    },
+    room: () => (dropped > 0 ? 0 : Math.max(0, QUEUE_BYTES - batch.bytes())),
+    enterBytes: batch.enterBytes,
+    tellDropped(count) {
+      if (dropped > 0) dropped += count
+      else batch.enter(describeDropped(count))
+    },
+    onRoom(call) {
+      callForMore = call
     },
   }
 }

@@ -3,6 +3,8 @@ import { monotonicMs } from './clock.ts'
 /** A deadline looks this many times within its time whether it was touched, so it is late by a quarter at most. */
 const LOOKS = 4
 
+const NO_PROGRESS = (): number => 0
+
 /** A timer may come by that much before its time. */
 const TIMER_SLACK_MS = 1
 
@@ -28,7 +30,7 @@ export class Deadline {
   #seenProgress = 0
 
   /** `progress`: a number that another value of counts like a touch. */
-  constructor(onExpired: () => void, progress: () => number = () => 0) {
+  constructor(onExpired: () => void, progress: () => number = NO_PROGRESS) {
     this.#onExpired = onExpired
     this.#progress = progress
   }

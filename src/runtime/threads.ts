@@ -1,21 +1,30 @@
 /** Threads beside the one that serves, and an end of the process that none of them can hold up. */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { ResourceLimits, Worker } from 'node:worker_threads'
+import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
 
 const running = new Set<Worker>()
 
 /** How long an exit waits for threads to come back from the system. */
 const EXIT_WAIT_MS = 50
 
+/** What a thread gets along; without it, nothing. */
+export interface Given {
+  readonly workerData: unknown
+  readonly transferList: readonly Transferable[]
+}
+
 /**
  * Starts a thread that holds no process and writes nowhere: unless they are asked for, its streams would be piped into those of
- * the process, which a service never opens. It takes over the environment, and no options of Node.
+ * the process, which a service never opens. It takes over the environment, and the options of Node only if it is given something:
+ * then it serves, and checks certificates against the same roots.
  */
-export function startThread(entry: URL, limits: ResourceLimits): Worker {
+export function startThread(entry: URL, limits: ResourceLimits, given?: Given): Worker {
   const { Worker } = process.getBuiltinModule('node:worker_threads')
   const thread = new Worker(entry, {
     resourceLimits: limits,
-    execArgv: [],
+    ...(given === undefined
+      ? { execArgv: [] }
+      : { workerData: given.workerData, transferList: [...given.transferList] }),
     stdin: false,
     stdout: true,
     stderr: true,

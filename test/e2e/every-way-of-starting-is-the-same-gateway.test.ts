@@ -31,8 +31,10 @@ before(() => {
   const { status, stdout } = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', `${build}/dist`], { cwd: ROOT })
   assert.equal(status, 0, String(stdout))
   writeFileSync(path.join(build, 'package.json'), readFileSync(path.join(ROOT, 'package.json')))
-  const worker = path.join(build, 'dist/config/watch/thread.js')
-  writeFileSync(worker, readFileSync(worker, 'utf8').replace("'./worker.ts'", "'./worker.js'"))
+  for (const starter of ['config/watch/thread.js', 'workers/member.js']) {
+    const file = path.join(build, 'dist', starter)
+    writeFileSync(file, readFileSync(file, 'utf8').replace("'./worker.ts'", "'./worker.js'"))
+  }
 })
 
 interface Start {

@@ -6,7 +6,15 @@ import type { Target, TextTarget } from './target.ts'
 import { TARGETS } from './targets.ts'
 
 /** These take longer than they are worth here, or have a test of their own. */
-const ELSEWHERE = new Set(['whole-gateway', 'uploads', 'downloads', 'sockets', 'fidelity', 'smuggling'])
+const ELSEWHERE = new Set([
+  'whole-gateway',
+  'uploads',
+  'downloads',
+  'repeated-heads',
+  'sockets',
+  'fidelity',
+  'smuggling',
+])
 const INPUTS = 500
 
 function driveShortly(target: Target, inputs: number): Promise<Report> {

@@ -8,6 +8,7 @@ import { fidelity } from './targets/fidelity.ts'
 import { logLine } from './targets/log-line.ts'
 import { proxyHeader } from './targets/proxy-header.ts'
 import { redaction } from './targets/redaction.ts'
+import { repeatedHeads } from './targets/repeated-heads.ts'
 import { requestHead } from './targets/request-head.ts'
 import { routing } from './targets/routing.ts'
 import { responseHead, smuggling } from './targets/smuggling.ts'
@@ -25,6 +26,7 @@ export const TARGETS: readonly Target[] = [
   fidelity,
   uploads,
   downloads,
+  repeatedHeads,
   sockets,
   wholeGateway,
   routing,

@@ -83,10 +83,17 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
 
+/** How many workers there are where a test does not say it: one pool, and one order of things, unless everything is tried with more. */
+const WORKERS = Number(process.env.FLUXGATE_TEST_WORKERS ?? 1)
+
 /** The configuration that is written: version, an address with a free port, and one client key unless the test has its own. */
 function complete(config: ConfigObject | string): string {
   if (typeof config === 'string') return config
-  const server: ConfigObject = { bind_address: '127.0.0.1:0', ...(config.server as ConfigObject | undefined) }
+  const server: ConfigObject = {
+    bind_address: '127.0.0.1:0',
+    workers: WORKERS,
+    ...(config.server as ConfigObject | undefined),
+  }
   const keys = server.allow_anonymous === true ? {} : { api_keys: { static: [{ id: 'test', key: CLIENT_KEY }] } }
   return `${JSON.stringify({ version: 1, ...keys, ...config, server }, null, 1)}\n` // JSON is YAML
 }

@@ -1,6 +1,8 @@
 import { type PeerSet, parseRange } from '../../http/address.ts'
+import { parallelism } from '../../runtime/parallelism.ts'
 import { DEFAULTS } from '../schema/defaults.ts'
 import type { ServerDocument } from '../schema/document.ts'
+import { MAX_WORKERS } from '../schema/schema.ts'
 import { DEFAULT_SETTINGS, DEFAULT_SOCKET_MODE } from '../settings.ts'
 import type { BindAddress, ServerSettings } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
@@ -14,6 +16,7 @@ export function compileServer(document: ServerDocument, scope: Scope): ServerSet
     bindAddress: compileBindAddress(document, scope),
     cors: compileCors(document.cors, scope),
     maxConnections: document.max_connections ?? DEFAULTS.max_connections,
+    workers: compileWorkers(document.workers ?? DEFAULTS.workers),
     headTimeoutMs: document.head_timeout_ms ?? DEFAULTS.head_timeout_ms,
     bodyTimeoutMs: document.body_timeout_ms ?? DEFAULTS.body_timeout_ms,
     keepAliveTimeoutMs: document.keep_alive_timeout_ms ?? DEFAULTS.keep_alive_timeout_ms,
@@ -23,6 +26,11 @@ export function compileServer(document: ServerDocument, scope: Scope): ServerSet
     trustedProxies: compilePeers(document.trusted_proxies, ['server', 'trusted_proxies'], scope),
     tls: document.tls && compileServerTls(document.tls, scope),
   }
+}
+
+/** Here and not where it is used: so each load, and it alone, sees the quota that holds at its time. */
+export function compileWorkers(workers: 'auto' | number): number {
+  return workers === 'auto' ? Math.min(parallelism(), MAX_WORKERS) : workers
 }
 
 function compileBindAddress(document: ServerDocument, scope: Scope): BindAddress {

@@ -3,6 +3,7 @@ export const DEFAULTS = {
   bind_address: '0.0.0.0:8080',
   socket_mode: '0660',
   max_connections: 1024,
+  workers: 'auto',
   allow_anonymous: false,
   head_timeout_ms: 10_000,
   body_timeout_ms: 60_000,

@@ -6,7 +6,7 @@
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
 import { serverTls } from './server-tls.ts'
-import { flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
+import { autoOr, flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
 /** The judgement on it is made when it is compiled. */
 const PEER = /^(?:unix|[0-9A-Fa-f:.]+(?:\/\d+)?)$/
@@ -19,6 +19,9 @@ function peers(description: string) {
   )
   return v.pipe(v.array(item, 'must be a list of addresses, such as [10.0.0.0/8]'), v.description(description))
 }
+
+/** Each takes memory of its own, and a machine with more processors has other limits first. */
+export const MAX_WORKERS = 256
 
 export const server = v.pipe(
   v.strictObject({
@@ -41,6 +44,13 @@ export const server = v.pipe(
         ),
       ),
       DEFAULTS.max_connections,
+    ),
+    workers: v.optional(
+      autoOr(
+        MAX_WORKERS,
+        'Threads that serve, 1 to 256. `auto`: one for each processor that the process may use, by its affinity and the CPU quota of its container (cgroup v2 and v1), rounded up. All of them share one address, one log and one limit of connections. 1: the main thread serves, and there are no others.',
+      ),
+      DEFAULTS.workers,
     ),
     allow_anonymous: v.optional(
       flag('Let every request in without a key. No keys may be configured then.'),

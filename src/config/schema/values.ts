@@ -40,6 +40,13 @@ export function timeout(description: string, least: 0 | 1 = 1) {
   )
 }
 
+/** A count from 1, or the word for leaving it to the machine. */
+export function autoOr(most: number, description: string) {
+  const message = `must be auto, or an integer from 1 to ${most}`
+  const count = v.pipe(v.number(message), v.integer(message), v.minValue(1, message), v.maxValue(most, message))
+  return v.pipe(v.union([v.literal('auto'), count], message), v.description(description))
+}
+
 export function flag(description: string) {
   return v.pipe(v.boolean('must be true or false'), v.description(description))
 }

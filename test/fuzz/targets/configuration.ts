@@ -16,6 +16,7 @@ const WHOLE = `version: 1
 server: &s
   bind_address: "[::1]:8080"
   max_connections: 5
+  workers: 3
   shutdown_timeout_ms: 1
 upstreams:
   connect_timeout_ms: 5000
@@ -111,6 +112,7 @@ function checkSnapshot({ server, anonymous, keys, upstreams }: Configuration): v
   for (const { base, prefixLength } of [proxyProtocol, trustedProxies].flatMap((peers) => peers?.ranges ?? []))
     assert.ok(base.length === 8 && prefixLength >= 0 && prefixLength <= 128)
   assert.ok(Number.isSafeInteger(server.maxConnections) && server.maxConnections >= 1)
+  assert.ok(Number.isSafeInteger(server.workers) && server.workers >= 1 && server.workers <= 256)
   assert.ok([server.headTimeoutMs, server.bodyTimeoutMs, server.keepAliveTimeoutMs].every(isTimeout))
   assert.ok(server.shutdownTimeoutMs === undefined || isTimeout(server.shutdownTimeoutMs))
   if (anonymous !== undefined) assert.equal(keys.staticKeys.size + keys.jwtKeys.size, 0)

@@ -323,6 +323,17 @@ describe('the subject', () => {
     assert.equal(of(undefined, keys), A)
     assert.equal(of('alice', keys).routes, A.routes)
   })
+
+  test('has an end that tells when it is over, leeway and all', () => {
+    const ends = (claims: string): number | undefined => {
+      const found = verifyJwt(withClaims(claims), keyRing(), NOW)
+      assert.ok(typeof found === 'object')
+      return found.untilMs
+    }
+    assert.equal(ends(`{"exp":${NOW + 60}}`), (NOW + 65) * 1_000)
+    assert.equal(ends(`{"exp":${NOW + 60},"sub":"alice"}`), (NOW + 65) * 1_000)
+    assert.equal(ends('{"sub":"alice"}'), undefined)
+  })
 })
 
 test('a word says why one is refused', () => {

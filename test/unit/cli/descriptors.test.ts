@@ -4,10 +4,10 @@ import { warnOfFewDescriptors } from '../../../src/cli/descriptors.ts'
 import { createLog } from '../../../src/observe/log.ts'
 import { descriptorLimit } from '../../../src/runtime/descriptors.ts'
 
-function warnings(maxConnections: number, limit: number | undefined): string[] {
+function warnings(maxConnections: number, limit: number | undefined, workers = 1): string[] {
   const lines: string[] = []
   const log = createLog({ level: 'trace', format: 'text', colour: false }, (line) => lines.push(line.slice(28, -1)))
-  warnOfFewDescriptors(log, maxConnections, limit)
+  warnOfFewDescriptors(log, { maxConnections, workers }, limit)
   return lines
 }
 
@@ -17,6 +17,7 @@ test('fewer descriptors than connections need are a warning with the numbers and
       'cure="raise LimitNOFILE= of the unit or ulimit -n of the shell, or lower server.max_connections"',
   ])
   assert.equal(warnings(1024, 2111).length, 1)
+  assert.match(warnings(1024, 2159, 4)[0]!, / needed=2160 /)
 })
 
 test('enough of them are none, nor is a limit that cannot be told', () => {

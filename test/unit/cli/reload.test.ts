@@ -35,6 +35,7 @@ function bench(publish: (snapshot: Snapshot) => Promise<Published>): Bench {
     address: '127.0.0.1:80',
     generation: 1,
     maxConnections: 1024,
+    workers: 1,
   })
   return { reloader, lines, generations }
 }

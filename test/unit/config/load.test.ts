@@ -8,6 +8,7 @@ import { assemble } from '../../../src/config/assemble.ts'
 import { defaultConfiguration, type LoadFailure, loadConfiguration } from '../../../src/config/load.ts'
 import { DEFAULT_SETTINGS } from '../../../src/config/settings.ts'
 import { createFieldRules } from '../../../src/http/field-rules.ts'
+import { parallelism } from '../../../src/runtime/parallelism.ts'
 import { withoutPrivileges } from './compile/without-privileges.ts'
 import { createFolder, loadInvalid, loadValid, makeFifo } from './configuration-folder.ts'
 
@@ -16,6 +17,7 @@ version: 1
 server:
   bind_address: "[::1]:9000"
   max_connections: 7
+  workers: 5
   head_timeout_ms: 1
   body_timeout_ms: 2
   keep_alive_timeout_ms: 3
@@ -75,6 +77,7 @@ test('everything that a file can say arrives', (t) => {
     bindAddress: { host: '::1', port: 9000, text: '[::1]:9000' },
     cors: { allowOrigins: ['https://app.example', 'app://local'] },
     maxConnections: 7,
+    workers: 5,
     headTimeoutMs: 1,
     bodyTimeoutMs: 2,
     keepAliveTimeoutMs: 3,
@@ -172,6 +175,7 @@ test('the default configuration listens and lets nobody in', () => {
     bindAddress: { host: '0.0.0.0', port: 8080, text: '0.0.0.0:8080' },
     cors: undefined,
     maxConnections: 1024,
+    workers: parallelism(),
     headTimeoutMs: 10_000,
     bodyTimeoutMs: 60_000,
     keepAliveTimeoutMs: 75_000,
@@ -219,7 +223,7 @@ test('settings survive the way to another thread, which makes the same configura
   assert.equal(copy.keys.staticKeys.size, configuration.keys.staticKeys.size)
   assert.equal(copy.keys.staticKeys.get(digest)?.name, configuration.keys.staticKeys.get(digest)?.name)
   assert.deepEqual(copy.keys.jwtKeys.get('kid')?.secret, configuration.keys.jwtKeys.get('kid')?.secret)
-  assert.deepEqual(assemble(DEFAULT_SETTINGS).server, defaultConfiguration().server)
+  assert.deepEqual({ ...assemble(DEFAULT_SETTINGS).server, workers: parallelism() }, defaultConfiguration().server)
 })
 
 function failure(path: string): LoadFailure {

@@ -57,6 +57,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
       bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' },
       cors: undefined,
       maxConnections: 1,
+      workers: 1,
       headTimeoutMs: 1,
       bodyTimeoutMs: 10,
       keepAliveTimeoutMs: 1,
@@ -77,6 +78,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
 export function exchangeOf(head: string, snapshotNow: Snapshot, downstream: Partial<Downstream> = {}): Exchange {
   const path: Path = {
     snapshot: snapshotNow,
+    catchUp: undefined,
     pools: undefined as never,
     writeRecord() {},
     reportRefusal() {},

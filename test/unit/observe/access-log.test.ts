@@ -245,6 +245,25 @@ describe('whatever a record holds', () => {
   })
 })
 
+test('what recurs is remembered, and every line is what it would be without that', () => {
+  const formats = (['text', 'json', 'gcp'] as const).map((format) =>
+    createRecordFormatter({ level: 'trace', format, colour: false }),
+  )
+  const bytes = (line: string): string => Buffer.from(line.replace(/\d{4}-\d\d-\S+?Z/, '')).toString()
+  fc.assert(
+    fc.property(records, fc.array(records, { minLength: 1, maxLength: 3 }), (first, others) => {
+      for (const format of formats) {
+        const memo = { before: '', between: '' }
+        for (const other of [first, ...others]) {
+          const { clientIp, peerIp, method, requestUrl, apiKey, subject, targetUrl, upstream } = first
+          const record = { ...other, clientIp, peerIp, method, requestUrl, apiKey, subject, targetUrl, upstream }
+          assert.equal(bytes(format({ ...record, memo }, SNAPSHOT)), bytes(format(record, SNAPSHOT)))
+        }
+      }
+    }),
+  )
+})
+
 describe('the writer', () => {
   test('passes whole lines on', () => {
     const lines: string[] = []

@@ -22,6 +22,17 @@ function fill(buffer: Buffer, letter: string, length: number): string {
   return letter.repeat(length)
 }
 
+/** A head in capital letters, in front of what stands in this buffer. */
+function pieces(head: string, body: Buffer) {
+  return {
+    length: head.length,
+    copyTo(target: Buffer, bodyLength: number): void {
+      target.write(head.toUpperCase(), 'latin1')
+      body.copy(target, head.length, 0, bodyLength)
+    },
+  }
+}
+
 describe('a piece that the kernel does not take at once', () => {
   for (const length of [1, 2_047, 2_048, BULK_THRESHOLD - 1]) {
     test(`of ${length} bytes is copied: its buffer may be read into again`, () => {
@@ -49,15 +60,18 @@ describe('a piece that the kernel does not take at once', () => {
 
   test('never overlaps another one', () => {
     const sockets = [choked(), choked(), choked()]
+    const outlets = sockets.map((socket) => new Outlet(socket.asSocket, nothing))
     const expected = ['', '', '']
     const buffer = Buffer.alloc(BULK_THRESHOLD)
     for (let i = 0; i < 300; i++) {
       const at = i % 3
       const text = String.fromCharCode(65 + (i % 26)).repeat(1 + ((i * 997) % (BULK_THRESHOLD - 1)))
       buffer.write(text, 'latin1')
-      if (i % 2 === 0) new Outlet(sockets[at]!.asSocket, nothing).sendRun('', buffer, 0, text.length)
-      else new Outlet(sockets[at]!.asSocket, nothing).sendTextAndBytes('é', buffer, 0, text.length)
-      expected[at] += i % 2 === 0 ? text : `é${text}`
+      const outlet = i % 5 === 0 ? new Outlet(sockets[at]!.asSocket, nothing) : outlets[at]!
+      if (i % 4 === 0) outlet.sendRun('', buffer, 0, text.length)
+      else if (i % 4 === 2) outlet.sendPieces(pieces('p', buffer), text.length)
+      else outlet.sendTextAndBytes('é', buffer, 0, text.length)
+      expected[at] += { 0: text, 2: `P${text}` }[i % 4] ?? `é${text}`
       if (i % 7 === 0) {
         sockets[at]!.drain()
         sockets[at]!.isChoked = i % 14 === 0
@@ -99,6 +113,7 @@ describe('whether more may be sent', () => {
     socket.writable = false
     assert.equal(new Outlet(socket.asSocket, nothing).sendRun('', Buffer.alloc(50_000), 0, 50_000), true)
     assert.equal(new Outlet(socket.asSocket, nothing).sendTextAndBytes('x', NO_BYTES, 0, 0), true)
+    assert.equal(new Outlet(socket.asSocket, nothing).sendPieces(pieces('x', NO_BYTES), 0), true)
     socket.drain()
     assert.equal(socket.written, '')
   })
@@ -303,6 +318,22 @@ describe('a real socket', () => {
     await once(reader, 'end')
     assert.ok(arrived === expected, 'other bytes')
     assert.ok(backlogs > 0, 'the kernel has taken everything at once')
+  })
+
+  test('gets pieces that were copied once, whether it takes them at once or not', async (t) => {
+    const { writer, reader } = await pair(t)
+    const outlet = new Outlet(writer, nothing)
+    const body = Buffer.alloc(60_000)
+    let expected = ''
+    for (let i = 0; i < 400; i++) {
+      const length = (i * 7_919) % body.length
+      expected += `HEAD ${i}:${fill(body, String.fromCharCode(97 + (i % 26)), length)}`
+      outlet.sendPieces(pieces(`head ${i}:`, body), length)
+      body.fill('#')
+    }
+    assert.equal(outlet.isFlushed, false)
+    writer.end()
+    assert.ok((await text(reader)) === expected, 'other bytes than were sent')
   })
 
   test('that was reset tells its owner, and nobody else', async (t) => {

@@ -7,6 +7,7 @@ import { linesOf, load, type Surroundings } from '../configuration-folder.ts'
 
 const VERSION = 'version: 1\n'
 const UPSTREAM = 'upstreams:\n  openai:\n    request_path: /openai\n    target_url: https://api.openai.com\n'
+const WORKERS = 'must be auto, or an integer from 1 to 256'
 /** Its next line is the sixth. */
 const OPEN = VERSION + UPSTREAM
 /** Its next line is the eighth. */
@@ -131,6 +132,33 @@ const RULES: Readonly<Record<string, Rule>> = {
     problems: ['3:3: server.max_connections: must be an integer from 1, without quotes'],
   },
   'max_connections has no upper end': { yaml: `${VERSION}server:\n  max_connections: 4000000000\n` },
+  'workers are few or many': { yaml: `${VERSION}server:\n  workers: 1\n` },
+  'workers are as many as a thread can be given': { yaml: `${VERSION}server:\n  workers: 256\n` },
+  'workers are as many as there are processors': { yaml: `${VERSION}server:\n  workers: auto\n` },
+  'workers start at 1': {
+    yaml: `${VERSION}server:\n  workers: 0\n`,
+    problems: [`3:3: server.workers: ${WORKERS}`],
+  },
+  'workers end at 256': {
+    yaml: `${VERSION}server:\n  workers: 257\n`,
+    problems: [`3:3: server.workers: ${WORKERS}`],
+  },
+  'workers are whole': {
+    yaml: `${VERSION}server:\n  workers: 1.5\n`,
+    problems: [`3:3: server.workers: ${WORKERS}`],
+  },
+  'workers are no other word': {
+    yaml: `${VERSION}server:\n  workers: many\n`,
+    problems: [`3:3: server.workers: ${WORKERS}`],
+  },
+  'workers are no text': {
+    yaml: `${VERSION}server:\n  workers: "2"\n`,
+    problems: [`3:3: server.workers: ${WORKERS}, without quotes`],
+  },
+  'workers are no list': {
+    yaml: `${VERSION}server:\n  workers: [1, 2]\n`,
+    problems: [`3:3: server.workers: ${WORKERS}`],
+  },
   'allow_anonymous is a boolean': {
     yaml: `${VERSION}server:\n  allow_anonymous: yes\n`,
     problems: ['3:3: server.allow_anonymous: must be true or false'],

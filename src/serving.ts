@@ -1,0 +1,132 @@
+import type { Snapshot } from './config/snapshot.ts'
+import { clientAddress } from './exchange/client-address.ts'
+import type { Exchange, Path } from './exchange/exchange.ts'
+import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
+import { FAILURES, type FailureCode } from './failure.ts'
+import { Clients } from './listener/clients.ts'
+import { announce, EVENTS, type EventKind } from './observe/events.ts'
+import type { Log } from './observe/log.ts'
+import { createNotices, onceAMinute } from './observe/once-a-minute.ts'
+import type { RequestRecord } from './observe/record.ts'
+import { adaptProcess } from './runtime/process-needs.ts'
+import { Pools } from './upstream/pools.ts'
+
+export interface ServingSinks {
+  readonly log: Log
+  readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
+}
+
+/** What serves clients on one thread: their connections, the path of their requests, and the pools of upstream connections. */
+export interface Serving {
+  readonly clients: Clients<Exchange>
+  /** In force for every request from now on. */
+  snapshot(): Snapshot
+  /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
+  publish(snapshot: Snapshot): void
+  /** Lets go of what is idle towards upstreams. */
+  close(): void
+}
+
+export interface ServingOptions {
+  /** Of a worker: see `GAUGES`. */
+  readonly gauges?: Int32Array
+  /** Of a worker: see `Path`. */
+  readonly catchUp?: () => void
+  /** `createServingNotices`; where several threads serve, one for all. */
+  readonly notices?: SharedArrayBuffer
+}
+
+const NOTICES = { descriptors: 0, proxyHeader: 1, handshake: 2 } as const
+
+/** For what all threads that serve say together once a minute. */
+export function createServingNotices(): SharedArrayBuffer {
+  return createNotices(Object.keys(NOTICES).length)
+}
+
+/** After an exception that nobody caught: what runs gets so long to end. */
+export const CRASH_DRAIN_MS = 5000
+
+export function createServing(
+  snapshot: Snapshot,
+  sinks: ServingSinks,
+  { gauges, catchUp, notices = createServingNotices() }: ServingOptions = {},
+): Serving {
+  const reportBug = (error: unknown): void => {
+    announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
+  }
+  const report = (kind: EventKind, exchange: Exchange, failure: FailureCode): void => {
+    announce(sinks.log, kind, {
+      client_ip: clientAddress(exchange),
+      error: failure,
+      reason: FAILURES[failure].message,
+      cause: exchange.cause,
+    })
+  }
+  // Each exchange that it costs has its own record.
+  const reportDescriptors = onceAMinute(
+    (exchange: Exchange) => report(EVENTS.outOfDescriptors, exchange, 'emfile'),
+    notices,
+    NOTICES.descriptors,
+  )
+  const pools = new Pools<Exchange>(upstreamEvents(reportBug))
+  pools.publish(snapshot)
+  const path: Path = {
+    snapshot,
+    catchUp,
+    pools,
+    writeRecord: sinks.writeRecord,
+    reportRefusal: (exchange, failure) => {
+      if (failure === 'emfile') reportDescriptors(exchange)
+      else report(EVENTS.suspicious, exchange, failure)
+    },
+    reportBug,
+  }
+  adaptProcess(needsRoots(snapshot))
+  const told = {
+    proxyHeaderFailed: reportProxyHeaders(sinks.log, notices),
+    handshakeFailed: reportHandshakes(sinks.log, notices),
+  }
+  const clients = new Clients(snapshot.server, downstreamEvents(path), told, gauges)
+
+  return {
+    clients,
+    snapshot: () => path.snapshot,
+    publish(next) {
+      adaptProcess(needsRoots(next))
+      path.snapshot = next
+      clients.publish(next.server)
+      pools.publish(next)
+    },
+    close: () => pools.close(),
+  }
+}
+
+/** Whoever scans the internet makes one fail every minute. */
+function reportHandshakes(
+  log: Log,
+  notices: SharedArrayBuffer,
+): (clientIp: string | undefined, cause: string | undefined) => void {
+  const say = onceAMinute(
+    (handshake: { client_ip: string | undefined; cause: string | undefined }, count) =>
+      announce(log, EVENTS.handshakeFailed, { ...handshake, count }),
+    notices,
+    NOTICES.handshake,
+  )
+  return (clientIp, cause) => say({ client_ip: clientIp, cause })
+}
+
+/** Whether certificates are checked against the roots of the machine. */
+function needsRoots({ upstreams }: Snapshot): boolean {
+  return upstreams.some(({ target, tls }) => target.scheme === 'https' && tls?.ca === undefined)
+}
+
+/** A balancer that is set up wrongly has thousands of connections: said once a minute, with how many there were. */
+function reportProxyHeaders(log: Log, notices: SharedArrayBuffer): (peerIp: string | undefined, error: string) => void {
+  const say = onceAMinute(
+    (fault: { peer_ip: string | undefined; error: string }, count) =>
+      announce(log, EVENTS.proxyHeader, { ...fault, count }),
+    notices,
+    NOTICES.proxyHeader,
+  )
+  return (peerIp, error) => say({ peer_ip: peerIp, error })
+}

@@ -1,0 +1,73 @@
+/** What the thread that accepts and one that serves say to each other. */
+import type { MessagePort } from 'node:worker_threads'
+import type { Settings } from '../config/settings.ts'
+import type { PassageAddress } from '../runtime/handle-passing.ts'
+
+/** All that a worker begins with. */
+export interface WorkerStart {
+  readonly settings: Settings
+  /** Of these settings. */
+  readonly generation: number
+  /** One 32-bit number: the generation that is in force, for every worker. */
+  readonly current: SharedArrayBuffer
+  /** `createServingNotices`. */
+  readonly notices: SharedArrayBuffer
+  /** `GAUGES`. */
+  readonly gauges: SharedArrayBuffer
+  /** For its lines on the way to the log. */
+  readonly lines: SharedArrayBuffer
+  /** Where connections come from. */
+  readonly passage: PassageAddress
+  /** Where new settings come from. A port of their own: it is read in the middle of other work. */
+  readonly settingsPort: MessagePort
+}
+
+export interface NewSettings {
+  readonly settings: Settings
+  readonly generation: number
+}
+
+export type ToWorker =
+  /** No new connections will come: end when those that are there have left. */
+  | { readonly type: 'retire' }
+  /** The gateway stops: the same, and what is idle goes at once. */
+  | { readonly type: 'drain' }
+  /** End now; every exchange leaves its record. */
+  | { readonly type: 'cut' }
+
+/** That it is up is said by its joining the passage. */
+export type FromWorker =
+  /** It cannot get connections here. */
+  | { readonly type: 'unavailable'; readonly reason: string }
+  /** There are lines to be fetched. */
+  | { readonly type: 'lines' }
+  /** One line that is longer than the room for lines. */
+  | { readonly type: 'line'; readonly line: string }
+  /** A bug: it takes nothing new, lets its exchanges run for a moment, and ends. */
+  | { readonly type: 'broken'; readonly reason: string; readonly stack: string | undefined }
+  /** What is idle has been closed. */
+  | { readonly type: 'draining' }
+  /** Nothing is left, and every line is out: it may be taken away. */
+  | { readonly type: 'ended' }
+
+/** Kinds of messages that go with connections, or are about room for them; each has one answer with its number. */
+export const OFFERS = {
+  /** A connection that has a place. */
+  tcp: 1,
+  unix: 2,
+  /** One past the limit, to be told so. */
+  tcpOverLimit: 3,
+  unixOverLimit: 4,
+  /** Close one that gives way, if there is one. */
+  makeRoom: 5,
+} as const
+
+export const ANSWERS = {
+  taken: 1,
+  /** The process had no descriptor for it. */
+  lost: 2,
+  /** One was closed. */
+  roomMade: 3,
+  /** There was none to close. */
+  noRoom: 4,
+} as const
