@@ -53,18 +53,6 @@ export interface ClientTls {
   readonly subject: string | undefined
 }
 
-/** A client's connection, as far as the listener needs to know it. */
-export interface HeldConnection {
-  /** Taken in past the connection limit. */
-  readonly isOverLimit: boolean
-  /** Neighbours in the listener's queue of idle connections. */
-  idlePrevious: HeldConnection | undefined
-  idleNext: HeldConnection | undefined
-  isQueuedIdle: boolean
-  /** Closes at once. */
-  close(): void
-}
-
 /** Where a response goes. */
 export interface ResponseSink {
   /** Like all that relays, returns false when no more may be sent until `clientDrained`. */

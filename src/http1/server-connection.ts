@@ -1,12 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
-import {
-  type ClientTls,
-  type Downstream,
-  type HeldConnection,
-  isRefused,
-  type RefusedHead,
-} from '../http/downstream.ts'
+import { type ClientTls, type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
@@ -16,7 +10,7 @@ import { ReadBuffer } from '../runtime/read-buffers.ts'
 import { type Reader, resetSocket } from '../runtime/sockets.ts'
 import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
-import type { ConnectionHost } from './connection-host.ts'
+import type { ConnectionHost, HeldConnection } from './connection-host.ts'
 import { DROP_BYTES, DropLimits } from './drop-limits.ts'
 import { ReadAhead, type Taker } from './read-ahead.ts'
 import { RequestClocks } from './request-clocks.ts'

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { isCause } from '../cause.ts'
-import type { HeldConnection } from '../http/downstream.ts'
+import type { HeldConnection } from '../http1/connection-host.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import { type Reader, readAccepted, stopReading } from '../runtime/sockets.ts'

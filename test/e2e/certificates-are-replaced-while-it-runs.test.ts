@@ -186,3 +186,36 @@ test('a session outlives a restart, and a change of the certificate that keeps i
     }
   }
 })
+
+test('every worker has the new one, and understands the sessions of the others', async () => {
+  using pems = new PemFolder()
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({ ...upTo(origin), server: { tls: pems.pair, workers: 3 } })
+  let session: Buffer | undefined
+  const reused: boolean[] = []
+  const askAll = async (): Promise<Set<string>> => {
+    // All at once, so that each worker gets some of them.
+    const all = Array.from({ length: 9 }, () =>
+      connectTls(gateway.port, { rejectUnauthorized: false, ...(session && { session }) }),
+    )
+    const names = new Set<string>()
+    for (const secured of await Promise.all(all)) {
+      reused.push(secured.socket.isSessionReused())
+      secured.socket.on('session', (given: Buffer) => {
+        session = given
+      })
+      await ask(secured)
+      names.add(secured.commonName)
+      secured.client[Symbol.dispose]()
+    }
+    return names
+  }
+  assert.deepEqual([...(await askAll())], ['good'])
+  await askAll()
+  assert.deepEqual(reused, [...new Array(9).fill(false), ...new Array(9).fill(true)])
+  pems.write('cert.pem', SELF_SIGNED_CERTIFICATE)
+  pems.write('key.pem', SELF_SIGNED_KEY)
+  await gateway.waitForLog(RELOADED)
+  session = undefined
+  assert.deepEqual([...(await askAll())], ['self'])
+})
