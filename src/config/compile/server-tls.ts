@@ -12,6 +12,7 @@ import { CERTIFICATE, MAX_PEM_BYTES, succeeds } from './upstream-tls.ts'
 
 const FOLDER = "(relative paths start at the configuration's folder)"
 const NO_CERTIFICATES = 'must name a PEM file of certificates; this one holds none, or a broken one'
+const NO_KEY = 'must name a PEM file of a private key without a passphrase'
 
 /** What is wrong with a pair, and with which half of it. */
 interface Fault {
@@ -78,8 +79,8 @@ function compilePair(document: PairDocument, path: Path, scope: Scope): ServerCe
   const keyFile = fileOf(keySource)
   const place = digestOf(JSON.stringify([file, keyFile === undefined ? keySource : resolve(scope.folder, keyFile)]))
   const files = keyFile === undefined ? [file] : [file, resolve(scope.folder, keyFile)]
-  const fault = judgePair(cert, key)
-  if (fault === undefined) {
+  const faults = judgePair(cert, key)
+  if (faults.length === 0) {
     const pair = { cert: cert.text, key: key.text }
     const { names, warnings } = inspect(pair.cert)
     for (const warning of warnings) scope.warning([...path, 'cert'], warning)
@@ -87,11 +88,12 @@ function compilePair(document: PairDocument, path: Path, scope: Scope): ServerCe
   }
   const before = scope.inForce?.certificates.find((pair) => pair.place === place)
   if (before === undefined) {
-    scope.problem([...path, fault.key], fault.text)
+    for (const fault of faults) scope.problem([...path, fault.key], fault.text)
     return undefined
   }
+  const error = faults.map((fault) => `${fault.key}: ${fault.text}`).join('; ')
   const digest = digestOf(JSON.stringify([cert.text, key.text]))
-  return { ...before, files, kept: { error: `${fault.key}: ${fault.text}`, digest } }
+  return { ...before, files, kept: { error, digest } }
 }
 
 function compileAuthority(file: string, path: Path, scope: Scope): ServerTls['ca'] {
@@ -136,24 +138,25 @@ function isPem(text: string): boolean {
   return text.trimStart().startsWith('-----BEGIN ')
 }
 
-function judgePair(cert: Read, key: Read): Fault | undefined {
+/** Everything that is wrong with them; whether they belong together only if each of them is right. */
+function judgePair(cert: Read, key: Read): Fault[] {
   const { createPrivateKey } = process.getBuiltinModule('node:crypto')
-  if (cert.wrong !== undefined) return { key: 'cert', text: cert.wrong }
-  if (key.wrong !== undefined) return { key: 'key', text: key.wrong }
-  const certificates = certificatesOf(cert.text)
-  if (certificates === undefined) return { key: 'cert', text: NO_CERTIFICATES }
-  if (!succeeds(() => createPrivateKey(key.text)))
-    return { key: 'key', text: 'must name a PEM file of a private key without a passphrase' }
+  const certificates = cert.wrong === undefined ? certificatesOf(cert.text) : undefined
+  const isKey = key.wrong === undefined && succeeds(() => createPrivateKey(key.text))
+  const faults: Fault[] = []
+  if (certificates === undefined) faults.push({ key: 'cert', text: cert.wrong ?? NO_CERTIFICATES })
+  if (!isKey) faults.push({ key: 'key', text: key.wrong ?? NO_KEY })
+  if (certificates === undefined || !isKey) return faults
   const privateKey = createPrivateKey(key.text)
   if (!certificates[0]!.checkPrivateKey(privateKey)) {
     const isBehind = certificates.some((certificate) => certificate.checkPrivateKey(privateKey))
     return isBehind
-      ? { key: 'cert', text: 'must begin with the certificate of key; its issuers stand behind it' }
-      : { key: 'key', text: 'is not the private key of cert' }
+      ? [{ key: 'cert', text: 'must begin with the certificate of key; its issuers stand behind it' }]
+      : [{ key: 'key', text: 'is not the private key of cert' }]
   }
   const { createSecureContext } = process.getBuiltinModule('node:tls')
-  if (succeeds(() => createSecureContext({ cert: cert.text, key: key.text }))) return undefined
-  return { key: 'cert', text: 'is refused by OpenSSL together with its key; perhaps the key is too short' }
+  if (succeeds(() => createSecureContext({ cert: cert.text, key: key.text }))) return []
+  return [{ key: 'cert', text: 'is refused by OpenSSL together with its key; perhaps the key is too short' }]
 }
 
 type X509 = InstanceType<typeof import('node:crypto').X509Certificate>

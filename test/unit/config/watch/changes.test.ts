@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { identityOf, type Source } from '../../../../src/config/source.ts'
-import { type Changes, changedFiles, changesBetween, namedFiles } from '../../../../src/config/watch/changes.ts'
+import {
+  type Changes,
+  changedFiles,
+  changesBetween,
+  NO_CHANGES,
+  namedFiles,
+} from '../../../../src/config/watch/changes.ts'
 import { loadValid } from '../configuration-folder.ts'
 
 const UPSTREAMS = `
@@ -27,7 +33,7 @@ function settings(t: TestContext, { upstreams = UPSTREAMS, keys = [TEAM], jwt = 
   return loadValid(t, text).settings
 }
 
-const NOTHING = { losesKeys: false, losesUpstreams: false }
+const NOTHING: Changes = NO_CHANGES
 
 const table: Readonly<Record<string, readonly [before: Parts, after: Parts, changes: Partial<Changes>]>> = {
   'the same': [{ keys: [TEAM, FIRST], jwt: [PORTAL] }, { keys: [TEAM, FIRST], jwt: [PORTAL] }, {}],
