@@ -20,6 +20,8 @@ export class RequestHeadReader {
   #repeats: RepeatedRequests | undefined = undefined
   #result: RequestHead | RefusedHead | undefined = undefined
   #isLineJudged = false
+  /** A head was let through. */
+  #isKept = false
 
   /** A byte of a head has come and its end has not. */
   get hasBegun(): boolean {
@@ -82,13 +84,18 @@ export class RequestHeadReader {
     return result
   }
 
-  /** What has become of a head: one that was let through is known when it comes again. */
+  /**
+   * What has become of a head: one that was let through is known when it comes again. The first of a connection is not: most connections
+   * that are idle by the thousand have had one request.
+   */
   learn(head: RequestHead): void {
     if (head.repeated !== undefined) this.#repeats?.forget()
-    else if (head.clearance !== undefined) {
-      this.#repeats ??= new RepeatedRequests()
+    else if (head.clearance === undefined) return
+    else if (this.#repeats !== undefined) this.#repeats.learn(head)
+    else if (this.#isKept) {
+      this.#repeats = new RepeatedRequests()
       this.#repeats.learn(head)
-    }
+    } else this.#isKept = true
   }
 
   /** Gives up waiting for the rest of a head. */

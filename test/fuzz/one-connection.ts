@@ -87,6 +87,7 @@ export class OneConnection {
     }
     this.path = {
       snapshot,
+      catchUp: undefined,
       pools: { of: () => pool } as unknown as Path['pools'],
       writeRecord: (record, from) => this.#records.push(format(record, from).replaceAll(TIMES, '')),
       reportRefusal() {},

@@ -66,6 +66,7 @@ function configuration(
       bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' },
       cors: undefined,
       maxConnections: 1,
+      workers: 1,
       headTimeoutMs: 600_000,
       bodyTimeoutMs: 600_000,
       keepAliveTimeoutMs: 600_000,

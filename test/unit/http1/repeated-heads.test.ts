@@ -8,6 +8,8 @@ import { RequestHeadReader } from '../../../src/http1/request-head-reader.ts'
 
 const REQUEST = 'POST /x HTTP/1.1\r\nHost: a\r\nx-key: k\r\ndate: now\r\nx-read: 1\r\nContent-Length: 12\r\n\r\n'
 
+const FIRST = 'GET /first HTTP/1.1\r\nHost: a\r\n\r\n'
+
 /** Lets through what it is given; `asked`: the lines that it was asked about. */
 class Cleared implements Clearance {
   readonly edited
@@ -56,6 +58,8 @@ class Requests {
 
 function afterOne(text = REQUEST): Requests {
   const requests = new Requests()
+  // The first of a connection is not remembered.
+  requests.letThrough(FIRST)
   requests.letThrough(text)
   return requests
 }
@@ -81,7 +85,7 @@ describe('the head of a request repeats', () => {
     ['one that is large', REQUEST.replace('now', 'n'.repeat(8_200))],
   ] as const) {
     test(`not ${what}`, () => {
-      const requests = new Requests()
+      const requests = afterOne(FIRST)
       if (text !== undefined && text !== `\r\n${REQUEST}`) requests.letThrough(text)
       else if (text !== undefined) requests.letThrough(REQUEST)
       assert.equal(requests.read(text?.startsWith('\r\n') ? text : REQUEST).repeated, undefined)
@@ -90,7 +94,7 @@ describe('the head of a request repeats', () => {
 
   test('one whose ids nobody reads', () => {
     const text = REQUEST.replace('date: now', 'x-request-id: 1')
-    const requests = new Requests()
+    const requests = afterOne(FIRST)
     const head = requests.read(text)
     head.clearance = requests.clearance = new Cleared(head)
     requests.clearance.ignores = (name) => name === 'x-request-id'
@@ -100,7 +104,7 @@ describe('the head of a request repeats', () => {
   })
 
   test('not one that nobody let through', () => {
-    const requests = new Requests()
+    const requests = afterOne(FIRST)
     requests.reader.learn(requests.read(REQUEST))
     assert.equal(requests.read(REQUEST).repeated, undefined)
   })
