@@ -24,7 +24,7 @@ export interface ArrivalEvents {
   handshakeFailed(cause: string | undefined): void
   /** Our code threw; it is closed. */
   bug(error: unknown): void
-  /** It is over, and none of the above will follow. Comes in any case, unless `secured` or `plain` has. */
+  /** It is over, and none of the above will follow. Comes in any case, unless `secured` or `plain` has come to its end. */
   closed(): void
 }
 
@@ -88,7 +88,7 @@ export class Arrival implements HeldConnection, Reader {
     try {
       return this.#take(buffer, length)
     } catch (error) {
-      this.#fail(() => this.#events.bug(error))
+      this.#endAfterBug(error)
       return false
     }
   }
@@ -128,7 +128,7 @@ export class Arrival implements HeldConnection, Reader {
         this.#events.plain(this.#accepted, first)
       }
     } catch (error) {
-      this.#fail(() => this.#events.bug(error))
+      this.#endAfterBug(error)
     }
   }
 
@@ -145,7 +145,7 @@ export class Arrival implements HeldConnection, Reader {
           this.#events.secured(socket)
         } catch (error) {
           socket.destroy()
-          this.#events.bug(error)
+          this.#endAfterBug(error)
         }
       },
       failed: (cause) => {
@@ -165,6 +165,14 @@ export class Arrival implements HeldConnection, Reader {
     if (this.#state === 'over') return
     tell()
     this.close()
+  }
+
+  /** Whoever it was to become has perhaps not come to be. */
+  #endAfterBug(error: unknown): void {
+    this.#leave()
+    this.#accepted.destroy()
+    this.#events.bug(error)
+    this.#events.closed()
   }
 
   close(): void {

@@ -204,13 +204,14 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
       {
         secured: (socket) => {
           const connection = become(false, tls.ca === undefined ? undefined : subjectOf(socket))
-          readSecured(socket, connection)
           connection.attach(socket)
+          readSecured(socket, connection)
         },
         plain: (socket, first) => {
           const connection = become(true, undefined)
-          connection.attach(adoptAccepted(socket, connection))
-          connection.onBytes(first, first.length)
+          const adopted = adoptAccepted(socket, connection)
+          connection.attach(adopted)
+          if (!connection.onBytes(first, first.length)) adopted.pause()
         },
         proxyHeaderFailed: (fault) => this.#told.proxyHeaderFailed(peerIp, fault),
         handshakeFailed: (cause) => this.#told.handshakeFailed(arrival.clientIp, cause),

@@ -149,3 +149,34 @@ test('to a client that reads slowly, without holding its answer', async () => {
   const response = await client.response()
   assert.equal(response.contentBytes, size)
 })
+
+for (const leave of ['close_notify', 'FIN', 'RST'] as const) {
+  test(`a client that leaves by ${leave} cancels its exchange`, async () => {
+    using pems = new PemFolder()
+    await using origin = await startOrigin(async ({ connection }) => {
+      await connection.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n')
+    })
+    await using gateway = await start(origin, pems.pair)
+    const lower = net.connect(gateway.port, '127.0.0.1')
+    using secured = await connectTls(gateway.port, { socket: lower })
+    await secured.client.write(get('/up/x'))
+    await secured.client.untilContent('some')
+    if (leave === 'close_notify') secured.socket.end()
+    else if (leave === 'FIN') lower.end()
+    else lower.resetAndDestroy()
+    const { connection } = await origin.request()
+    await connection.ended()
+    assert.equal((await gateway.waitForRecord()).outcome, 'client_abort')
+  })
+}
+
+test('on a Unix socket as well', async () => {
+  using pems = new PemFolder()
+  await using origin = await startOrigin()
+  const socketPath = pems.file('gateway.sock')
+  await using gateway = await start(origin, pems.pair, { bind_address: `unix:${socketPath}` })
+  using secured = await connectTls(0, { socket: net.connect(socketPath), host: '127.0.0.1' } as ConnectionOptions)
+  await secured.client.write(get('/up/x'))
+  assert.equal((await secured.client.response()).status, 200)
+  assert.equal((await gateway.waitForRecord()).client_ip, undefined)
+})

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import { test } from 'node:test'
+import tls from 'node:tls'
 import { get, post, upTo } from '../support/bytes.ts'
 import { startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -112,4 +115,53 @@ test('it gives way at the limit, and to a stop', async () => {
   small.signal('SIGTERM')
   await two.ended()
   assert.equal((await small.exited).code, 0)
+})
+
+/** The first flight of a client. */
+async function clientHello(options: tls.ConnectionOptions): Promise<Buffer> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const client = tls.connect({ port, host: '127.0.0.1', servername: 'provider.test', ...options })
+  client.on('error', () => {})
+  const [accepted] = (await once(server, 'connection')) as [net.Socket]
+  const [hello] = (await once(accepted, 'data')) as [Buffer]
+  client.destroy()
+  accepted.destroy()
+  server.close()
+  return hello
+}
+
+test('no mutation of a handshake ends the process', async () => {
+  using secured = await connectTls(gateway.port)
+  const got = once(secured.socket, 'session') as Promise<[Buffer]>
+  await secured.client.write(get('/up/x'))
+  const [session] = await got
+  const hellos = await Promise.all([
+    clientHello({ ALPNProtocols: ['http/1.1'], host: '127.0.0.1', session, servername: '' }),
+    clientHello({ maxVersion: 'TLSv1.2', session: Buffer.alloc(0) }),
+  ])
+  // A generator of its own, so that a failure repeats.
+  let state = 1
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return state % below
+  }
+  for (let round = 0; round < 60; round++) {
+    await Promise.all(
+      hellos
+        .flatMap((hello) => [0, 1, 2, 3].map(() => hello))
+        .map(async (hello) => {
+          const bytes = Buffer.from(hello)
+          for (let n = random(4); n >= 0; n--) bytes[1 + random(bytes.length - 1)] = random(256)
+          const cut = random(3) === 0 ? random(bytes.length) + 1 : bytes.length
+          using client = await connect(gateway.port)
+          await client.write(bytes.subarray(0, cut))
+          await client.fin()
+          await client.ended()
+        }),
+    )
+  }
+  await stillServes()
+  assert.equal(/uncaught|because of a bug/i.test(gateway.log()), false, gateway.log().slice(-2000))
 })
