@@ -10,6 +10,8 @@ import {
   COMPANY_KEY,
   EXPIRED_CERTIFICATE,
   EXPIRED_KEY,
+  SELF_SIGNED_CERTIFICATE,
+  SELF_SIGNED_KEY,
 } from '../support/certificates.ts'
 import { startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
@@ -39,10 +41,14 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   test(`or are not served, over ${version}, whatever name they ask for`, async () => {
     using pems = new PemFolder()
     await using origin = await startOrigin()
+    // Without a name, so that the other pair has one to itself.
+    pems.write('self.pem', SELF_SIGNED_CERTIFICATE)
+    pems.write('self-key.pem', SELF_SIGNED_KEY)
+    const first = { cert: pems.file('self.pem'), key: pems.file('self-key.pem') }
     const named = { cert: pems.file('named.pem'), key: pems.file('named-key.pem') }
     await using gateway = await startGateway({
       ...upTo(origin),
-      server: { tls: { certificates: [pems.pair, named], ca: pems.file('ca.pem') } },
+      server: { tls: { certificates: [first, named], ca: pems.file('ca.pem') } },
     })
     const of: ConnectionOptions = { minVersion: version, maxVersion: version }
     for (const servername of [undefined, 'provider.test']) {
