@@ -68,6 +68,7 @@ export class TlsTerms {
   #secured(socket: tls.TLSSocket): void {
     // TLS 1.2 alone has it, and nobody who asks for a completion needs it.
     socket.disableRenegotiation()
+    if (socket.getProtocol() === 'TLSv1.3' && !socket.isSessionReused()) this.#tickets.leaveOutSecond()
     const events = this.#eventsOf(socket)
     if (events === undefined) socket.destroy()
     else events.secured(socket)

@@ -25,6 +25,18 @@ test('whoever has the same secret has the same key of the day, and nobody else',
   assert.equal(new Set([name, hmac, aes].map((part) => part.toString('hex'))).size, 3)
 })
 
+test('of two tickets behind a whole handshake one is left out, and of others none', () => {
+  const { keys } = keysOf('a')
+  const given = (n: number): boolean[] => Array.from({ length: n }, () => keys.isGiven())
+  assert.deepEqual(given(2), [true, true])
+  keys.leaveOutSecond()
+  assert.deepEqual(given(4), [true, false, true, true])
+  keys.leaveOutSecond()
+  assert.deepEqual(given(1), [true])
+  keys.leaveOutSecond()
+  assert.deepEqual(given(3), [true, false, true])
+})
+
 test('the key of the day before is still found, and that of the day before it is not', () => {
   const { keys, at } = keysOf('a')
   const days = [0, 1, 2, 3].map((day) => at(day * DAY_MS))
