@@ -56,7 +56,7 @@ export const CAUSES = {
   reason: 'A control character stands in the reason phrase.',
   head_too_large: 'The head is over 64 KiB.',
   interim: 'More than 32 interim responses came before the final one.',
-  upgrade: 'It switched protocols (101), which nobody had asked for.',
+  upgrade: 'It switched protocols (101), which nobody had asked for, or to another one than WebSocket.',
   surplus: 'Bytes came behind the end of an answer that has both framings.',
 
   // A proxy: `proxy_refused`.
@@ -65,6 +65,7 @@ export const CAUSES = {
   // What did not go on: `upstream_reset`, `upstream_truncated`, `reused_conn_lost`; `idle_timeout`.
   closed: 'The upstream (or the proxy before it) closed the connection, properly as far as TCP goes.',
   client: 'The client did not take what was sent to it.',
+  silence: 'Nothing was sent by either side of a tunnel.',
   upstream: 'The upstream did not move: it took nothing of the request, or sent nothing more of its answer.',
 } as const
 

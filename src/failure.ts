@@ -91,7 +91,14 @@ export const FAILURES = {
     true,
   ),
   method_not_implemented: row(501, 'client', 'refused', true, 'CONNECT and TRACE are not implemented.'),
-  upgrade_not_implemented: row(501, 'client', 'refused', false, 'WebSocket upgrades are not implemented.'),
+  upgrade_not_implemented: row(
+    501,
+    'client',
+    'refused',
+    false,
+    'WebSocket is not switched on for this path: its upstream needs "websocket: true".',
+  ),
+  bad_upgrade: row(400, 'client', 'refused', true, `${MALFORMED}: a WebSocket upgrade must be a GET without content.`),
   target_too_long: row(414, 'client', 'refused', true, 'The request target is longer than 32 KiB.'),
   head_too_large: row(
     431,
@@ -200,6 +207,9 @@ export const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES
 
+/** Why nothing moves, where that is not the upstream's doing. */
+const NOT_OF_THE_UPSTREAM: ReadonlySet<string | undefined> = new Set(['client', 'silence'] satisfies Cause[])
+
 /**
  * The level of an exchange's record, and the one place that says so. WARN is what somebody has to look at: the upstream's side
  * failed, or the gateway's own, whether that became an answer of ours or broke off the upstream's. TRACE is everything else, also
@@ -208,7 +218,7 @@ export type FailureCode = keyof typeof FAILURES
 export function recordLevel(failure: FailureCode | undefined, cause: string | undefined): RecordLevel {
   if (failure === undefined || FAILURES[failure].side === 'client') return 'trace'
   // The one clock that runs for both sides.
-  return failure === 'idle_timeout' && cause === ('client' satisfies Cause) ? 'trace' : 'warn'
+  return failure === 'idle_timeout' && NOT_OF_THE_UPSTREAM.has(cause) ? 'trace' : 'warn'
 }
 
 /** `error.type` in the vocabulary of Anthropic's API, which OpenAI's clients print as well. */

@@ -17,8 +17,12 @@ export interface GatewaySinks extends ServingSinks {
 }
 
 export interface Gateway {
-  /** Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for. */
-  listen(): Promise<BindResult>
+  /**
+   * Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for.
+   *
+   * @param hurry when it resolves, no worker is waited for any more
+   */
+  listen(hurry?: Promise<void>): Promise<BindResult>
   /**
    * Puts a new snapshot in force for every request from now on, on every thread; exchanges that run keep theirs.
    *
@@ -52,13 +56,14 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
     onFoundAgain: (address) => announce(log, EVENTS.listening, {}, address),
   })
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
+  // First of all: they come up on other cores while the rest is made ready.
+  if (settings !== undefined) begin(settings, snapshot.generation)
 
   return {
-    async listen() {
-      if (settings !== undefined) begin(settings, snapshot.generation)
+    async listen(hurry) {
       const result = await door.bind(snapshot.server.bindAddress)
       // Whoever comes meanwhile waits.
-      if (result.ok) await crew.isUp()
+      if (result.ok) await (hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry]))
       else crew.resize(0)
       return result
     },

@@ -1,25 +1,37 @@
 import type { Cause } from '../cause.ts'
 import type { Identity, Snapshot } from '../config/snapshot.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
-import { linesNamed } from '../http/lines.ts'
+import { fieldValue, linesNamed } from '../http/lines.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
 import { endsSegment } from '../http/target.ts'
 import { credentialBehind, credentialOf, credentialStart } from './credential.ts'
 import { identityOf } from './key-ring.ts'
+import { offeredKey, PROTOCOL_FIELD } from './offered-keys.ts'
+import { queryPairs, withoutPairs } from './query-keys.ts'
 import { findStrays } from './strays.ts'
 
 /** What a head says of who has sent it. */
 export interface Access {
   readonly identity: Identity
-  /** The line with the key that opened the door, or with what an anonymous client used for a credential. */
+  /**
+   * The line with the key that opened the door, or with what an anonymous client used for a credential; undefined where that stands in
+   * the query or among the protocols of a WebSocket.
+   */
   readonly credentialLine: FieldLine | undefined
   /** Further lines, of any field, that hold the same key. They must not go on. Or it stands where no line can go. */
   readonly strays: readonly FieldLine[] | 'key_in_target'
-  /** The key, if it is the only one now and later; empty for an anonymous client. */
+  /** The key, if it is the only one now and later, and stands in a field; empty for an anonymous client. */
   readonly soleKey: string | undefined
+  /** The key that opened the door, wherever it stands; empty for an anonymous client. */
+  readonly key: string
+  /** Further ones of the same owner. */
+  readonly otherKeys: readonly string[] | undefined
+  /** Pairs of the query that hold them: see `queryPairs`. */
+  readonly queryKeys: readonly number[]
 }
 
 const NONE: readonly FieldLine[] = []
+const NO_PAIRS: readonly number[] = []
 
 /** Tokens may differ and have one signer. Each is looked for in all of the head, and nobody sends as many. */
 const MAX_KEYS = 4
@@ -40,6 +52,7 @@ interface Found {
   line: FieldLine | undefined
   key: string
   otherKeys: string[] | undefined
+  queryKeys: number[] | undefined
   /** There is a token beside it whose time is still to come. */
   hasLaterKey: boolean
   /** Why there is none. */
@@ -68,7 +81,17 @@ const NEARNESS: readonly Cause[] = [
 /** From a head to an identity, or to why there is none: for the log, the client learns nothing of it. */
 export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause {
   if (snapshot.anonymous !== undefined) {
-    return { identity: snapshot.anonymous, credentialLine: anonymousLine(head), strays: NONE, soleKey: '' }
+    const queryKeys = anonymousPairs(head, snapshot)
+    const soleKey = queryKeys === NO_PAIRS ? '' : undefined
+    return {
+      identity: snapshot.anonymous,
+      credentialLine: anonymousLine(head),
+      strays: NONE,
+      soleKey,
+      key: '',
+      otherKeys: undefined,
+      queryKeys,
+    }
   }
   const found: Found = {
     credential: '',
@@ -78,17 +101,23 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
     line: undefined,
     key: '',
     otherKeys: undefined,
+    queryKeys: undefined,
     hasLaterKey: false,
     cause: 'no_key',
   }
   const wrong = lookIntoKnownFields(found, head, snapshot)
   if (wrong !== undefined) return wrong
   if (snapshot.withOwnField.length > 0 && !lookIntoOwnFields(found, head, snapshot)) return 'two_keys'
-  const { identity, line, key, otherKeys, hasLaterKey } = found
+  if (snapshot.withQueryKeys.length > 0 && !lookIntoQuery(found, head, snapshot)) return 'two_keys'
+  if (head.isWebSocketUpgrade && !lookIntoOffers(found, head, snapshot)) return 'two_keys'
+  const { identity, line, key, otherKeys, hasLaterKey, queryKeys = NO_PAIRS } = found
   if (identity === undefined) return found.cause
   if (identity.routes.isEmpty) return 'no_upstreams'
-  const strays = findStrays(head, key, line!, otherKeys)
-  return { identity, credentialLine: line, strays, soleKey: otherKeys === undefined && !hasLaterKey ? key : undefined }
+  const target = queryKeys.length === 0 ? head.target : withoutPairs(head.target, head, queryKeys, undefined)
+  const strays = findStrays(head, key, line, otherKeys, target)
+  // What is repeated is compared in a time that tells nothing of a key in a field: one in the target is looked up each time.
+  const isSole = line !== undefined && otherKeys === undefined && !hasLaterKey && queryKeys.length === 0
+  return { identity, credentialLine: line, strays, soleKey: isSole ? key : undefined, key, otherKeys, queryKeys }
 }
 
 function lookIntoKnownFields(found: Found, head: RequestHead, snapshot: Snapshot): Cause | undefined {
@@ -128,6 +157,40 @@ function lookIntoOwnFields(found: Found, head: RequestHead, snapshot: Snapshot):
   return true
 }
 
+/** Pairs of the query, for requests to the upstreams that take keys there. False: keys of two identities, or too many. */
+function lookIntoQuery(found: Found, head: RequestHead, snapshot: Snapshot): boolean {
+  const path = head.pathAndQuery.slice(0, head.pathLength)
+  if (!mayTakeQueryKeys(path, snapshot)) return true
+  for (const { at, key } of queryPairs(head)) {
+    const identity = verdictOn(key, found, snapshot)
+    if (identity === 'two_keys') return false
+    if (typeof identity === 'string') note(found, identity)
+    else if (identity.routes.find(path)?.takesQueryKeys !== true) note(found, 'unknown_key')
+    else if (add(found, identity, undefined, key)) (found.queryKeys ??= []).push(at)
+    else return false
+  }
+  return true
+}
+
+function mayTakeQueryKeys(path: string, { withQueryKeys }: Snapshot): boolean {
+  return withQueryKeys.some(({ prefix }) => path.startsWith(prefix) && endsSegment(path, prefix.length))
+}
+
+/** Among the protocols that a WebSocket client offers. False: keys of two identities, or too many. */
+function lookIntoOffers(found: Found, head: RequestHead, snapshot: Snapshot): boolean {
+  for (const line of linesNamed(head, PROTOCOL_FIELD)) {
+    for (const protocol of fieldValue(head.text, line).split(',')) {
+      const key = offeredKey(protocol)
+      if (key === undefined) continue
+      const identity = verdictOn(key, found, snapshot)
+      if (identity === 'two_keys') return false
+      if (typeof identity === 'string') note(found, identity)
+      else if (!add(found, identity, undefined, key)) return false
+    }
+  }
+  return true
+}
+
 /** Each is looked at once, however many lines and upstreams it comes up in. `two_keys`: it is one too many. */
 function verdictOn(credential: string, found: Found, { keys }: Snapshot): Verdict {
   if (credential === found.credential) return found.verdict
@@ -148,11 +211,12 @@ function note(found: Found, cause: Cause): void {
   if (NEARNESS.indexOf(cause) > NEARNESS.indexOf(found.cause)) found.cause = cause
 }
 
-/** False: it is one too many. */
-function add(found: Found, identity: Identity, line: FieldLine, key: string): boolean {
+/** `line`: undefined where it stands in none, and then it counts after those that do. False: it is one too many. */
+function add(found: Found, identity: Identity, line: FieldLine | undefined, key: string): boolean {
+  const isNew = found.identity === undefined
   if (found.identity !== undefined && ownerOf(found.identity) !== ownerOf(identity)) return false
-  const isFirst = found.line === undefined || line.field < found.line.field
-  if (found.line !== undefined && key !== found.key) {
+  const isFirst = isNew || (line !== undefined && line.field < found.line!.field)
+  if (!isNew && key !== found.key) {
     found.otherKeys ??= []
     if (found.otherKeys.push(isFirst ? found.key : key) === MAX_KEYS) return false
   }
@@ -167,6 +231,15 @@ function add(found: Found, identity: Identity, line: FieldLine, key: string): bo
 /** Tokens of one signer are one owner's, whatever their subjects are. */
 function ownerOf(identity: Identity): Identity {
   return identity.signer ?? identity
+}
+
+/** Whatever stands there is the client's credential. */
+function anonymousPairs(head: RequestHead, snapshot: Snapshot): readonly number[] {
+  if (snapshot.withQueryKeys.length === 0) return NO_PAIRS
+  const path = head.pathAndQuery.slice(0, head.pathLength)
+  if (snapshot.anonymous?.routes.find(path)?.takesQueryKeys !== true) return NO_PAIRS
+  const pairs = queryPairs(head)
+  return pairs.length === 0 ? NO_PAIRS : pairs.map(({ at }) => at)
 }
 
 /** Its own scheme in Authorization is none of ours. */

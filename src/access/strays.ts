@@ -16,23 +16,29 @@ const DISGUISES = /%|basic/gi
 /**
  * The lines beside `own`, its line, that hold the key: none in the usual head, which costs three passes over its text.
  * A key that cannot be taken out is a reason to refuse: nothing may be rewritten in a target.
+ *
+ * @param own undefined where the key opened the door from another place than a line
+ * @param target the request's target, without pairs of the query that are taken out
  */
 export function findStrays(
   head: RequestHead,
   key: string,
-  own: FieldLine,
+  own: FieldLine | undefined,
   otherKeys: readonly string[] | undefined,
+  target: string,
 ): readonly FieldLine[] | 'key_in_target' {
   // The text may go on beyond the head: a view, no copy.
   const text = head.text.slice(0, head.end)
-  if (otherKeys === undefined && standsOnce(text, head.start, key, own) && !DISGUISE.test(text)) return NONE
+  if (own !== undefined && otherKeys === undefined && standsOnce(text, head.start, key, own) && !DISGUISE.test(text)) {
+    return NONE
+  }
   // All keys at once: what is decoded is decoded once.
   const keys = [key, ...(otherKeys ?? [])]
   const budget = { left: MAX_LOGINS }
-  if (containsAny(head.method, keys) || holds(head.target, keys, budget)) return 'key_in_target'
+  if (containsAny(head.method, keys) || holds(target, keys, budget)) return 'key_in_target'
   const found: FieldLine[] = []
   for (const start of suspects(text, head.fieldsStart, keys)) {
-    if (start === own.start) continue
+    if (start === own?.start) continue
     const line = heldIn(head, start, keys, budget)
     if (line === 'key_in_target') return line
     if (line !== undefined) found.push(line)
@@ -86,6 +92,11 @@ const DECODINGS = 2
 
 /** Per head, those in decoded text included. Nobody sends as many. */
 const MAX_LOGINS = 256
+
+/** Whether a part of a head shows one of these keys, or hides it. */
+export function holdsKey(text: string, keys: readonly string[]): boolean {
+  return holds(text, keys, { left: MAX_LOGINS })
+}
 
 /** As it is and decoded, each time also within the logins that stand there. */
 function holds(text: string, keys: readonly string[], budget: LoginBudget): boolean {

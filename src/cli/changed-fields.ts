@@ -12,7 +12,7 @@ export function announceChangedFields(log: Log, { upstreams }: Configuration): v
 }
 
 /** Names alone: a value may be a secret. */
-function changesOf({ fields, rewritesLocation }: Upstream): Record<string, string> | undefined {
+function changesOf({ fields, rewritesLocation, rewritesUploadUrl }: Upstream): Record<string, string> | undefined {
   const changes: Record<string, string> = {}
   if (fields !== undefined) {
     const set = fields.set.map((line) => line.slice(0, line.indexOf(':')))
@@ -20,6 +20,8 @@ function changesOf({ fields, rewritesLocation }: Upstream): Record<string, strin
     if (set.length > 0) changes.set = set.join(', ')
     if (fields.keep.size > 0) changes.kept = [...fields.keep].join(', ')
   }
-  if (rewritesLocation) changes.rewritten = 'location, content-location'
+  const rewritten = rewritesLocation ? ['location', 'content-location'] : []
+  if (rewritesUploadUrl) rewritten.push('x-goog-upload-url')
+  if (rewritten.length > 0) changes.rewritten = rewritten.join(', ')
   return Object.keys(changes).length === 0 ? undefined : changes
 }

@@ -22,6 +22,8 @@ export function demoConfiguration(
     request_path: /${name}
     target_url: http://127.0.0.1:${standInPort}
     api_key: ${providerKey}
+    websocket: true
+    query_credential: true
 `,
   )
   return `version: 1
@@ -78,6 +80,7 @@ Or point an official SDK at it:
   new OpenAI({ baseURL: '${origin}/openai/v1', apiKey: '${key}' })
   new Anthropic({ baseURL: '${origin}/anthropic', apiKey: '${key}' })
   new GoogleGenAI({ apiKey: '${key}', httpOptions: { baseUrl: '${origin}/gemini' } })
+  new WebSocket('${origin.replace('http:', 'ws:')}/openai/v1/realtime', ['realtime', 'openai-insecure-api-key.${key}'])
 
 Each request is logged below. Ctrl-C stops the demo.
 

@@ -70,7 +70,7 @@ async function live(
     announce(log, EVENTS.initialized, { path })
   }
   warnOfFewDescriptors(log, snapshot.server)
-  const address = await listen(gateway, snapshot.server.bindAddress.text, log)
+  const address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
   if (address === undefined) return 1
 
   const { generation, server } = snapshot

@@ -36,10 +36,15 @@ export async function serviceCommand(
   return await Promise.race([toItsEnd(), atOnce])
 }
 
-/** The address that is listened on, or undefined when that failed. */
-export async function listen(gateway: Pick<Gateway, 'listen'>, address: string, log: Log): Promise<string | undefined> {
+/** The address that is listened on, or undefined when that failed. `hurry`: see `Gateway.listen`. */
+export async function listen(
+  gateway: Pick<Gateway, 'listen'>,
+  address: string,
+  log: Log,
+  hurry?: Promise<void>,
+): Promise<string | undefined> {
   announce(log, EVENTS.binding, {}, address)
-  const result = await gateway.listen()
+  const result = await gateway.listen(hurry)
   if (!result.ok) {
     announce(log, EVENTS.bindFailed, { address, error: result.error })
     return undefined

@@ -72,6 +72,14 @@ export interface Upstream {
   readonly fields: FieldRules | undefined
   /** A `Location` in its answers that leads to itself gets the gateway's prefix. */
   readonly rewritesLocation: boolean
+  /** The path of `x-goog-upload-url` in its answers gets the gateway's prefix. */
+  readonly rewritesUploadUrl: boolean
+  /** It may switch to WebSocket. */
+  readonly takesUpgrades: boolean
+  /** A gateway key may stand in the query, as `key` or `api-key`. */
+  readonly takesQueryKeys: boolean
+  /** `idleTimeoutMs` for a tunnel, which has a longer one where the file sets none. */
+  readonly tunnelIdleTimeoutMs: number
   readonly tls: UpstreamTls | undefined
   /** Addresses that stand in for those of the target's host; never empty, and never beside a proxy. */
   readonly connectTo: readonly Address[] | undefined
@@ -230,4 +238,8 @@ export interface Snapshot {
   readonly upstreams: readonly Upstream[]
   /** Those that take keys in a field of their own, the longest prefix first. */
   readonly withOwnField: readonly (Upstream & { readonly credential: OwnField })[]
+  /** Those that take keys in the query. */
+  readonly withQueryKeys: readonly Upstream[]
+  /** One of them at least may switch to WebSocket. */
+  readonly takesUpgrades: boolean
 }

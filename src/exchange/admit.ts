@@ -14,7 +14,14 @@ export function admit(exchange: Exchange): FailureCode | undefined {
   return undefined
 }
 
-/** WebSocket upgrades pass the door first, and end there in this version, on every path. */
-export function admitUpgrade(exchange: Exchange): FailureCode | undefined {
-  return exchange.head!.isWebSocketUpgrade ? 'upgrade_not_implemented' : undefined
+/** WebSocket upgrades pass the door first. Where no upstream takes any, they end there, on every path. */
+export function admitUpgrade({ head, snapshot }: Exchange): FailureCode | undefined {
+  return head!.isWebSocketUpgrade && !snapshot.takesUpgrades ? 'upgrade_not_implemented' : undefined
+}
+
+/** One that has found its way: RFC 6455 section 4.1 has it a GET, and what came as its content could be taken for a WebSocket's. */
+export function admitTunnel({ head, upstream }: Exchange): FailureCode | undefined {
+  if (!head!.isWebSocketUpgrade) return undefined
+  if (!upstream!.takesUpgrades) return 'upgrade_not_implemented'
+  return head!.method === 'GET' && head!.framing === 'none' ? undefined : 'bad_upgrade'
 }

@@ -115,7 +115,7 @@ function send(
   exchange.connection = connection
   exchange.upstreamAddress = connection.address
   stopBodyClock(exchange)
-  connection.begin(exchange, readsResponseHead(exchange))
+  connection.begin(exchange, readsResponseHead(exchange), exchange.head!.isWebSocketUpgrade)
   addToReplay(exchange, before, buffer, start, end)
   exchange.requestBytes += content
   const { method } = exchange.head!

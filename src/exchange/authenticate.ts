@@ -14,5 +14,8 @@ export function authenticate(exchange: Exchange): FailureCode | undefined {
   if (access.strays === 'key_in_target') return access.strays
   exchange.strays = access.strays
   exchange.soleKey = access.soleKey
+  exchange.key = access.key
+  exchange.otherKeys = access.otherKeys
+  exchange.queryKeys = access.queryKeys
   return undefined
 }

@@ -56,10 +56,10 @@ const READ_BY_THE_PATH: ReadonlySet<string> = new Set([
   'x-forwarded-for',
 ])
 
-/** Undefined where a repetition would have to be looked at again. */
+/** Undefined where a repetition would have to be looked at again: several keys, one beside the fields, an offer to switch protocols. */
 export function clearanceOf(exchange: Exchange, edited: EditedHead): Clearance | undefined {
-  const { soleKey, strays } = exchange
-  if (soleKey === undefined || DIGITS.test(soleKey)) return undefined
+  const { head, soleKey, strays } = exchange
+  if (soleKey === undefined || head!.isWebSocketUpgrade || DIGITS.test(soleKey)) return undefined
   // What is taken out of this head for the key in it may hold none in the next one, and go on.
   if (strays.some(({ field }) => field === FIELD.other || isOfResponses(field))) return undefined
   return new Decision(exchange, soleKey, edited)

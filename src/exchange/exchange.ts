@@ -22,6 +22,8 @@ export interface Path {
   readonly reportBug: (error: unknown) => void
 }
 
+const NO_PAIRS: readonly number[] = []
+
 /** One request and its responses. All that is known of it stands here, every field from the beginning. */
 export class Exchange {
   readonly path: Path
@@ -42,6 +44,11 @@ export class Exchange {
 
   /** The gateway key, where the request shows no other. */
   soleKey: string | undefined = undefined
+  /** The key that opened the door, wherever it stood, and further ones of the same owner; empty for an anonymous client. */
+  key = ''
+  otherKeys: readonly string[] | undefined = undefined
+  /** Pairs of the query that hold a key, or what an anonymous client used for one: they do not go on as they are. */
+  queryKeys: readonly number[] = NO_PAIRS
 
   // route
   upstream: Upstream | undefined = undefined
@@ -92,6 +99,12 @@ export class Exchange {
   tailBytes = 0
   /** Runs where neither side has a clock any more: after the client's leaving, and while last bytes wait to be taken. */
   deadline: Deadline | undefined = undefined
+
+  // tunnel
+  /** The upstream has switched (101). From then on each way is done with its sender's FIN, and delivered when that is out. */
+  isTunnel = false
+  isRequestDelivered = false
+  isResponseDelivered = false
 
   // record
   failure: FailureCode | undefined = undefined

@@ -1,12 +1,15 @@
 import { linesWithGatewayKeys } from '../access/disguised-keys.ts'
+import { queryText, withoutPairs } from '../access/query-keys.ts'
 import { type FieldRules, REMOVE, type RuledLine, ruledLines } from '../http/field-rules.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import { linesNamed, mergeLines } from '../http/lines.ts'
 import type { FieldLine, LineEdit, RequestHead } from '../http/message.ts'
 import { connectionSpecificEdit, encodeHead, withValue } from '../http1/encoder.ts'
+import { upgradeEdit } from '../http1/upgrade.ts'
 import { clearanceOf } from './clearance.ts'
 import type { Exchange } from './exchange.ts'
-import { placeCredential } from './place-credential.ts'
+import { editOffers, offerLines } from './offers.ts'
+import { isQuerySwapped, placeCredential } from './place-credential.ts'
 
 /** Makes the request head that the upstream sees: another target, another Host, another credential; the rest as it came. */
 export function forward(exchange: Exchange): void {
@@ -15,14 +18,17 @@ export function forward(exchange: Exchange): void {
   const ruled = upstream.fields === undefined ? NONE : ruledLines(exchange.head!, upstream.fields)
   const own = typeof upstream.credential === 'string' ? NO_LINES : linesNamed(exchange.head!, upstream.credential.name)
   const head = exchange.head!
-  const lines = linesOfInterest(exchange, own, ruled)
+  const offers = offerLines(exchange)
+  const lines = linesOfInterest(exchange, own, ruled, offers)
   const disguised = disguisedIn(exchange, head)
   const edits: LineEdit[] = []
   for (const line of lines) {
     if (line.field === FIELD.host) edits.push(withValue(head.text, line, line.valueStart, upstream.target.authority))
     else if (isKeptBack(exchange, head.text, line, own, disguised)) edits.push(REMOVED)
+    else if (head.isWebSocketUpgrade && isOfUpgrade(line)) edits.push(upgradeEdit(head.text, line))
     else edits.push(connectionSpecificEdit(head.text, line))
   }
+  if (offers.length > 0) editOffers(exchange, offers, lines, edits)
   let appended = upstream.fields === undefined ? '' : applyRules(upstream.fields, ruled, lines, edits)
   if (upstream.credential !== 'pass') appended += placeCredential(exchange, lines, own[0], edits)
   const edited = { startLine: `${head.method} ${exchange.upstreamTarget} HTTP/1.1\r\n`, lines, edits, appended }
@@ -39,6 +45,7 @@ function linesOfInterest(
   exchange: Exchange,
   own: readonly FieldLine[],
   ruled: readonly RuledLine[],
+  offers: readonly FieldLine[],
 ): readonly FieldLine[] {
   let { lines } = exchange.head!
   if (exchange.strays.length > 0) lines = mergeLines(lines, exchange.strays)
@@ -48,7 +55,11 @@ function linesOfInterest(
       lines,
       ruled.map(({ line }) => line),
     )
-  return lines
+  return offers.length === 0 ? lines : mergeLines(lines, offers)
+}
+
+function isOfUpgrade({ field }: FieldLine): boolean {
+  return field === FIELD.connection || field === FIELD.upgrade
 }
 
 /**
@@ -110,9 +121,17 @@ function applyRules(
 
 /** Plain text: no decoding, no merging of slashes, no dot segments. Scheme, host and port have no part in it. */
 function upstreamTarget(exchange: Exchange): string {
-  const { pathAndQuery } = exchange.head!
   const { prefix, target } = exchange.upstream!
-  const rest = pathAndQuery.slice(prefix.length)
+  const rest = targetWithKey(exchange).slice(prefix.length)
   const joined = target.basePath + rest
   return joined.charCodeAt(0) === 0x2f ? joined : `/${joined}`
+}
+
+/** Path and query, with the provider's key in the place of the client's where that is in the query, and else without that. */
+function targetWithKey(exchange: Exchange): string {
+  const head = exchange.head!
+  const { queryKeys, snapshot } = exchange
+  const { apiKey, credential } = exchange.upstream!
+  if (queryKeys.length === 0 || (credential === 'pass' && snapshot.anonymous !== undefined)) return head.pathAndQuery
+  return withoutPairs(head.pathAndQuery, head, queryKeys, isQuerySwapped(exchange) ? queryText(apiKey!) : undefined)
 }

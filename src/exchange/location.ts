@@ -16,6 +16,17 @@ export function locationAtGateway(reference: string, { target, prefix }: Upstrea
   return prefix + rest === '' || /^[?#]/.test(prefix + rest) ? `/${prefix}${rest}` : prefix + rest
 }
 
+/**
+ * A URL whose path a client asks its base URL for, whatever its authority is: the same with the gateway's prefix before that path, in
+ * the place of the target's base path. Undefined where that would lead nowhere: it stays as it came.
+ */
+export function uploadUrlAtGateway(url: string, { target, prefix }: Upstream): string | undefined {
+  const [, before = '', path] = /^(https?:\/\/[^/?#]*)?(\/.*)$/i.exec(url) ?? []
+  if (path === undefined || !path.startsWith(target.basePath)) return undefined
+  const rest = path.slice(target.basePath.length)
+  return rest === '' || /^[/?#]/.test(rest) ? `${before}${prefix}${rest}` : undefined
+}
+
 /** It could lead out of the base path, or out of the prefix. */
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:[/?#]|$)/i
 

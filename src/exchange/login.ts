@@ -30,5 +30,5 @@ export function challengesConnection(exchange: Exchange, head: ResponseHead): bo
  */
 export function loginOwner(exchange: Exchange): string {
   const line = exchange.credentialLine
-  return line === undefined ? '' : credentialOf(exchange.head!.text, line)
+  return line === undefined ? exchange.key : credentialOf(exchange.head!.text, line)
 }

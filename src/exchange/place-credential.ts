@@ -4,6 +4,7 @@ import { FIELD, type Field } from '../http/fields.ts'
 import type { FieldLine, LineEdit } from '../http/message.ts'
 import { withValue } from '../http1/encoder.ts'
 import type { Exchange } from './exchange.ts'
+import { isOfferSwapped } from './offers.ts'
 
 const CANONICAL_LINE: Record<Exclude<CredentialPlace, 'swap' | 'pass' | OwnField>, { field: Field; before: string }> = {
   bearer: { field: FIELD.authorization, before: 'Authorization: Bearer ' },
@@ -32,6 +33,8 @@ export function placeCredential(
   const credential = exchange.upstream!.credential as Exclude<CredentialPlace, 'pass'>
   // Only an anonymous gateway has none: then no credential at all goes on.
   if (apiKey === undefined || apiKey === '') return ''
+  // It stands there already.
+  if (isQuerySwapped(exchange) || isOfferSwapped(exchange)) return ''
   const { text } = exchange.head!
   let slot = slotOf(exchange, lines)
   let filled: string
@@ -49,6 +52,18 @@ export function placeCredential(
   if (slot === undefined) return filled
   edits[indexOf(slot, lines)] = filled
   return ''
+}
+
+/** Whether the provider's key takes the place of the client's in the query. A field that has one goes first, and one that is named. */
+export function isQuerySwapped({ credentialLine, queryKeys, upstream }: Exchange): boolean {
+  const { apiKey, credential } = upstream!
+  return (
+    queryKeys.length > 0 &&
+    credentialLine === undefined &&
+    credential === 'swap' &&
+    apiKey !== undefined &&
+    apiKey !== ''
+  )
 }
 
 /** A line that goes on as it is (`keep_fields`) is no place for another one. */

@@ -2,7 +2,7 @@ import type { FailureCode } from '../failure.ts'
 import { type Downstream, type DownstreamEvents, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
-import { admit, admitUpgrade } from './admit.ts'
+import { admit, admitTunnel, admitUpgrade } from './admit.ts'
 import { answer } from './answer.ts'
 import { attempt } from './attempt.ts'
 import { authenticate } from './authenticate.ts'
@@ -12,11 +12,12 @@ import { Exchange, type Path } from './exchange.ts'
 import { refuse } from './refuse.ts'
 import * as relay from './relay.ts'
 import { route } from './route.ts'
+import * as tunnel from './tunnel.ts'
 
 /**
  * The path of a request, in order:
  *
- *     admit ▸ authenticate ▸ route ▸ attempt ▸ relay        what goes well
+ *     admit ▸ authenticate ▸ route ▸ attempt ▸ relay        what goes well (after a 101: tunnel)
  *       │└────────┴───────────┴────────┴──▸ refuse          an answer of ours
  *       └─▸ preflightAnswer ▸ answer           └─▸ finish   the one exit, with the one record
  *
@@ -35,7 +36,7 @@ function serve(exchange: Exchange, before: string, buffer: Buffer, start: number
     return
   }
   const failure: FailureCode | undefined =
-    refusal ?? authenticate(exchange) ?? admitUpgrade(exchange) ?? route(exchange)
+    refusal ?? authenticate(exchange) ?? admitUpgrade(exchange) ?? route(exchange) ?? admitTunnel(exchange)
   if (failure === undefined) attempt(exchange, before, buffer, start, end, content)
   else refuse(exchange, failure)
 }
@@ -50,10 +51,10 @@ export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
     },
     serve,
     requestBytes: relay.requestBytes,
-    requestEnd: relay.requestEnd,
+    requestEnd: (exchange) => (exchange.isTunnel ? tunnel.clientEnded(exchange) : relay.requestEnd(exchange)),
     requestFailed: relay.requestFailed,
     shutDown: relay.shutDown,
-    clientLeft: relay.clientLeft,
+    clientLeft: (exchange) => (exchange.isTunnel ? tunnel.clientGone(exchange) : relay.clientLeft(exchange)),
     clientDrained: relay.clientDrained,
     exchangeExpired: relay.exchangeExpired,
     bug(exchange: Exchange | undefined, _downstream: Downstream<Exchange> | undefined, error: unknown) {
@@ -74,11 +75,16 @@ export function upstreamEvents(reportBug: Path['reportBug']): UpstreamEvents<Exc
   return {
     interim: relay.interim,
     responseHead: relay.responseHead,
+    switched: tunnel.openTunnel,
     responseBytes: relay.responseBytes,
-    responseEnd: relay.responseEnd,
-    upstreamFailed: relay.upstreamFailed,
+    responseEnd: (exchange) => (exchange.isTunnel ? tunnel.upstreamEnded(exchange) : relay.responseEnd(exchange)),
+    upstreamFailed(exchange, failure, anyByte, cause) {
+      if (exchange.isTunnel) tunnel.upstreamGone(exchange, failure, cause)
+      else relay.upstreamFailed(exchange, failure, anyByte, cause)
+    },
     upstreamDrained: relay.upstreamDrained,
-    upstreamExpired: relay.upstreamExpired,
+    upstreamExpired: (exchange) =>
+      exchange.isTunnel ? tunnel.tunnelExpired(exchange) : relay.upstreamExpired(exchange),
     bytesRelayed: relay.bytesRelayed,
     bug(exchange: Exchange | undefined, error: unknown) {
       reportBug(error)

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts'
  * Sees to it that the one clock runs that counts in this state, and starts it over: called wherever the state may have changed
  * or bytes have moved, but for those of a response: the idle clock asks for their count itself (`bytesRelayed`).
  *
- *     response begun                          idle       idle_timeout
+ *     response begun                          idle       idle_timeout (a tunnel has its own)
  *     request whole, or waiting for a 100     response   response_timeout
  *     upload that the upstream does not take  idle       idle_timeout
  *     upload otherwise                        body       body_timeout of the client
@@ -25,7 +25,9 @@ export function watch(exchange: Exchange): void {
     connection.deadline.disarm()
     downstream.bodyDeadline.arm(exchange.snapshot.server.bodyTimeoutMs)
   } else {
-    connection.deadline.arm(clock === 'idle' ? exchange.upstream!.idleTimeoutMs : exchange.upstream!.responseTimeoutMs)
+    const { idleTimeoutMs, responseTimeoutMs, tunnelIdleTimeoutMs } = exchange.upstream!
+    const idleMs = exchange.isTunnel ? tunnelIdleTimeoutMs : idleTimeoutMs
+    connection.deadline.arm(clock === 'idle' ? idleMs : responseTimeoutMs)
   }
 }
 

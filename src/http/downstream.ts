@@ -39,6 +39,8 @@ export interface Downstream<E = unknown> {
   resumeRequest(): void
   /** Whether the connection could be kept if the request were refused now. */
   keepsAfterRefusal(): boolean
+  /** A 101 has been sent. What the client sends from now on, and has sent behind its request, comes by `requestBytes` up to `requestEnd`. */
+  openTunnel(): void
   /** The exchange is over and its response whole. `nowMs`: on the monotonic clock, if that has just been read. */
   finish(keep: boolean, nowMs?: number): void
   /** The exchange is over and its response is not whole: the client must see that. */
@@ -62,6 +64,8 @@ export interface ResponseSink {
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   /** Sends an answer of the gateway's own. */
   sendAnswer(answer: OwnAnswer, addClose: boolean): void
+  /** Of a tunnel: nothing more comes from the upstream. `done` is called when all has left and the end of it too; not if that fails. */
+  sendEnd(done: () => void): void
   /** Bytes that wait to be taken: while they become fewer, the client reads. */
   readonly unsentBytes: number
   /** Calls back when everything that was sent is on its way (in the kernel) or lost; at once if it is already. */
@@ -81,7 +85,7 @@ export interface DownstreamEvents<E> {
   requestFailed(exchange: E, failure: FailureCode, cause?: string): void
   /** The connection is closed from our side, now; the exchange is over when this returns. */
   shutDown(exchange: E): void
-  /** The client has said FIN, or has gone. It may come twice: first FIN, then gone. */
+  /** The client has said FIN, or has gone. It may come twice: first FIN, then gone. Of a tunnel: it has gone. */
   clientLeft(exchange: E): void
   clientDrained(exchange: E): void
   exchangeExpired(exchange: E): void

@@ -15,19 +15,24 @@ export interface UpstreamConnection<E> {
   readonly isReused: boolean
   /** It takes no more of the request, though its answer may still come. */
   readonly isWriteBroken: boolean
-  /** Takes it for this exchange, until `release`. `readsHead`: more of the response's head than what every exchange does. */
-  begin(exchange: E, readsHead: boolean): void
+  /**
+   * Takes it for this exchange, until `release`. `readsHead`: more of the response's head than what every exchange does.
+   * `mayUpgrade`: the request offers WebSocket, and a 101 is an answer to it; else it is none that anybody has asked for.
+   */
+  begin(exchange: E, readsHead: boolean, mayUpgrade: boolean): void
   /** Sends the request head with the first bytes of its body in one write. False: hold back until `upstreamDrained`. */
   sendHead(head: string, method: string, before: string, buffer: Buffer, start: number, end: number): boolean
   /** The same for a head that repeats another one; the first bytes of its body stand behind it. */
   sendRepeatedHead(head: RepeatedHead, method: string, bodyLength: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
   resumeResponse(): void
+  /** Of a tunnel: nothing more comes from the client. `done` is called when all has left and the end of it too, or can no more. */
+  sendEnd(done: () => void): void
   /** Of what the upstream owes: an answer, then progress. `release` disarms it. */
   readonly deadline: Deadline
   /**
    * The exchange is over: back to the pool if `reusable` and if its own state allows (request gone for good, response whole),
-   * else closed.
+   * else closed. A tunnel that is released has broken, and its upstream sees that.
    */
   release(reusable: boolean): void
   /** The exchange is over, but who knows what the upstream has read of its request: what is left of it still goes out, and no other. */
@@ -61,7 +66,9 @@ export interface UpstreamEvents<E> {
     isComplete: boolean,
     content: number,
   ): boolean
-  /** An until-close body has ended with its connection. */
+  /** A 101 to an offer of WebSocket, with the first bytes behind it. Bytes go on by `responseBytes`, up to `responseEnd`. */
+  switched(exchange: E, head: ResponseHead, buffer: Buffer, start: number, end: number): boolean
+  /** An until-close body has ended with its connection, or the upstream's way of a tunnel with its FIN. */
   responseEnd(exchange: E): void
   /** The connection failed; `anyByte`: a byte of a response had come. `cause`: see `Exchange.cause`. */
   upstreamFailed(exchange: E, failure: FailureCode, anyByte: boolean, cause?: string): void

@@ -88,6 +88,14 @@ export class BodyFollower {
     this.#heldLine = ''
   }
 
+  /** Starts, and takes the part of the body that has come with its head, which may be nothing. Returns where it ends. */
+  begin(framing: Framing, contentLength: number, buffer: Uint8Array, start: number, end: number): number {
+    this.start(framing, contentLength)
+    this.content = 0
+    this.runEnd = start
+    return this.isDone || start === end ? start : this.follow(buffer, start, end)
+  }
+
   /** Octets of a length body that are still to come; undefined where nobody knows. */
   get remaining(): number | undefined {
     return this.isDone ? 0 : this.framing === 'length' ? this.#left : undefined

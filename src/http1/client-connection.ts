@@ -2,28 +2,17 @@ import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
 import type { RepeatedHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
-import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { Outlet } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
-import { onWriteFailed, type Reader } from '../runtime/sockets.ts'
+import { onWriteFailed, type Reader, resetSocket } from '../runtime/sockets.ts'
 import { BodyFollower } from './body-follower.ts'
+import type { ConnectionHome } from './connection-home.ts'
 import { HeadReader } from './head-reader.ts'
-import { parseResponseHead, RESPONSE_PREFIX } from './parse-response.ts'
+import { couldBecomeResponse, parseResponseHead } from './parse-response.ts'
 import { RepeatedResponses } from './repeated-responses.ts'
-
-/** Where a connection goes when its exchange is over, and who hears that it has been closed. Each connection has its own. */
-export interface ConnectionHome<E> {
-  readonly events: UpstreamEvents<E>
-  /** It is idle. `maxIdleSeconds`: what the upstream has announced. */
-  keep(maxIdleSeconds: number | undefined): void
-  /** It was taken and not needed: it has the time left that it had. */
-  putBack(): void
-  /** Whether it may wait for its owner; the home goes on watching it. */
-  keepsForOwner(): boolean
-  /** Told once, whatever it was doing. */
-  closed(): void
-}
+import { switchesToWebSocket } from './upgrade.ts'
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
 const MAX_INTERIM_RESPONSES = 32
@@ -42,8 +31,9 @@ const LAST_WORDS_MS = 1_000
  *     idle ──begin──▶ head ──final head──▶ body ──end of message──▶ done ──release──▶ idle
  *                                                              └─letGo, release with bytes of the request waiting──▶ leaving
  *     leaving ──all sent──▶ closed     idle ──any byte, FIN──▶ closed     any ──failure, release(false)──▶ closed
+ *     head ──101 to an offer of WebSocket──▶ tunnel ──letGo──▶ closed
  */
-type Phase = 'idle' | 'head' | 'body' | 'done' | 'leaving' | 'closed'
+type Phase = 'idle' | 'head' | 'body' | 'tunnel' | 'done' | 'leaving' | 'closed'
 
 export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   readonly address: string
@@ -60,6 +50,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   readonly #heads = new HeadReader()
   readonly #repeats = new RepeatedResponses()
   #mayRepeat = false
+  #mayUpgrade = false
   readonly #body = new BodyFollower()
   #interims = 0
   /** Bytes have come that belong to no response: whatever follows could be taken for an answer to somebody else. */
@@ -106,8 +97,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     return this.#phase === 'idle' && this.#socket.writable
   }
 
-  begin(exchange: E, readsHead: boolean): void {
+  begin(exchange: E, readsHead: boolean, mayUpgrade: boolean): void {
     this.#mayRepeat = !readsHead
+    this.#mayUpgrade = mayUpgrade
     this.#exchange = exchange
     this.#exchanges++
     this.#phase = 'head'
@@ -136,6 +128,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
         this.#takeHead(buffer, 0, length)
         break
       case 'body':
+      case 'tunnel':
         this.#takeBody(buffer, 0, length)
         break
       case 'done':
@@ -168,6 +161,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       // One that broke is read up to where it did.
       const head = state === 'too-large' ? 'head_too_large' : parseResponseHead(text, this.#method)
       this.#heads.reset()
+      if (typeof head !== 'string' && head.status === 101 && this.#mayUpgrade && switchesToWebSocket(head)) {
+        this.#enterTunnel(head, buffer, at, end)
+        return
+      }
       if (typeof head === 'string' || head.status === 101) {
         this.#fail('upstream_protocol', typeof head === 'string' ? head : 'upgrade')
         return
@@ -189,18 +186,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   /** The first piece of the body is followed before the head goes on: what breaks already there is still a clean 502. */
   #takeFinalHead(head: ResponseHead, buffer: Buffer, start: number, end: number): void {
     this.#head = head
-    this.#body.start(head.framing, head.contentLength)
-    let at = start
-    let runEnd = start
-    let before = ''
-    let content = 0
-    if (!this.#body.isDone && start < end) {
-      at = this.#body.follow(buffer, start, end)
-      runEnd = this.#body.runEnd
-      before = this.#body.before
-      content = this.#body.content
-    }
-    const isDone = this.#body.isDone
+    const at = this.#body.begin(head.framing, head.contentLength, buffer, start, end)
+    const { isDone, before, runEnd, content } = this.#body
     if (isDone && at < end) this.#hasSurplus = true
     // Two framings and bytes behind the one that counts: the upstream meant the other.
     if (this.#body.isFailed || (head.hasBothFramings && this.#hasSurplus)) {
@@ -229,6 +216,15 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#endAfterLastWords(isDone)
   }
 
+  #enterTunnel(head: ResponseHead, buffer: Buffer, start: number, end: number): void {
+    this.#phase = 'tunnel'
+    // Its FIN ends its own way only.
+    this.#socket.allowHalfOpen = true
+    this.#body.start('until-close', 0)
+    this.#reads.expectMore(end - start)
+    if (!this.#home.events.switched(this.#exchange!, head, buffer, start, end)) this.#isHeld = true
+  }
+
   /** An answer that came although its request could not be sent to the end: that is all there will be. */
   #endAfterLastWords(isDone: boolean): void {
     if (isDone && this.isWriteBroken && this.#exchange !== undefined) this.#fail('upstream_reset')
@@ -237,6 +233,12 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   // ---- the upstream's end
 
   #ended(): void {
+    if (this.#phase === 'tunnel') {
+      // That was its last word.
+      clearTimeout(this.#lastWait)
+      this.#home.events.responseEnd(this.#exchange!)
+      return
+    }
     if (this.#phase === 'body' && this.#body.end()) {
       const exchange = this.#exchange!
       this.#phase = 'done'
@@ -254,7 +256,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
   #writeFailed(code: string | undefined): void {
     this.isWriteBroken = true
     this.#writeCode = code
-    if (this.#phase === 'head' || this.#phase === 'body') this.#waitForLastWords()
+    if (this.#phase === 'head' || this.#phase === 'body' || this.#phase === 'tunnel') this.#waitForLastWords()
     else this.#lost()
   }
 
@@ -319,6 +321,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     return this.#outlet.sendRun(before, buffer, start, end)
   }
 
+  sendEnd(done: () => void): void {
+    this.#socket.end(done)
+  }
+
   resumeResponse(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
@@ -336,6 +342,7 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     this.deadline.disarm()
     if (this.#phase === 'closed') return
+    if (this.#phase === 'tunnel') resetSocket(this.#socket)
     if (this.#phase === 'idle') {
       if (!reusable) this.#close()
       else if (this.#owner === undefined) this.#home.putBack()
@@ -368,7 +375,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     this.deadline.disarm()
     if (this.#phase === 'closed') return
-    if (this.#outlet.isFlushed || leaving >= MAX_LEAVING) {
+    // The last bytes of a tunnel and its FIN: an outlet that has been ended tells nothing of them.
+    const isEnding = this.#phase === 'tunnel' && !this.isWriteBroken && !this.#socket.writableFinished
+    if ((this.#outlet.isFlushed && !isEnding) || leaving >= MAX_LEAVING) {
       this.#close()
       return
     }
@@ -376,7 +385,8 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     leaving++
     clearTimeout(this.#lastWait)
     this.#lastWait = setTimeout(() => this.#close(), LEAVING_MS).unref()
-    this.#outlet.whenFlushed(() => this.#close())
+    if (isEnding) this.#socket.once('finish', () => this.#close())
+    else this.#outlet.whenFlushed(() => this.#close())
   }
 
   /** Closes at once; for whoever keeps it while it is idle. */
@@ -399,9 +409,4 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
 /** OpenSSL's errors, an alert of the peer among them. */
 function isOfTls(code: string | undefined): boolean {
   return code?.startsWith('ERR_SSL') === true
-}
-
-/** Whether the beginning of a head may still turn out to be HTTP/1. */
-function couldBecomeResponse(text: string): boolean {
-  return text.length >= RESPONSE_PREFIX.length ? text.startsWith(RESPONSE_PREFIX) : RESPONSE_PREFIX.startsWith(text)
 }

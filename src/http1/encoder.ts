@@ -70,6 +70,8 @@ export function editResponseHead(head: ResponseHead, addClose: boolean): EditedH
 }
 
 export function encodeResponseHead(head: ResponseHead, addClose: boolean): string {
+  // A switch of protocols: what it says of this connection is what the client has asked for.
+  if (head.status === 101) return head.text.slice(head.start, head.end)
   return encodeHead(head, editResponseHead(head, addClose))
 }
 

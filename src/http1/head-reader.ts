@@ -31,7 +31,8 @@ export class HeadReader {
   beginning = ''
 
   readonly #kept = new ByteStore()
-  readonly #watch = new HeadWatch()
+  /** Of a head that comes in pieces. */
+  #watch: HeadWatch | undefined = undefined
   #skipped = 0
 
   /** Whether a byte of the head has come. */
@@ -46,12 +47,12 @@ export class HeadReader {
 
   /** Where a broken head broke. */
   get brokenAt(): number {
-    return this.#watch.brokenAt
+    return this.#watch?.brokenAt ?? -1
   }
 
   /** Whether the start line of a head has come whole, and its end has not. */
   get hasStartLine(): boolean {
-    return this.#watch.hasStartLine
+    return this.#watch?.hasStartLine === true
   }
 
   reset(): void {
@@ -60,7 +61,7 @@ export class HeadReader {
     this.#kept.clear()
     this.beginning = ''
     this.#skipped = 0
-    this.#watch.reset()
+    this.#watch?.reset()
   }
 
   /** Takes the head's part of `buffer[start..end)`; returns where it ends. Look at `state` then. */
@@ -94,9 +95,10 @@ export class HeadReader {
   #lookAt(buffer: Buffer, start: number, stop: number, end: number): number {
     if (this.beginning.length < BEGINNING_BYTES)
       this.beginning += buffer.toString('latin1', start, Math.min(stop, start + BEGINNING_BYTES))
+    this.#watch ??= new HeadWatch()
     this.#watch.follow(buffer, start, stop)
     if (this.#kept.length > MAX_HEAD_BYTES) this.state = 'too-large'
-    else if (this.#watch.brokenAt !== -1) this.state = 'broken'
+    else if (this.brokenAt !== -1) this.state = 'broken'
     if (this.state !== 'incomplete') this.text = this.partial()
     return end
   }

@@ -12,7 +12,12 @@ import {
 } from './field-section.ts'
 
 /** What every response starts with; anything else is known for nonsense before its head is whole. */
-export const RESPONSE_PREFIX = 'HTTP/1.'
+const RESPONSE_PREFIX = 'HTTP/1.'
+
+/** Whether the beginning of a head may still turn out to be HTTP/1. */
+export function couldBecomeResponse(text: string): boolean {
+  return text.length >= RESPONSE_PREFIX.length ? text.startsWith(RESPONSE_PREFIX) : RESPONSE_PREFIX.startsWith(text)
+}
 
 const STATUS_START = 'HTTP/1.x '.length
 

@@ -6,10 +6,12 @@ import { closing, encodeOwnAnswer, encodeResponseHead } from './encoder.ts'
 
 /** Writes responses to a client's connection. */
 export class ResponseWriter implements ResponseSink {
+  readonly #socket: Socket
   readonly #outlet: Outlet
   #isHead = false
 
   constructor(socket: Socket, drained: () => void) {
+    this.#socket = socket
     this.#outlet = new Outlet(socket, drained)
   }
 
@@ -39,6 +41,12 @@ export class ResponseWriter implements ResponseSink {
 
   sendAnswer(answer: OwnAnswer, addClose: boolean): void {
     this.#outlet.sendTextAndBytes(encodeOwnAnswer(answer, this.#isHead, addClose), NO_BYTES, 0, 0)
+  }
+
+  sendEnd(done: () => void): void {
+    this.#socket.end((error?: Error | null) => {
+      if (!error) done()
+    })
   }
 
   get unsentBytes(): number {

@@ -22,9 +22,10 @@ import { ResponseWriter } from './response-writer.ts'
  *
  *     idle ──bytes──▶ head ──head whole──▶ body ──body read──▶ wait ──finish──▶ idle
  *                                            └─────finish─────▶ drop ──body read──▶ idle
+ *     wait ──openTunnel──▶ tunnel ──the client's end──▶ wait
  *     any ──finish(keep: false)──▶ linger ──the client's end──▶ closed        any ──cut, error──▶ closed
  */
-type Phase = 'idle' | 'head' | 'body' | 'wait' | 'drop' | 'linger' | 'closed'
+type Phase = 'idle' | 'head' | 'body' | 'wait' | 'tunnel' | 'drop' | 'linger' | 'closed'
 
 export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reader, Taker {
   readonly isOverLimit: boolean
@@ -129,7 +130,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   // ---- Taker: of what ReadAhead hands on
 
   takes(): boolean {
-    if (this.#phase === 'body') return !this.#isHeld
+    if (this.#phase === 'body' || this.#phase === 'tunnel') return !this.#isHeld
     return this.#phase !== 'wait' && this.#phase !== 'closed'
   }
 
@@ -139,6 +140,7 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
       case 'head':
         return this.#takeHead(buffer, start, end)
       case 'body':
+      case 'tunnel':
         return this.#takeBody(buffer, start, end)
       case 'drop':
         return this.#takeDropped(buffer, start, end)
@@ -175,25 +177,15 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   #open(head: RequestHead, buffer: Buffer, start: number, end: number): number {
     this.response.begin(head.method)
     this.wantsClose = head.wantsClose
-    this.#body.start(head.framing, head.contentLength)
-    let at = start
-    let runEnd = start
-    let before = ''
-    let content = 0
-    if (!this.#body.isDone && start < end) {
-      at = this.#body.follow(buffer, start, end)
-      content = this.#body.content
-      if (this.#body.isFailed) {
-        const { cause } = this.#body
-        this.#refuse({ failure: 'bad_chunk', cause, hasRequestLine: true, method: head.method, target: head.target })
-        return end
-      }
-      runEnd = this.#body.runEnd
-      before = this.#body.before
+    const at = this.#body.begin(head.framing, head.contentLength, buffer, start, end)
+    const { isDone, isFailed, before, runEnd, content, cause } = this.#body
+    if (isFailed) {
+      this.#refuse({ failure: 'bad_chunk', cause, hasRequestLine: true, method: head.method, target: head.target })
+      return end
     }
-    this.awaitsContinue = head.expectsContinue && at === start && !this.#body.isDone
-    this.#phase = this.#body.isDone ? 'wait' : 'body'
-    if (!this.#body.isDone) this.#reads.expectMore(end - start)
+    this.awaitsContinue = head.expectsContinue && at === start && !isDone
+    this.#phase = isDone ? 'wait' : 'body'
+    if (!isDone) this.#reads.expectMore(end - start)
     const exchange = this.#host.events.open(this, head, this.#headBeganMs)
     this.#exchange = exchange
     this.#host.events.serve(exchange, before, buffer, start, runEnd, content)
@@ -244,18 +236,20 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   #ended(): void {
     if (this.#hasLeft || this.#phase === 'closed') return
     this.#hasLeft = true
-    switch (this.#phase) {
-      case 'body':
-      case 'wait':
-        this.#host.events.clientLeft(this.#exchange!)
-        break
-      case 'linger':
-        this.#closeWhenSent()
-        break
-      default:
-        this.#giveUpHead('client_abort')
-        this.#close()
+    if (this.#phase === 'body' || this.#phase === 'wait') this.#host.events.clientLeft(this.#exchange!)
+    else if (this.#phase === 'tunnel') this.#endTunnel()
+    else if (this.#phase === 'linger') this.#closeWhenSent()
+    else {
+      this.#giveUpHead('client_abort')
+      this.#close()
     }
+  }
+
+  /** Its client has ended, and all that it had sent has gone on. */
+  #endTunnel(): void {
+    if (this.#phase !== 'tunnel' || !this.#hasLeft || this.#ahead.bytes > 0) return
+    this.#phase = 'wait'
+    this.#host.events.requestEnd(this.#exchange!)
   }
 
   /** A head that will never be whole: it leaves a record if there was a request line. */
@@ -341,7 +335,14 @@ export class ServerConnection<E> implements Downstream<E>, HeldConnection, Reade
   /** With what was read ahead, and with reading. */
   goOn(): void {
     this.#feed(NO_BYTES, 0)
+    this.#endTunnel()
     this.#resumeReading()
+  }
+
+  openTunnel(): void {
+    this.#phase = 'tunnel'
+    this.#body.start('until-close', 0)
+    this.goOn()
   }
 
   cut(reset: boolean): void {

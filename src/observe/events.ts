@@ -92,7 +92,7 @@ export const EVENTS = {
   fieldsChanged: info(
     'Fields are changed for upstream',
     'upstream removed set kept rewritten',
-    'The file asks for it (`remove_fields`, `set_fields`, `keep_fields`, `rewrite_location`): names of fields, said once for each upstream at the start and after each reload.',
+    'The file asks for it (`remove_fields`, `set_fields`, `keep_fields`, `rewrite_location`, `rewrite_upload_url`): names of fields, said once for each upstream at the start and after each reload.',
   ),
   initialized: info('Fluxgate proxy initialized', 'path', 'Ready to listen; never on the default configuration.'),
   binding: info('Starting proxy server on {}', '', 'The socket is about to be bound to the configured address.'),

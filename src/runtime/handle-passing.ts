@@ -13,8 +13,10 @@ const IPC = 2
 
 /** An abstract name is no secret (`/proc/net/unix` lists it to everybody), so who connects has to say this first. */
 const NONCE_BYTES = 32
-/** Others that may knock in vain while we wait for our own. */
+/** Others that may stand there at once while we wait for our own; the one that has stood there longest makes room. */
 const MAX_STRANGERS = 16
+/** How often, and after which pauses, the other end comes again where it is sent away: for want of a descriptor, or in a crowd. */
+const COME_AGAIN = { times: 20, afterMs: 10, maxMs: 200 } as const
 
 /** A message is three octets below 128: what it is, and a number that its answer repeats. */
 const MESSAGE_BYTES = 3
@@ -71,11 +73,18 @@ export function openPassage(events: PassageEvents): Passage {
   const address = { path: `\0fluxgate-${randomBytes(16).toString('hex')}`, nonce: randomBytes(NONCE_BYTES) }
   const candidates = new Set<net.Socket>()
   let joined: { readonly socket: net.Socket; readonly pipe: PipeHandle } | undefined
-  let strangers = 0
   let isClosed = false
   const server = net.createServer({ pauseOnConnect: true }, (accepted) => {
-    if (joined !== undefined || strangers++ > MAX_STRANGERS) accepted.destroy()
-    else meet(accepted)
+    if (joined !== undefined || isClosed) {
+      accepted.destroy()
+      return
+    }
+    for (const oldest of candidates) {
+      if (candidates.size < MAX_STRANGERS) break
+      candidates.delete(oldest)
+      oldest.destroy()
+    }
+    meet(accepted)
   })
 
   function end(): void {
@@ -232,6 +241,7 @@ function pipes(): PipeClass {
 }
 
 export interface JoinedEvents {
+  /** It has come to the other end, which may still send it away; then it comes again. */
   onJoined(): void
   /** A message; `accepted` is the connection that came with it, undefined also where the process has no descriptor left for it. */
   onMessage(kind: number, number: number, accepted: net.Socket | undefined): void
@@ -247,28 +257,50 @@ export interface Joined {
 
 /** The end that takes connections over. They are paused: nothing has been read of them. */
 export function joinPassage({ path, nonce }: PassageAddress, events: JoinedEvents): Joined {
-  const pipe = new (pipes())(IPC)
   let isClosed = false
-  let fault: string | undefined
-  const socket = readingSocket(pipe, { manualStart: true }, (bytes) => {
+  /** Something has come: the other end knows us. */
+  let isKnown = false
+  let visits = 0
+  let socket = visit()
+
+  function take(pipe: PipeHandle, bytes: Buffer): void {
     const handle = pipe.pendingHandle ?? undefined
     pipe.pendingHandle = undefined
     const accepted = handle === undefined ? undefined : pausedSocket(handle)
+    isKnown = true
     if (isClosed) accepted?.destroy()
     else {
       eachMessage(bytes, (kind, number, isLast) => events.onMessage(kind, number, isLast ? accepted : undefined))
     }
-  })
-  socket.on('error', ({ message }) => {
-    fault = message
-  })
-  socket.on('close', () => {
-    if (!isClosed) events.onEnd(fault)
-  })
-  socket.connect({ path }, () => {
-    socket.write(nonce)
-    events.onJoined()
-  })
+  }
+
+  function visit(): net.Socket {
+    const pipe = new (pipes())(IPC)
+    const visitor = readingSocket(pipe, { manualStart: true }, (bytes) => take(pipe, bytes))
+    let fault: string | undefined
+    visits++
+    visitor.on('error', ({ message }) => {
+      fault = message
+    })
+    let hasConnected = false
+    visitor.on('close', () => {
+      if (isClosed) return
+      // Where nothing is listened on, nothing will be.
+      if (!hasConnected || isKnown || visits > COME_AGAIN.times) events.onEnd(fault)
+      else setTimeout(comeAgain, Math.min(visits * COME_AGAIN.afterMs, COME_AGAIN.maxMs))
+    })
+    visitor.connect({ path }, () => {
+      hasConnected = true
+      visitor.write(nonce)
+      if (visits === 1) events.onJoined()
+    })
+    return visitor
+  }
+
+  function comeAgain(): void {
+    if (!isClosed) socket = visit()
+  }
+
   return {
     answer: (kind, number) => void socket.write(messageText(kind, number), 'latin1'),
     close() {

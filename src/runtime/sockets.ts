@@ -1,5 +1,5 @@
 import net from 'node:net'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import { BULK_THRESHOLD } from './read-buffers.ts'
 
 /**
@@ -145,6 +145,14 @@ export interface Peer {
   readonly path: string
 }
 
+/**
+ * `node:tls`, 4 MB on each thread, which a gateway does without where every upstream is in the clear. Whoever will need it
+ * asks once before there is traffic, for loading it takes milliseconds.
+ */
+export function loadTls(): typeof tls {
+  return process.getBuiltinModule('node:tls')
+}
+
 const KEPT_OPEN = {
   noDelay: true,
   keepAlive: true,
@@ -178,9 +186,14 @@ export function connectTls(
   sessions?: SessionStore,
 ): tls.TLSSocket {
   const onread = onReadOf(reader)
+<<<<<<< HEAD
   const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, sessions), onread }
   const socket = readThinly(tls.connect(options as unknown as tls.ConnectionOptions), onread, reader)
   return keepSessions(socket, sessions)
+=======
+  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext), onread }
+  return readThinly(loadTls().connect(options as unknown as tls.ConnectionOptions), onread, reader)
+>>>>>>> main
 }
 
 /** Node tells of a session only once the certificate has been checked. */
@@ -201,7 +214,7 @@ function tlsOptions(
     ...(session !== undefined && { session }),
     // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
     ...(net.isIP(servername) === 0 ? { servername } : {}),
-    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername, certificate),
+    checkServerIdentity: (_host, certificate) => loadTls().checkServerIdentity(servername, certificate),
     rejectUnauthorized: true,
     secureContext,
     ALPNProtocols: ['http/1.1'],
@@ -241,7 +254,7 @@ export function enterTlsTunnel(
   reader: Reader,
   sessions?: SessionStore,
 ): tls.TLSSocket {
-  const socket = tls.connect({
+  const socket = loadTls().connect({
     socket: proxied,
     ...tlsOptions(servername, secureContext, sessions),
     ...KEPT_OPEN,

@@ -1,9 +1,10 @@
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import type { Address, Upstream } from '../config/snapshot.ts'
 import { withoutFinalDot } from '../http/host.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
+import { loadTls } from '../runtime/sockets.ts'
 import { connectToAny, type Waiter } from './connect.ts'
 import { inTurn } from './in-turn.ts'
 import { Pooled, type PoolOf, type Spot } from './pooled.ts'
@@ -178,7 +179,7 @@ export class Pool<E> implements PoolOf<E> {
 
   #context(): SecureContext {
     const tls = this.#upstream.tls
-    this.#secureContext ??= createSecureContext({
+    this.#secureContext ??= loadTls().createSecureContext({
       minVersion: 'TLSv1.2',
       // Whoever is named is trusted, also an authority below the root, or the server itself.
       ...(tls?.ca !== undefined ? { ca: tls.ca, allowPartialTrustChain: true } : {}),

@@ -1,6 +1,7 @@
 import type { Address, Upstream } from '../config/snapshot.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
-import { ClientConnection, type ConnectionHome } from '../http1/client-connection.ts'
+import { ClientConnection } from '../http1/client-connection.ts'
+import type { ConnectionHome } from '../http1/connection-home.ts'
 
 /** One address of an endpoint, and its connections. */
 export interface Spot<E> {

@@ -1,5 +1,6 @@
 import type { Snapshot, Upstream } from '../config/snapshot.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
+import { loadTls } from '../runtime/sockets.ts'
 import { Pool } from './pool.ts'
 
 /** One pool for each endpoint; they outlive snapshots, so that a reload costs no connection. */
@@ -27,6 +28,8 @@ export class Pools<E> {
   publish(snapshot: Snapshot): void {
     const upstreams = Map.groupBy(snapshot.upstreams, (upstream) => upstream.endpoint)
     this.#upstreams = upstreams
+    // Now, and not while the first request waits.
+    if (snapshot.upstreams.some(({ target }) => target.scheme === 'https')) loadTls()
     for (const [endpoint, pool] of this.#pools) {
       const users = upstreams.get(endpoint)
       if (users !== undefined) {

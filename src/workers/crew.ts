@@ -45,6 +45,8 @@ const STUCK_LOOKS = 5
 const DRAINING_MS = 200
 /** Past the limit, so many may wait for a worker that is up. */
 const MAX_WAITING_OVER_LIMIT = 512
+/** So many may wait for one worker to make room: each holds a descriptor, and it may be stuck. */
+const MAX_ASKING = 512
 
 export class Crew {
   readonly #options: CrewOptions
@@ -57,6 +59,7 @@ export class Crew {
   #last: Member | undefined
   /** While nobody takes connections. */
   #waiting: Arrival[] = []
+  #isPlacing = false
   /** Those that wait until somebody takes connections. */
   readonly #whenUp = new Set<() => void>()
   #pauseMs = 0
@@ -246,11 +249,15 @@ export class Crew {
   }
 
   #placeWaiting(): void {
+    // One that is lost in the very moment it is given comes back here.
+    if (this.#isPlacing) return
+    this.#isPlacing = true
     while (this.#waiting.length > 0) {
       const next = this.#next()
-      if (next === undefined) return
+      if (next === undefined) break
       next.give(this.#waiting.shift()!)
     }
+    this.#isPlacing = false
   }
 
   #next(): Member | undefined {
@@ -274,7 +281,7 @@ export class Crew {
     }
     let richest: Member | undefined
     for (const member of this.#takers) {
-      if (member.places === 0 || arrival.refused.has(member)) continue
+      if (member.places === 0 || member.backlog >= MAX_ASKING || arrival.refused.has(member)) continue
       if (richest === undefined || member.yielding > richest.yielding) richest = member
     }
     if (richest !== undefined) richest.askForRoom(arrival)

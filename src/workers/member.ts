@@ -37,7 +37,7 @@ export interface MemberEvents {
   onReturned(arrival: Arrival): void
   /** There was no descriptor for a connection, which is closed. */
   onLost(error: string): void
-  /** It will take nothing more, by a bug or because it has gone; once, and not after `leave`. */
+  /** It will take nothing more, by a bug or because it has gone by itself; once. */
   onDeath(member: Member, death: Death): void
   onDraining(member: Member): void
   /** Its thread has ended. */
@@ -70,7 +70,7 @@ export class Member implements Candidate {
   state: State = 'new'
   /** It takes nothing more, by a bug, or as it has been told to. */
   isDead = false
-  /** What it has died of, or that it was told to. */
+  /** What it has died of, or that it was told to end. */
   #isExplained = false
   /** Looks at its heartbeat that found it unchanged, in a row. */
   missedBeats = 0
@@ -149,7 +149,8 @@ export class Member implements Candidate {
 
   /** Connections within the limit that it has, or that are on their way to it. */
   get places(): number {
-    if (this.state !== 'ended') return this.#granted - this.#gauges[GAUGES.released]!
+    // Both only grow, and the shared one has 32 bits.
+    if (this.state !== 'ended') return (this.#granted - this.#gauges[GAUGES.released]!) | 0
     let places = 0
     for (const { isOverLimit, asks } of this.#unanswered.values()) if (!isOverLimit && asks === undefined) places++
     return places
@@ -225,6 +226,7 @@ export class Member implements Candidate {
       this.#unanswered.delete(number)
       this.#reply(arrival, false)
     }
+    this.#leaveIfAllHaveCome()
   }
 
   #lose(number: number, error: string): void {
@@ -235,6 +237,7 @@ export class Member implements Candidate {
     arrival.accepted.destroy()
     this.#events.onLost(error)
     this.#leaveIfAllHaveCome()
+    this.#events.onAnswered()
   }
 
   /** What it has not answered it does not have, and it will take nothing more. */
@@ -262,7 +265,6 @@ export class Member implements Candidate {
   leave(how: 'retire' | 'drain'): void {
     if (this.state === 'ended') return
     this.isDead = true
-    this.#isExplained = true
     if (this.state === 'new') {
       this.terminate()
       return
@@ -338,7 +340,7 @@ export class Member implements Candidate {
   #take(message: FromWorker): void {
     switch (message.type) {
       case 'unavailable':
-        this.#events.onUnavailable(this, message.reason)
+        if (this.state === 'new' && !this.isDead) this.#events.onUnavailable(this, message.reason)
         break
       case 'lines':
         this.#lines.drain()

@@ -67,17 +67,14 @@ settingsPort.unref()
 
 // ---- connections
 
-let hasJoined = false
 const passage = joinPassage(start.passage, {
   onJoined() {
-    hasJoined = true
     // This thread is ended from outside, which writes no cache of compiled code.
     setImmediate(() => flushCompileCache())
   },
   onMessage: offered,
-  onEnd(error) {
-    if (!hasJoined) post({ type: 'unavailable', reason: error ?? 'the Unix socket between threads was closed' })
-  },
+  // Where it has been up, the other end has seen that by itself.
+  onEnd: (error) => post({ type: 'unavailable', reason: error ?? 'the Unix socket between threads was closed' }),
 })
 
 /** The answer comes after the deed: what has no answer is given to somebody else, should this thread end here. */
@@ -136,7 +133,14 @@ process.on('uncaughtException', (error: unknown) => {
   post({ type: 'broken', reason: message, stack })
   passage.close()
   serving.clients.drain(end)
-  setTimeout(() => serving.clients.destroy(), CRASH_DRAIN_MS)
+  setTimeout(() => {
+    // What the bug has left may throw again, and then nobody would be told of the end.
+    try {
+      serving.clients.destroy()
+    } finally {
+      end()
+    }
+  }, CRASH_DRAIN_MS)
 })
 
 setInterval(() => {

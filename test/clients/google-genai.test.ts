@@ -184,7 +184,7 @@ test('an upload of 25 MiB, where the gateway takes every path', async () => {
   assert.equal(assertApiError(error, 401).error.message, `fluxgate: ${FAILURES.unauthorized.message}`)
 })
 
-// The client takes only the path of the field `x-goog-upload-url`, and the gateway leaves the field as it is.
+// The client takes only the path of the field `x-goog-upload-url`, and the gateway leaves the field as it is unless it is told otherwise.
 test('an upload does not find back to a prefix', async () => {
   const seen = async (target: Target, script: Script) => {
     const outcome = await upload(target).then((file) => file.name, String)
@@ -196,4 +196,34 @@ test('an upload does not find back to a prefix', async () => {
   const record = await parity.gateway.waitForRecord(({ request_url }) => request_url.startsWith('/upload/'))
   assert.deepEqual([record.status, record.error], [404, 'no_route'])
   assert.ok(!parity.gateway.log().includes(CLIENT_KEY))
+})
+
+test('an upload of 25 MiB below a prefix, where the operator has the field rewritten', async () => {
+  const rewriting = await startParity({ more: { rewrite_upload_url: true } })
+  const { value, relayed } = await rewriting
+    .both(uploadReplies, async (target, script) => {
+      const file = await upload(target)
+      return { value: file.name, relayed: script.requests.map((request) => request.target) }
+    })
+    .then(([straight, through]) => {
+      assert.deepEqual(through, straight)
+      return through
+    })
+  assert.equal(value, 'files/f01')
+  assert.equal(relayed.length, 5)
+})
+
+test('by REST, with the key in the query', async () => {
+  const taking = await startParity({ more: { query_credential: true } })
+  const { value, relayed } = await taking.same([wire.content], async ({ url, key }) => {
+    const body = JSON.stringify({ contents: [{ parts: [{ text: question.contents }] }] })
+    const headers = { 'content-type': 'application/json' }
+    const path = '/v1beta/models/gemini-4-pro:generateContent'
+    const response = await fetch(`${url}${path}?alt=json&key=${key}`, { method: 'POST', headers, body })
+    const answer = (await response.json()) as { candidates: { content: { parts: { text: string }[] } }[] }
+    return answer.candidates[0]!.content.parts[0]!.text
+  })
+  assert.equal(value, wire.ANSWER)
+  assert.ok(relayed.requests[0]!.target.endsWith(`?alt=json&key=${PROVIDER_KEY}`))
+  assert.ok(!taking.gateway.log().includes(CLIENT_KEY) && !taking.gateway.log().includes(PROVIDER_KEY))
 })

@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto'
 import { after } from 'node:test'
 import { FAILURES, type FailureCode } from '../../src/failure.ts'
 import { within } from '../support/deadline.ts'
-import { CLIENT_KEY, type LoggedRecord, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
+import {
+  CLIENT_KEY,
+  type ConfigObject,
+  type LoggedRecord,
+  PROVIDER_KEY,
+  type RunningGateway,
+  startGateway,
+} from '../support/gateway.ts'
 import type { Message } from '../support/message.ts'
 import type { OriginRequest } from '../support/origin.ts'
 import { described, type Redact } from './described.ts'
@@ -149,14 +156,16 @@ export function refusalText(code: FailureCode): string {
 export interface ParityOptions {
   /** Where the gateway has the provider; at `/`, there is no path that is unknown. */
   readonly prefix?: '/provider' | '/'
+  /** What the gateway's configuration says of the provider besides. */
+  readonly more?: ConfigObject
 }
 
-export async function startParity({ prefix = '/provider' }: ParityOptions = {}): Promise<Parity> {
+export async function startParity({ prefix = '/provider', more = {} }: ParityOptions = {}): Promise<Parity> {
   const [straight, behind] = await Promise.all([startScriptedOrigin(), startScriptedOrigin()])
   const target_url = behind.url
   const gateway = await startGateway({
     upstreams: {
-      provider: { request_path: prefix, target_url, api_key: PROVIDER_KEY },
+      provider: { request_path: prefix, target_url, api_key: PROVIDER_KEY, ...more },
       pass: { request_path: '/pass', target_url, credential: 'pass' },
       down: { request_path: '/down', target_url: 'http://127.0.0.1:1', api_key: PROVIDER_KEY },
     },

@@ -90,6 +90,25 @@ test('its places are free again', async () => {
   close([...placed.map(({ client }) => client), ...late])
 })
 
+test('one that dies while it is on its way out is told of as well', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
+  const placed = await place(gateway, 2, 2)
+  const [first, second] = [...new Set(placed.map(({ thread }) => thread))].map((thread) =>
+    placed.filter((other) => other.thread === thread),
+  )
+  void first![0]!.client.write(get('/up/wait'))
+  void second![0]!.client.write(get('/up/wait'))
+  await origin.request(1)
+  gateway.rewrite({ server: { workers: 1 }, ...upTo(origin) })
+  await gateway.waitForLog('reloaded automatically')
+  void first![1]!.client.write(telling('worker-exits'))
+  await gateway.waitForLog(DIED)
+  assert.match(gateway.log(), /"reason":"exit code 3"/)
+  assert.equal(second![0]!.client.ending, undefined)
+  close(placed.map(({ client }) => client))
+})
+
 test('whoever comes while none is up waits', async () => {
   await using origin = await startOrigin()
   await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })

@@ -4,7 +4,7 @@ import { get, ok, upTo } from '../support/bytes.ts'
 import { within } from '../support/deadline.ts'
 import { startOrigin } from '../support/origin.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
-import { close, connectMany, startWorkers, untilServing } from '../support/workers.ts'
+import { close, connectMany, place, startWorkers, telling, untilServing } from '../support/workers.ts'
 
 const LIMIT = 10
 const server = { workers: 3, max_connections: LIMIT }
@@ -112,4 +112,27 @@ test('a limit that a reload lowers holds for those that come then, and nobody is
   void next.write(get('/up/next'))
   for (const client of busy) assert.equal(client.ending, undefined)
   close([...clients, late, next])
+})
+
+test('those that wait for a worker that is stuck have a bound', async () => {
+  await using origin = await startOrigin(() => {})
+  await using gateway = await startWorkers({ server: { workers: 2, max_connections: 4 }, ...upTo(origin) })
+  const placed = await place(gateway, 2, 2)
+  const { client: sticky, thread: stuck } = placed[0]!
+  for (const { client, thread } of placed) if (thread !== stuck) void client.write(get('/up/wait'))
+  await origin.request(1)
+  void sticky.write(telling('worker-sticks'))
+  await sticky.response(1)
+  // Each of them would hold a descriptor until it is known to be stuck, ten seconds later.
+  const late = await Promise.all(Array.from({ length: 800 }, () => connect(gateway.port)))
+  const ended = (): number => late.filter(({ ending }) => ending !== undefined).length
+  const { promise, resolve } = Promise.withResolvers<void>()
+  for (const client of late)
+    client.ended().then(
+      () => ended() > 0 && resolve(),
+      () => {},
+    )
+  await within(promise, 'the end of some', 7000)
+  assert.equal(gateway.log().includes('Worker does not respond'), false)
+  close([...placed.map(({ client }) => client), ...late])
 })

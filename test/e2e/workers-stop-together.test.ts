@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { within } from '../support/deadline.ts'
 import { assertWhole, EventStreams, openStreams } from '../support/event-streams.ts'
@@ -89,4 +90,14 @@ test('records are as many as requests, and whole, however fast they come', async
   const targets = new Set(gateway.records().map(({ request_url }) => request_url))
   assert.deepEqual([gateway.records().length, targets.size], [2400, 2400])
   for (const line of gateway.log().trimEnd().split('\n')) JSON.parse(line)
+})
+
+test('a stop waits for no worker that is not up yet', async () => {
+  const hook = fileURLToPath(new URL('../support/late-workers.ts', import.meta.url))
+  await using gateway = await startGateway(
+    { server: { workers: 2 }, upstreams: {} },
+    { env: { NODE_OPTIONS: `--import=${hook}` }, wait: 'Starting proxy server on' },
+  )
+  gateway.signal('SIGTERM')
+  assert.equal((await within(gateway.exited, 'the exit', 4000)).code, 0)
 })

@@ -32,6 +32,7 @@ export function upstreamsAt(origin: string, clear: number): ConfigObject {
     request_path: path,
     target_url: url,
     api_key: PROVIDER_KEY,
+    websocket: true,
     ...timeouts,
   })
   return {
@@ -292,6 +293,55 @@ const upstreams: Readonly<Record<string, Failure>> = {
   },
 }
 
+const OFFER = ['Connection: Upgrade', 'Upgrade: websocket']
+const agree: Failure['answer'] = ({ connection }) =>
+  void connection.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+
+const tunnels: Readonly<Record<string, Failure>> = {
+  'a tunnel whose client leaves': {
+    // By its FIN it ends its way only, and this upstream ends its own then.
+    ends: { '101': ['101 complete -', '101 client_abort client_abort'] },
+    run: async (lane, target, n) => {
+      const client = await lane.fresh()
+      void client.write(get(target, ...OFFER))
+      const { status } = await client.responseHead()
+      void client.write('into the tunnel')
+      leave(client, n)
+      return `${status}`
+    },
+    answer: agree,
+  },
+  'a tunnel whose upstream leaves': {
+    ends: { '101': ['101 complete -', '101 upstream_abort upstream_truncated'] },
+    run: async (lane, target) => {
+      const client = await lane.fresh()
+      void client.write(get(target, ...OFFER))
+      const { status } = await client.responseHead()
+      await client.ended()
+      client.socket.destroy()
+      return `${status}`
+    },
+    answer: (request, n) => {
+      agree(request, n)
+      setImmediate(() => end(request.connection, n))
+    },
+  },
+  'a tunnel in which nothing moves': {
+    ends: { '101': ['101 timeout idle_timeout'] },
+    run: async (lane, target) => {
+      const client = await lane.fresh()
+      void client.write(get(target, ...OFFER))
+      const { status } = await client.responseHead()
+      await client.ended()
+      client.socket.destroy()
+      return `${status}`
+    },
+    answer: agree,
+    upstream: '/restless',
+    lanes: MANY_LANES,
+  },
+}
+
 const clients: Readonly<Record<string, Failure>> = {
   'a client that leaves before the head': {
     ends: { nothing: ['- client_abort client_abort'] },
@@ -331,4 +381,9 @@ const clients: Readonly<Record<string, Failure>> = {
   },
 }
 
-export const failures: Readonly<Record<string, Failure>> = { ...atTheDoor, ...upstreams, ...clients }
+export const failures: Readonly<Record<string, Failure>> = {
+  ...atTheDoor,
+  ...upstreams,
+  ...tunnels,
+  ...clients,
+}

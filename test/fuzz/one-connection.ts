@@ -142,10 +142,10 @@ export class OneConnection {
       ADDRESS,
     )
     const begin = connection.begin.bind(connection)
-    connection.begin = (exchange, readsHead) => {
+    connection.begin = (exchange, readsHead, mayUpgrade) => {
       this.#asked = connection
       socket.isChoked = this.#isChoked
-      begin(exchange, readsHead)
+      begin(exchange, readsHead, mayUpgrade)
     }
     this.#sockets.set(connection, socket)
     connection.attach(socket.asSocket)

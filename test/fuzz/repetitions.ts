@@ -41,6 +41,9 @@ const REQUEST_LINES = [
   'Expect: 100-continue',
   'Keep-Alive: 5',
   'Upgrade: h2c',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  `Sec-WebSocket-Protocol: a, openai-insecure-api-key.${KEY}`,
 ] as const
 
 const CREDENTIAL_LINES = [
@@ -155,6 +158,15 @@ const framing = fc.constantFrom(...FRAMINGS)
 const body = fc.nat(BODIES.length - 1)
 
 const METHODS = ['POST', 'POST', 'GET', 'PUT', 'HEAD', 'OPTIONS'] as const
+const TARGETS = [
+  '/up/v1/chat',
+  '/up',
+  '/up?x=%41',
+  '/up/basic',
+  'http://gateway/up/x',
+  `/up?key=${KEY}`,
+  `http://gateway/up/x?a&api-key=${OTHER_KEY}&key=own`,
+] as const
 const STATUS_LINES = [
   'HTTP/1.1 200 OK',
   'HTTP/1.1 200 OK',
@@ -168,10 +180,7 @@ const STATUS_LINES = [
 
 export const requestMessage: fc.Arbitrary<Message> = fc.record({
   start: fc
-    .tuple(
-      fc.constantFrom(...METHODS),
-      fc.constantFrom('/up/v1/chat', '/up', '/up?x=%41', '/up/basic', 'http://gateway/up/x'),
-    )
+    .tuple(fc.constantFrom(...METHODS), fc.constantFrom(...TARGETS))
     .map(([method, target]) => `${method} ${target} HTTP/1.1`),
   lines: fc
     .tuple(

@@ -11,6 +11,7 @@ export const DEFAULTS = {
   connect_timeout_ms: 10_000,
   response_timeout_ms: 600_000,
   idle_timeout_ms: 600_000,
+  tunnel_idle_timeout_ms: 3_600_000,
   upstream_keep_alive_timeout_ms: 20_000,
   max_connection_age_ms: 600_000,
   credential: 'swap',

@@ -51,12 +51,8 @@ export function flag(description: string) {
   return v.pipe(v.boolean('must be true or false'), v.description(description))
 }
 
-/** A switch for something that this version cannot do. Off describes what is done anyway. */
-export function notYet(description: string) {
-  return v.pipe(
-    v.literal(false, 'is not supported in this version; leave it out or set it to false'),
-    v.description(`${description} Not supported in this version.`),
-  )
+export function offByDefault(description: string) {
+  return v.optional(flag(description), false)
 }
 
 const SECRET = `must be text (${QUOTES}), { env: NAME } or { file: PATH }`

@@ -1,11 +1,12 @@
 /**
  * The stand-in provider: a small server that speaks the APIs of OpenAI, Anthropic and Gemini on one port, for trying a
- * client with no provider account. It demands a provider key of its own, so that it proves that the gateway swapped the
+ * client with no provider account, and over WebSocket what `sessions.ts` knows. It demands a provider key of its own, so that it proves that the gateway swapped the
  * client's; what it says is deterministic, and it says it at the pace of a model.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { anthropic } from './anthropic.ts'
 import type { Answer, Api, ApiRequest } from './api.ts'
 import { readBody } from './body.ts'
@@ -13,6 +14,7 @@ import { gemini } from './gemini.ts'
 import { openai } from './openai.ts'
 import { Refusal } from './refusal.ts'
 import { type Pace, send } from './send.ts'
+import { serveWebSocket } from './websocket.ts'
 
 /** The provider key that it demands unless told otherwise. */
 export const STAND_IN_KEY = 'stand-in-provider-key'
@@ -80,6 +82,21 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     requests.push(serve(request, response, settings, `req_${String(count).padStart(8, '0')}`))
     if (requests.length > KEPT_REQUESTS) requests.shift()
   })
+  const upgraded = new Set<Duplex>()
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+    const head = headOf(request)
+    const visitor = {
+      request,
+      socket,
+      first,
+      path: head.path,
+      query: head.query,
+      hasKey: hasKey(head, settings.providerKey),
+    }
+    void serveWebSocket(visitor, settings.providerKey, settings.tokenDelayMs)
+  })
   server.keepAliveTimeout = KEEP_ALIVE_MS
   server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
@@ -88,6 +105,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     const closed = once(server, 'close')
     server.close()
     server.closeAllConnections()
+    for (const socket of upgraded) socket.destroy()
     await closed
   }
   return { port, requests, close }

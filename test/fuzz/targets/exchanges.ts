@@ -202,6 +202,7 @@ function downloadLane(index: number, answer: Body, isEncrypted: boolean): Lane {
   const nothing = (): void => {}
   const events: UpstreamEvents<object> = {
     interim: () => assert.fail('interim'),
+    switched: () => assert.fail('switched'),
     responseHead: (_exchange, head, before, buffer, start, end) =>
       outlet.sendTextAndBytes(encodeResponseHead(head, false) + before, buffer, start, end),
     responseBytes: (_exchange, before, buffer, start, end) => outlet.sendRun(before, buffer, start, end),
@@ -218,7 +219,7 @@ function downloadLane(index: number, answer: Body, isEncrypted: boolean): Lane {
     '',
   )
   connection.attach(from.asSocket)
-  connection.begin({}, false)
+  connection.begin({}, false, false)
   connection.sendHead('', 'GET', '', NO_BYTES, 0, 0)
   const head = 'HTTP/1.1 200 OK\r\n'
   return open({

@@ -36,6 +36,10 @@ const UPSTREAM: Upstream = {
   credential: 'swap',
   fields: undefined,
   rewritesLocation: false,
+  rewritesUploadUrl: false,
+  takesUpgrades: false,
+  takesQueryKeys: false,
+  tunnelIdleTimeoutMs: 3_600_000,
   tls: undefined,
   endpoint: '',
   connectTimeoutMs: 600_000,
@@ -83,6 +87,8 @@ function configuration(
       jwtKeys: new Map([['k', jwtKey(SECRET, identity('signer'))]]),
     },
     upstreams: [upstream],
+    withQueryKeys: upstream.takesQueryKeys ? [upstream] : [],
+    takesUpgrades: upstream.takesUpgrades,
     withOwnField: typeof upstream.credential === 'object' ? [{ ...upstream, credential: upstream.credential }] : [],
   }
 }
@@ -105,6 +111,8 @@ export const CONFIGURATIONS: readonly Snapshot[] = [
   configuration({}, {}, true),
   configuration({}, { cors: { allowOrigins: ['https://page.example'] } }),
   configuration({ credential: 'x-api-key' }, { trustedProxies }),
+  configuration({ takesQueryKeys: true, takesUpgrades: true, rewritesUploadUrl: true }),
+  configuration({ takesQueryKeys: true, takesUpgrades: true }, {}, true),
 ]
 
 export interface Repetitions {

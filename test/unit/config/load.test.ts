@@ -42,6 +42,9 @@ upstreams:
     set_fields: { OpenAI-Organization: org-é }
     keep_fields: [X-Api-Key]
     rewrite_location: true
+    rewrite_upload_url: true
+    websocket: true
+    query_credential: true
     idle_timeout_ms: 20
   other:
     request_path: /
@@ -101,6 +104,10 @@ test('everything that a file can say arrives', (t) => {
         keep: ['x-api-key'],
       }),
       rewritesLocation: true,
+      rewritesUploadUrl: true,
+      takesUpgrades: true,
+      takesQueryKeys: true,
+      tunnelIdleTimeoutMs: 20,
       tls: undefined,
       endpoint: 'https://api.openai.com:443',
       connectTimeoutMs: 10,
@@ -120,6 +127,10 @@ test('everything that a file can say arrives', (t) => {
       credential: 'pass',
       fields: undefined,
       rewritesLocation: false,
+      rewritesUploadUrl: false,
+      takesUpgrades: false,
+      takesQueryKeys: false,
+      tunnelIdleTimeoutMs: 12,
       tls: undefined,
       endpoint: 'http://127.0.0.1:1234',
       connectTimeoutMs: 30,

@@ -21,6 +21,10 @@ export function upstream(more: Partial<Upstream> & { authority?: string; basePat
     credential: 'swap' satisfies CredentialPlace,
     fields: undefined,
     rewritesLocation: false,
+    rewritesUploadUrl: false,
+    takesUpgrades: false,
+    takesQueryKeys: false,
+    tunnelIdleTimeoutMs: 3_600_000,
     tls: undefined,
     endpoint: 'https://api.example:443',
     connectTimeoutMs: 1,
@@ -71,6 +75,8 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },
     upstreams: [target],
     withOwnField: [],
+    withQueryKeys: target.takesQueryKeys ? [target] : [],
+    takesUpgrades: target.takesUpgrades,
   }
 }
 

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { locationAtGateway } from '../../../src/exchange/location.ts'
+import { locationAtGateway, uploadUrlAtGateway } from '../../../src/exchange/location.ts'
 import { upstream } from './exchange-of.ts'
 
 /** `https://api.example/v1` under `/up`. */
 const based = upstream()
 const rooted = upstream({ basePath: '', prefix: '' })
+/** `https://api.example` under `/up`. */
+const rootedAt = upstream({ basePath: '' })
 /** `https://api.example/v1` under `/`. */
 const rootedBelow = upstream({ prefix: '' })
 
@@ -47,5 +49,24 @@ for (const [reference, expected, at = based] of [
 ] as const) {
   test(`${reference || 'nothing'} ${at === based ? '' : 'at the root '}is ${expected ?? 'left alone'}`, () => {
     assert.equal(locationAtGateway(reference, at), expected)
+  })
+}
+
+for (const [url, expected, at = rootedAt] of [
+  ['https://api.example/upload/x?upload_id=1', 'https://api.example/up/upload/x?upload_id=1'],
+  ['HTTPS://other.example:1//upload', 'HTTPS://other.example:1/up//upload'],
+  ['/upload/x', '/up/upload/x'],
+  ['https://api.example', undefined],
+  ['https://api.example?x', undefined],
+  ['upload/x', undefined],
+  ['', undefined],
+  ['https://api.example/v1/upload/x', 'https://api.example/up/upload/x', based],
+  ['https://api.example/v1', 'https://api.example/up', based],
+  ['https://api.example/v11/upload', undefined, based],
+  ['https://api.example/upload', undefined, based],
+  ['https://api.example/upload', 'https://api.example/upload', rooted],
+] as const) {
+  test(`of an upload, ${url || 'nothing'} is ${expected ?? 'left alone'}`, () => {
+    assert.equal(uploadUrlAtGateway(url, at), expected)
   })
 }

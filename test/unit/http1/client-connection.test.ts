@@ -377,3 +377,53 @@ describe('a write that fails', () => {
     assert.equal(upstream.home.closed, 1)
   })
 })
+
+describe('a tunnel', () => {
+  const SWITCH = 'HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+
+  function tunnel(): Upstream & { told: Told } {
+    const upstream = new Upstream()
+    const told = ask(upstream.connection)
+    upstream.connection.begin(told, false, true)
+    upstream.says(`${SWITCH}first`)
+    assert.equal(told.body, 'first')
+    return Object.assign(upstream, { told })
+  }
+
+  test('goes on with whatever comes, and is held back', () => {
+    const upstream = tunnel()
+    const { told, connection, socket } = upstream
+    upstream.says('HTTP/1.1 200 OK\r\n\r\n\0')
+    assert.equal(told.body, 'firstHTTP/1.1 200 OK\r\n\r\n\0')
+    told.holds = true
+    assert.equal(upstream.says('a'), false)
+    told.holds = false
+    connection.resumeResponse()
+    assert.equal(socket.isPaused, false)
+    assert.equal(upstream.says('b'), true)
+  })
+
+  test('that is released is reset: it has broken', () => {
+    const { connection, socket } = tunnel()
+    connection.release(true)
+    assert.deepEqual([socket.wasReset, socket.destroyed], [true, true])
+  })
+
+  test('that is let go says its last words first, within a time', (t) => {
+    const time = new FakeTime(t)
+    for (const arrives of [true, false]) {
+      const { connection, socket, home } = tunnel()
+      socket.end = () => {
+        socket.writable = false
+      }
+      connection.sendEnd(() => {})
+      connection.letGo()
+      assert.equal(socket.destroyed, false)
+      if (arrives) {
+        socket.writableFinished = true
+        socket.emit('finish')
+      } else time.pass(30_000)
+      assert.deepEqual([socket.destroyed, socket.wasReset, home.closed], [true, false, 1])
+    }
+  })
+})

@@ -456,3 +456,47 @@ test('the deadlines of an exchange are over with it', (t) => {
   time.pass(1_000)
   assert.deepEqual(client.told(), [])
 })
+
+describe('a tunnel', () => {
+  test('begins with what has come early, and ends behind it', () => {
+    const client = after(GET, 'early', ' and late')
+    const { downstream } = client.last
+    assert.equal(client.last.body, '')
+    client.socket.emit('end')
+    assert.deepEqual(client.told(), ['left'])
+    client.takesMore = false
+    downstream.openTunnel()
+    assert.equal(client.last.body, 'early')
+    assert.deepEqual(client.told(), [])
+    client.takesMore = true
+    downstream.resumeRequest()
+    assert.equal(client.last.body, 'early and late')
+    assert.deepEqual(client.told(), ['end'])
+    downstream.resumeRequest()
+    client.socket.emit('close')
+    assert.deepEqual(client.told(), ['closed', 'left'])
+  })
+
+  test('is held back, and closed over its exchange', () => {
+    const client = after(GET)
+    client.last.downstream.openTunnel()
+    client.takesMore = false
+    assert.equal(client.sends('a'), false)
+    client.takesMore = true
+    client.last.downstream.resumeRequest()
+    assert.equal(client.sends('b'), true)
+    assert.equal(client.last.body, 'ab')
+    client.connection.close()
+    assert.deepEqual(client.told(), ['shut down', 'closed'])
+  })
+
+  test('that has had both ends is closed', () => {
+    const client = after(GET)
+    const { downstream } = client.last
+    downstream.openTunnel()
+    client.socket.emit('end')
+    assert.deepEqual(client.told(), ['end'])
+    downstream.finish(false)
+    assert.deepEqual(client.told(), ['closing', 'closed'])
+  })
+})

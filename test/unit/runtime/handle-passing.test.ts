@@ -146,6 +146,39 @@ describe('between two threads', { skip: whyNoPassage() ?? false, concurrency: tr
     assert.equal(error.code, 'ECONNREFUSED', 'nothing is listened on any more')
   })
 
+  test('a crowd of strangers keeps nobody out', async () => {
+    using ends = new Ends()
+    const { path } = ends.opened.address
+    const crowd = Array.from({ length: 60 }, () => net.connect({ path }))
+    for (const stranger of crowd) stranger.on('error', () => {})
+    const ended = Promise.all(crowd.map((stranger) => new Promise((resolve) => stranger.resume().on('close', resolve))))
+    await Promise.all(crowd.map((stranger) => once(stranger, 'connect')))
+    await ends.join()
+    await within(ended, 'the end of the crowd')
+  })
+
+  test('who is sent away at the door comes again', async () => {
+    const path = `\0fluxgate-test-${process.pid}-${performance.now()}`
+    const nonce = Buffer.alloc(32, 7)
+    const visits: net.Socket[] = []
+    const stayed = Promise.withResolvers<Buffer>()
+    const server = net.createServer((visitor) => {
+      visits.push(visitor)
+      if (visits.length < 4) visitor.destroy()
+      else visitor.once('data', stayed.resolve)
+    })
+    server.listen(path)
+    await once(server, 'listening')
+    const joined = joinPassage(
+      { path, nonce },
+      { onJoined() {}, onMessage() {}, onEnd: () => assert.fail('it gave up') },
+    )
+    assert.deepEqual(await within(stayed.promise, 'the word'), nonce)
+    joined.close()
+    server.close()
+    visits.at(-1)!.destroy()
+  })
+
   test('each end is told that the other has gone', async () => {
     using first = new Ends()
     await first.join()

@@ -47,6 +47,7 @@ export const events: UpstreamEvents<Told> = {
     told.log.push(`head ${head.status}`)
     return take(told, before, buffer, start, end, isComplete)
   },
+  switched: (told, _head, buffer, start, end) => take(told, '', buffer, start, end, false),
   responseBytes: take,
   responseEnd(told) {
     told.end('end')
@@ -68,7 +69,7 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 /** Sends a request on the connection; the caller awaits `over` and releases. */
 export function ask(connection: ClientConnection<Told>, method = 'GET'): Told {
   const told = new Told(connection)
-  connection.begin(told, false)
+  connection.begin(told, false, false)
   connection.sendHead(REQUEST, method, '', NO_BYTES, 0, 0)
   return told
 }
@@ -83,6 +84,10 @@ export function upstreamAt(port: number, host = '127.0.0.1'): Upstream {
     credential: 'swap',
     fields: undefined,
     rewritesLocation: false,
+    rewritesUploadUrl: false,
+    takesUpgrades: false,
+    takesQueryKeys: false,
+    tunnelIdleTimeoutMs: 3_600_000,
     tls: undefined,
     endpoint: `http://${host}:${port}`,
     connectTimeoutMs: 1_000,

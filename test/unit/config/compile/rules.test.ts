@@ -25,7 +25,6 @@ const LIST = '; dashes and square brackets make a list of it'
 const BLANK = 'must be neither empty nor blank'
 const ADDRESS =
   'must be an IPv4 address or an IPv6 address in brackets, and a port: 127.0.0.1:8080 or [::1]:8080; or a Unix socket: unix:/run/fluxgate/fluxgate.sock; names are not resolved'
-const NO_SWITCH = 'is not supported in this version; leave it out or set it to false'
 const NEEDED = "is missing; once keys are configured, an upstream needs its provider's key, or credential: pass"
 const RELATIVE = "(relative paths start at the configuration's folder)"
 const ONE_OR_MORE = 'must be text (in quotes if it looks like a number), or a list of texts with one in it at least'
@@ -343,12 +342,17 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   'what later versions do is refused': {
-    yaml: `${OPEN}    websocket: true\n    protocol: http2\n    query_credential: yes\n    rewrite_upload_url: 1\n`,
+    yaml: `${OPEN}    protocol: http2\n`,
     problems: [
-      `6:5: upstreams.openai.websocket: ${NO_SWITCH}`,
-      '7:5: upstreams.openai.protocol: must be auto or http1; HTTP/2 towards upstreams is not supported in this version',
-      `8:5: upstreams.openai.query_credential: ${NO_SWITCH}`,
-      `9:5: upstreams.openai.rewrite_upload_url: ${NO_SWITCH}`,
+      '6:5: upstreams.openai.protocol: must be auto or http1; HTTP/2 towards upstreams is not supported in this version',
+    ],
+  },
+  'switches are on or off': {
+    yaml: `${OPEN}    websocket: "on"\n    query_credential: yes\n    rewrite_upload_url: 1\n`,
+    problems: [
+      '6:5: upstreams.openai.websocket: must be true or false',
+      '7:5: upstreams.openai.query_credential: must be true or false',
+      '8:5: upstreams.openai.rewrite_upload_url: must be true or false',
     ],
   },
   'what describes this version is accepted': {

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CLIENT_KEY, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
+import { OK, startOrigin } from '../support/origin.ts'
+import { connect, exchange } from '../support/raw-client.ts'
+import { connectRaw, SWITCH, startRawOrigin, upgrade } from '../support/raw-end.ts'
+
+const ask = (target: string, ...lines: string[]): string =>
+  [`POST ${target} HTTP/1.1`, 'Host: a', ...lines, 'Content-Length: 2', '', 'ok'].join('\r\n')
+
+test('where the operator says so, a key in the query opens the door and is swapped there', async () => {
+  await using origin = await startOrigin()
+  const upstream = (request_path: string, more = {}) => ({
+    request_path,
+    target_url: `${origin.url}/base`,
+    api_key: PROVIDER_KEY,
+    ...more,
+  })
+  await using gateway = await startGateway({
+    upstreams: { on: upstream('/on', { query_credential: true }), off: upstream('/off') },
+  })
+  using client = await connect(gateway.port)
+  const targets = [
+    [`/on/x?a=%2F&key=${CLIENT_KEY}&b`, `/base/x?a=%2F&key=${PROVIDER_KEY}&b`],
+    [`/on/x?api-key=${CLIENT_KEY}`, `/base/x?api-key=${PROVIDER_KEY}`],
+    // On one connection, again and again: what repeats a head is decided as that was.
+    [`/on/x?api-key=${CLIENT_KEY}`, `/base/x?api-key=${PROVIDER_KEY}`],
+    [`/on/x?api-key=${CLIENT_KEY}`, `/base/x?api-key=${PROVIDER_KEY}`],
+  ] as const
+  for (const [n, [sent, seen]] of targets.entries()) {
+    await client.write(ask(sent))
+    assert.equal((await client.response(n)).text, 'ok')
+    const { target, lines } = await origin.request(n)
+    assert.equal(target, seen)
+    assert.ok(!lines.some((line) => /authorization|key/i.test(line)))
+  }
+  await client.write(ask(`/on/x?api-key=${CLIENT_KEY.slice(0, -1)}x`))
+  assert.equal((await client.response(targets.length)).status, 401)
+  assert.equal((await exchange(gateway.port, ask(`/off/x?key=${CLIENT_KEY}`))).status, 401)
+  assert.equal((await exchange(gateway.port, ask(`/nowhere?key=${CLIENT_KEY}`))).status, 401)
+  const both = await exchange(gateway.port, ask(`/off/x?key=${CLIENT_KEY}`, `x-api-key: ${CLIENT_KEY}`))
+  assert.equal(both.status, 400)
+  assert.equal(origin.requests.length, targets.length)
+  await gateway.until(() => gateway.records().length === targets.length + 4, 'all records')
+  assert.deepEqual(
+    [gateway.records()[0]!.request_url, gateway.records()[0]!.target_url],
+    ['/on/x?a=%2F&key=***&b', `${origin.url}/base/x?a=%2F&key=***&b`],
+  )
+  for (const key of [CLIENT_KEY, PROVIDER_KEY]) assert.ok(!gateway.log().includes(key))
+})
+
+test('a reload that takes the switch back is obeyed by the next request of the same connection', async () => {
+  await using origin = await startOrigin(OK)
+  const config = (query_credential: boolean) => ({
+    upstreams: { up: { request_path: '/up', target_url: origin.url, api_key: PROVIDER_KEY, query_credential } },
+  })
+  await using gateway = await startGateway(config(true))
+  using client = await connect(gateway.port)
+  for (const n of [0, 1]) {
+    await client.write(ask(`/up?key=${CLIENT_KEY}`))
+    assert.equal((await client.response(n)).status, 200)
+  }
+  gateway.rewrite(config(false))
+  await gateway.waitForLog('reloaded automatically')
+  await client.write(ask(`/up?key=${CLIENT_KEY}`))
+  assert.equal((await client.response(2)).status, 401)
+})
+
+test('the key of a WebSocket may stand in its query or among its protocols, and nobody sees the other key', async () => {
+  const offered = (key: string): string => `Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.${key}, x`
+  let echo = ''
+  await using origin = await startRawOrigin((end) => void end.write(SWITCH.replace('X-A:  1 ', () => echo)))
+  await using gateway = await startGateway({
+    upstreams: {
+      up: {
+        request_path: '/up',
+        target_url: origin.url,
+        api_key: PROVIDER_KEY,
+        websocket: true,
+        query_credential: true,
+      },
+    },
+  })
+  for (const [n, [head, seen, echoed, heard]] of [
+    [upgrade(`/up//ws?key=${CLIENT_KEY}`), upgrade(`//ws?key=${PROVIDER_KEY}`), 'X: 1', 'X: 1'],
+    [
+      upgrade('/up', offered(CLIENT_KEY)),
+      upgrade('/', offered(PROVIDER_KEY)),
+      'Sec-WebSocket-Protocol: realtime',
+      'Sec-WebSocket-Protocol: realtime',
+    ],
+    // An upstream that takes up the first thing that it is offered.
+    [
+      upgrade('/up', offered(CLIENT_KEY)),
+      upgrade('/', offered(PROVIDER_KEY)),
+      `sec-websocket-protocol:  openai-insecure-api-key.${PROVIDER_KEY}`,
+      `sec-websocket-protocol:  openai-insecure-api-key.${CLIENT_KEY}`,
+    ],
+  ].entries()) {
+    echo = echoed!
+    using client = await connectRaw(gateway.port)
+    void client.write(head!)
+    await client.untilReceived(SWITCH.replace('X-A:  1 ', () => heard!))
+    await origin.end(n)
+    client.reset()
+    assert.equal(origin.heads[n], seen!.replace('gateway.test', origin.url.slice('http://'.length)))
+  }
+  await gateway.until(() => gateway.records().length === 3, 'their records')
+  for (const key of [CLIENT_KEY, PROVIDER_KEY]) assert.ok(!gateway.log().includes(key))
+})
