@@ -4,7 +4,7 @@ import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
 import type { ConnectionHost, HeldConnection } from '../http1/connection-host.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
-import { adoptAccepted, readSecured } from '../runtime/sockets.ts'
+import { adoptAccepted, loadTls, readSecured } from '../runtime/sockets.ts'
 import { Arrival } from './arrival.ts'
 import { GAUGES } from './gauges.ts'
 import { IdleQueue } from './idle-queue.ts'
@@ -68,6 +68,7 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
   ) {
     this.#settings = settings
     this.events = events
+    if (settings.tls !== undefined) loadTls()
     this.#told = told
     this.#gauges = gauges
   }
@@ -83,6 +84,7 @@ export class Clients<E> implements ConnectionHost<E, ServerConnection<E>> {
   /** For exchanges and idle times that begin from now on. */
   publish(settings: ServerSettings): void {
     this.#settings = settings
+    if (settings.tls !== undefined) loadTls()
   }
 
   /** Connections within the limit. */

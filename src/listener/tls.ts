@@ -1,9 +1,9 @@
 /** TLS of one thread towards clients: what a handshake needs of `server.tls`, and how one ends. */
 import type { Socket } from 'node:net'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import type { ServerCertificate, ServerTls } from '../config/snapshot.ts'
 import { TicketKeys, useTicketKeys } from '../runtime/session-tickets.ts'
-import { acceptedUnder, enterServerTls } from '../runtime/sockets.ts'
+import { acceptedUnder, enterServerTls, loadTls } from '../runtime/sockets.ts'
 import { ALPN_PROTOCOLS } from './protocol.ts'
 
 /** A session is resumed for so long; then a handshake looks at everything again, a client's certificate as well. */
@@ -38,7 +38,7 @@ export class TlsTerms {
     this.#tickets = new TicketKeys(Buffer.from(settings.ticketSecret, 'base64'))
     for (const certificate of settings.certificates) this.#index(certificate)
     const [first, ...others] = settings.certificates
-    this.#server = tls.createServer({
+    this.#server = loadTls().createServer({
       ca: [],
       ALPNProtocols: ALPN_PROTOCOLS,
       handshakeTimeout: NODES_HANDSHAKE_TIMEOUT_MS,
@@ -111,7 +111,7 @@ export class TlsTerms {
   #contextOf(certificate: ServerCertificate): tls.SecureContext {
     const known = this.#contexts.get(certificate)
     if (known !== undefined) return known
-    const context = tls.createSecureContext(contextOptions(certificate, this.settings))
+    const context = loadTls().createSecureContext(contextOptions(certificate, this.settings))
     useTicketKeys(context, this.#tickets)
     this.#contexts.set(certificate, context)
     return context

@@ -186,14 +186,9 @@ export function connectTls(
   sessions?: SessionStore,
 ): tls.TLSSocket {
   const onread = onReadOf(reader)
-<<<<<<< HEAD
   const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, sessions), onread }
-  const socket = readThinly(tls.connect(options as unknown as tls.ConnectionOptions), onread, reader)
+  const socket = readThinly(loadTls().connect(options as unknown as tls.ConnectionOptions), onread, reader)
   return keepSessions(socket, sessions)
-=======
-  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext), onread }
-  return readThinly(loadTls().connect(options as unknown as tls.ConnectionOptions), onread, reader)
->>>>>>> main
 }
 
 /** Node tells of a session only once the certificate has been checked. */

@@ -5,12 +5,8 @@
  */
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
-<<<<<<< HEAD
 import { serverTls } from './server-tls.ts'
-import { autoOr, flag, notYet, oneOrMore, patterned, secret, text, timeout } from './values.ts'
-=======
 import { autoOr, flag, offByDefault, oneOrMore, patterned, secret, text, timeout } from './values.ts'
->>>>>>> main
 
 /** The judgement on it is made when it is compiled. */
 const PEER = /^(?:unix|[0-9A-Fa-f:.]+(?:\/\d+)?)$/
