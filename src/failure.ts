@@ -46,8 +46,9 @@ export const FAILURES = {
     'client',
     'refused',
     true,
-    'This port speaks plain HTTP: use http:// in the URL, or put something in front that ends TLS.',
+    'This port speaks plain HTTP: use http:// in the URL, or give the gateway a certificate (server.tls).',
   ),
+  plain_on_tls_port: row(400, 'client', 'refused', true, 'This port speaks TLS: use https:// in the URL.'),
   unexpected_proxy_header: row(
     400,
     'client',

@@ -18,7 +18,7 @@ async function execute(command: Command): Promise<number> {
     case 'check':
       return (await import('./cli/check.ts')).check(command.configPath, (line) => print(`${line}\n`))
     case 'demo':
-      return (await import('./cli/demo.ts')).demo(command.bindAddress)
+      return (await import('./cli/demo.ts')).demo(command)
     case 'diff':
       return (await import('./cli/diff.ts')).diff(command.given)
     case 'token':

@@ -36,7 +36,7 @@ export interface ServingOptions {
   readonly notices?: SharedArrayBuffer
 }
 
-const NOTICES = { descriptors: 0, proxyHeader: 1 } as const
+const NOTICES = { descriptors: 0, proxyHeader: 1, handshake: 2 } as const
 
 /** For what all threads that serve say together once a minute. */
 export function createServingNotices(): SharedArrayBuffer {
@@ -82,8 +82,11 @@ export function createServing(
     reportBug,
   }
   adaptProcess(needsRoots(snapshot))
-  const proxyHeaderFailed = reportProxyHeaders(sinks.log, notices)
-  const clients = new Clients(snapshot.server, downstreamEvents(path), { proxyHeaderFailed }, gauges)
+  const told = {
+    proxyHeaderFailed: reportProxyHeaders(sinks.log, notices),
+    handshakeFailed: reportHandshakes(sinks.log, notices),
+  }
+  const clients = new Clients(snapshot.server, downstreamEvents(path), told, gauges)
 
   return {
     clients,
@@ -96,6 +99,20 @@ export function createServing(
     },
     close: () => pools.close(),
   }
+}
+
+/** Whoever scans the internet makes one fail every minute. */
+function reportHandshakes(
+  log: Log,
+  notices: SharedArrayBuffer,
+): (clientIp: string | undefined, cause: string | undefined) => void {
+  const say = onceAMinute(
+    (handshake: { client_ip: string | undefined; cause: string | undefined }, count) =>
+      announce(log, EVENTS.handshakeFailed, { ...handshake, count }),
+    notices,
+    NOTICES.handshake,
+  )
+  return (clientIp, cause) => say({ client_ip: clientIp, cause })
 }
 
 /** Whether certificates are checked against the roots of the machine. */

@@ -23,7 +23,7 @@ export type Command =
       readonly bindAddress: string | undefined
     }
   | { readonly name: 'check'; readonly configPath: string }
-  | { readonly name: 'demo'; readonly bindAddress: string }
+  | { readonly name: 'demo'; readonly bindAddress: string; readonly speaksTls: boolean }
   | { readonly name: 'diff'; readonly given: GivenOptions }
   | { readonly name: 'token'; readonly given: GivenOptions }
   | { readonly name: 'hash-key' }
@@ -151,7 +151,11 @@ function complete(command: CommandName, given: GivenOptions): Command {
     case 'check':
       return { name: command, configPath }
     case 'demo':
-      return { name: command, bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS }
+      return {
+        name: command,
+        bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS,
+        speaksTls: given.has('--tls'),
+      }
     case 'diff':
     case 'token':
       return { name: command, given }

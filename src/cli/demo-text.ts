@@ -5,7 +5,18 @@ export const DEMO_KEY = 'fluxgate-demo-key'
 
 const PREFIXES = ['openai', 'anthropic', 'gemini']
 
-export function demoConfiguration(bindAddress: string, standInPort: number, providerKey: string): string {
+/** Files of the certificate that it speaks TLS with. */
+export interface DemoTls {
+  readonly cert: string
+  readonly key: string
+}
+
+export function demoConfiguration(
+  bindAddress: string,
+  standInPort: number,
+  providerKey: string,
+  tls?: DemoTls,
+): string {
   const upstreams = PREFIXES.map(
     (name) => `  ${name}:
     request_path: /${name}
@@ -18,7 +29,7 @@ export function demoConfiguration(bindAddress: string, standInPort: number, prov
   return `version: 1
 server:
   bind_address: ${JSON.stringify(bindAddress)}
-upstreams:
+${tls === undefined ? '' : `  tls: ${JSON.stringify({ cert: tls.cert, key: tls.key })}\n`}upstreams:
 ${upstreams.join('')}api_keys:
   static:
     - id: demo
@@ -32,30 +43,37 @@ function reachable(address: string): string {
 }
 
 /** `address`: what the gateway listens on. */
-export function demoText(address: string, key: string): string {
-  const origin = `http://${reachable(address)}`
+export function demoText(address: string, key: string, tls?: DemoTls): string {
+  const origin = `${tls === undefined ? 'http' : 'https'}://${reachable(address)}`
+  const curl = tls === undefined ? 'curl' : `curl --cacert ${tls.cert}`
+  const trust =
+    tls === undefined
+      ? ''
+      : `Its certificate is made for this demo: clients have to trust ${tls.cert}
+(curl --cacert FILE; NODE_EXTRA_CA_CERTS=FILE for Node, SSL_CERT_FILE=FILE for Python).
+`
   return `
 Fluxgate runs at ${origin} in front of a stand-in for OpenAI, Anthropic and Gemini.
 Its gateway key is ${key}; the stand-in has another one, which clients never see.
-
+${trust}
 Try it from a second terminal:
 
   # OpenAI, streamed
-  curl -N ${origin}/openai/v1/chat/completions -H 'Authorization: Bearer ${key}' \\
+  ${curl} -N ${origin}/openai/v1/chat/completions -H 'Authorization: Bearer ${key}' \\
     -H 'Content-Type: application/json' \\
     -d '{"model":"stand-in-1","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
 
   # Anthropic
-  curl ${origin}/anthropic/v1/messages -H 'x-api-key: ${key}' -H 'anthropic-version: 2023-06-01' \\
+  ${curl} ${origin}/anthropic/v1/messages -H 'x-api-key: ${key}' -H 'anthropic-version: 2023-06-01' \\
     -H 'Content-Type: application/json' \\
     -d '{"model":"stand-in-1","max_tokens":100,"messages":[{"role":"user","content":"Hello!"}]}'
 
   # Gemini
-  curl ${origin}/gemini/v1beta/models/stand-in-1:generateContent -H 'x-goog-api-key: ${key}' \\
+  ${curl} ${origin}/gemini/v1beta/models/stand-in-1:generateContent -H 'x-goog-api-key: ${key}' \\
     -H 'Content-Type: application/json' -d '{"contents":[{"parts":[{"text":"Hello!"}]}]}'
 
   # A wrong key: 401, and the provider never hears of it
-  curl -i ${origin}/openai/v1/models -H 'Authorization: Bearer wrong'
+  ${curl} -i ${origin}/openai/v1/models -H 'Authorization: Bearer wrong'
 
 Or point an official SDK at it:
 

@@ -1,16 +1,33 @@
 import { createGateway } from '../gateway.ts'
 import { STAND_IN_KEY, startStandIn } from '../tools/stand-in/stand-in.ts'
-import { DEMO_KEY, demoConfiguration, demoText } from './demo-text.ts'
+import type { Command } from './arguments.ts'
+import { DEMO_KEY, type DemoTls, demoConfiguration, demoText } from './demo-text.ts'
 import { loadText } from './load-text.ts'
 import { numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
+import { makeThrowAwayCertificate } from './throw-away-certificate.ts'
 import { OPTION_VALUES, usageError } from './usage.ts'
 
+type Demo = Extract<Command, { name: 'demo' }>
+
 /** Runs the gateway in front of the stand-in provider until it is told to stop; the exit code of the process. */
-export function demo(bindAddress: string): Promise<number> {
+export async function demo({ bindAddress, speaksTls }: Demo): Promise<number> {
+  const certificate = speaksTls ? makeThrowAwayCertificate() : undefined
+  if (certificate !== undefined && 'wrong' in certificate) {
+    process.stderr.write(`error: ${certificate.wrong}\n`)
+    return 1
+  }
+  try {
+    return await serve(bindAddress, certificate)
+  } finally {
+    certificate?.discard()
+  }
+}
+
+function serve(bindAddress: string, tls: DemoTls | undefined): Promise<number> {
   return serviceCommand(async (logging, processEvents) => {
     const standIn = await startStandIn()
-    const loaded = loadText(demoConfiguration(bindAddress, standIn.port, STAND_IN_KEY))
+    const loaded = loadText(demoConfiguration(bindAddress, standIn.port, STAND_IN_KEY, tls))
     if (!loaded.ok) {
       const shown = `--bind-address ${OPTION_VALUES['--bind-address']}`
       // the address is all that can be wrong with this file
@@ -33,7 +50,7 @@ export function demo(bindAddress: string): Promise<number> {
       process.stderr.write(`error: ${bindAddress} cannot be listened on; try another one with --bind-address\n`)
       return 1
     }
-    logging.print(demoText(address, DEMO_KEY))
+    logging.print(demoText(address, DEMO_KEY, tls))
     await processEvents.stopRequested
     return drain(gateway, processEvents, log)
   })

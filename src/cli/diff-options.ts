@@ -16,6 +16,7 @@ export function readDiffOptions(given: GivenOptions): DiffOptions | string {
     configPath: value('--config') ?? DEFAULT_CONFIG_PATH,
     upstream: value('--upstream'),
     gateway: target,
+    gatewayCa: value('--gateway-ca'),
     keyFile: value('--key-file'),
     hasRequest: OF_THE_REQUEST.some((option) => given.has(option)),
     method: value('--method'),
@@ -39,7 +40,7 @@ function findConflict(given: GivenOptions): string | undefined {
   if (given.has('--upstream')) return undefined
   const upstream = shownOption('--upstream')
   if (!isDirect) return `the following required arguments were not provided:\n  ${upstream}`
-  for (const option of ['--config', '--gateway', '--key-file'] as const) {
+  for (const option of ['--config', '--gateway', '--gateway-ca', '--key-file'] as const) {
     if (given.has(option)) return `the argument '${shownOption(option)}' needs '${upstream}' beside it`
   }
   return undefined
@@ -48,7 +49,15 @@ function findConflict(given: GivenOptions): string | undefined {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const FIELD_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*$/
 
-function findInvalid({ configPath, keyFile, method, path, lines, bodyFile }: DiffOptions): string | undefined {
+function findInvalid({
+  configPath,
+  gatewayCa,
+  keyFile,
+  method,
+  path,
+  lines,
+  bodyFile,
+}: DiffOptions): string | undefined {
   if (method !== undefined && !TOKEN.test(method)) return invalid('--method', method, 'is no method')
   if (path !== undefined && !/^[/?][\x21-\x22\x24-\x7e]*$/.test(path)) {
     return invalid('--path', path, 'must start with / and be visible ASCII without #; write other characters encoded')
@@ -57,6 +66,7 @@ function findInvalid({ configPath, keyFile, method, path, lines, bodyFile }: Dif
   if (!lines.every((line) => FIELD_LINE.test(line))) {
     return `invalid value for '${shownOption('--header')}': must be 'Name: value', on one line`
   }
+  if (gatewayCa === '-') return invalid('--gateway-ca', '-', 'must be a file')
   if (keyFile === '-' && bodyFile === '-') {
     return `the argument '${shownOption('--key-file')}' cannot be stdin (-) when '${shownOption('--body')}' is`
   }

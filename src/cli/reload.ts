@@ -1,6 +1,5 @@
 import { assemble, type Configuration } from '../config/assemble.ts'
 import type { BindAddress, Snapshot } from '../config/snapshot.ts'
-import type { Changes } from '../config/watch/changes.ts'
 import type { WatchEvent } from '../config/watch/state.ts'
 import type { Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
@@ -49,7 +48,11 @@ export function logWarnings(log: Log, warnings: readonly string[]): void {
 }
 
 /** A file that was cut off in the middle of being written can be valid, and take every key away: that is more than news. */
-function announceReload(log: Log, path: string, isAnonymous: boolean, changes: Changes): void {
+function announceReload(log: Log, path: string, isAnonymous: boolean, { changes, isAskedFor }: Changed): void {
+  const { reloaded, failing, isAll } = changes.certificates
+  for (const certificate of reloaded) announce(log, EVENTS.certificateReloaded, { path: certificate })
+  for (const fault of failing) announce(log, EVENTS.certificateKept, fault)
+  if (isAll && !isAskedFor && reloaded.length + failing.length > 0) return
   const losses: string[] = []
   if (changes.losesKeys) {
     losses.push(
@@ -76,12 +79,13 @@ export function createReloader({ gateway, log, path, bindAddress, ...start }: Re
   let isClosed = false
   let published = Promise.resolve()
 
-  async function publish({ settings, warnings, changes }: Changed): Promise<void> {
+  async function publish(changed: Changed): Promise<void> {
     if (isClosed) return
+    const { settings, warnings } = changed
     const snapshot = numbered(assemble(settings), ++generation, bindAddress)
     const result = await gateway.publish(snapshot, settings)
     logWarnings(log, warnings)
-    announceReload(log, path, settings.allowAnonymous, changes)
+    announceReload(log, path, settings.allowAnonymous, changed)
     announceChangedFields(log, snapshot)
     const { server } = snapshot
     if (server.maxConnections !== maxConnections || server.workers !== workers) {

@@ -49,7 +49,7 @@ export interface LoadFailure extends Loaded {
   /** What `server.bind_address` says, if that much can be read of the file: an address, or a text that is none. */
   readonly bindAddress?: BindAddress | string
   /** What else the file says of the way in, as far as it is valid: a balancer goes on sending what it is set up for. */
-  readonly wayIn?: Pick<ServerSettings, 'socketMode' | 'proxyProtocol' | 'trustedProxies'>
+  readonly wayIn?: Pick<ServerSettings, 'socketMode' | 'proxyProtocol' | 'trustedProxies' | 'tls'>
 }
 
 /** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
@@ -76,10 +76,12 @@ export function loadConfiguration(
   return loaded.ok ? { ...loaded, configuration: assemble(loaded.settings) } : loaded
 }
 
+/** `inForce`: what is served, where certificates of clients' connections stay if their files hold nothing of use. */
 export function loadSettings(
   path: string,
   env: NodeJS.ProcessEnv = process.env,
   content = readSource(path, MAX_CONFIGURATION_BYTES),
+  inForce?: Settings,
 ): LoadedSettings | LoadFailure {
   const sources = [sourceOf(content)]
   const file = path === STDIN_PATH ? '<stdin>' : path
@@ -96,7 +98,8 @@ export function loadSettings(
   if (typeof text !== 'string') return fail('parse', [text])
   const parsed = parse(text)
   if (parsed.faults.length > 0) return fail('parse', parsed.faults)
-  return interpret(file, parsed, env, sourceReader(isNameless(path) ? '.' : dirname(path), sources), sources)
+  const read = sourceReader(isNameless(path) ? '.' : dirname(path), sources)
+  return interpret(file, parsed, { env, read, inForce: inForce?.server.tls }, sources)
 }
 
 /** A service often has another one than its operator. */
@@ -113,8 +116,7 @@ function workingFolder(): string {
 function interpret(
   file: string,
   { root, position }: Parsed,
-  env: NodeJS.ProcessEnv,
-  read: Scope['read'],
+  around: Pick<Scope, 'env' | 'read' | 'inForce'>,
   sources: readonly Source[],
 ): LoadedSettings | LoadFailure {
   const problems: Problem[] = []
@@ -130,11 +132,10 @@ function interpret(
 
   const document = validate(root, { problem, warning })
   const settings = compile(document, {
-    env,
+    ...around,
     problem,
     warning: (path, text) => warning(path, text, locate(root, path)),
     folder: dirname(file),
-    read,
     isGiven: (path) => isGiven(root, path),
   })
   warnings.sort(byPlace)
@@ -143,7 +144,7 @@ function interpret(
   const bindText = document.server?.bind_address
   const parsed = bindText === undefined ? undefined : parseBindAddress(bindText, dirname(file))
   const bindAddress = parsed !== undefined && 'wrong' in parsed ? bindText : parsed
-  const { socketMode, proxyProtocol, trustedProxies } = settings.server
+  const { socketMode, proxyProtocol, trustedProxies, tls } = settings.server
   return {
     ok: false,
     cause: 'validation',
@@ -152,7 +153,7 @@ function interpret(
     error: summarizeProblems(problems),
     sources,
     ...(bindAddress !== undefined && { bindAddress }),
-    wayIn: { socketMode, proxyProtocol, trustedProxies },
+    wayIn: { socketMode, proxyProtocol, trustedProxies, tls },
   }
 }
 

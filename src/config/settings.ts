@@ -55,6 +55,7 @@ export const DEFAULT_SETTINGS: Settings = {
     socketMode: DEFAULT_SOCKET_MODE,
     proxyProtocol: undefined,
     trustedProxies: undefined,
+    tls: undefined,
   },
   allowAnonymous: false,
   upstreams: [],

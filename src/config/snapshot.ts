@@ -177,6 +177,40 @@ export interface CorsSettings {
   readonly allowOrigins: readonly string[]
 }
 
+/** What is read from files of TLS, and what became of it. */
+export interface TlsMaterial {
+  /** As the log names it: the file of the certificates. */
+  readonly path: string
+  /** All that it is read from, for telling what a change of a file means. */
+  readonly files: readonly string[]
+  /** What the files hold now cannot be used: this is what they held before. Undefined: it is what they hold. */
+  readonly kept: { readonly error: string; readonly digest: string } | undefined
+  /** Equal for what the configuration names in the same way. */
+  readonly place: string
+}
+
+/** A certificate of the gateway with its private key. */
+export interface ServerCertificate extends TlsMaterial {
+  /** PEM: the certificate, and its issuers behind it. */
+  readonly cert: string
+  readonly key: string
+  /** DNS names in lower case, some of which may begin with `*.`. */
+  readonly names: readonly string[]
+}
+
+/** TLS towards clients. */
+export interface ServerTls {
+  /** Never empty. The first is for whoever asks for no name, or for one that no other has. */
+  readonly certificates: readonly ServerCertificate[]
+  /** Who signs the certificates of clients, which must have one then; undefined: they need none. */
+  readonly ca: (TlsMaterial & { readonly pem: string }) | undefined
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** 32 bytes in base64, which the keys of session tickets are made of: the same wherever the same files are. */
+  readonly ticketSecret: string
+  /** Equal for equal content: who has contexts for it needs no others. */
+  readonly digest: string
+}
+
 export interface ServerSettings {
   readonly bindAddress: BindAddress
   readonly cors: CorsSettings | undefined
@@ -193,6 +227,8 @@ export interface ServerSettings {
   readonly proxyProtocol: PeerSet | undefined
   /** Peers whose `X-Forwarded-For` or `Forwarded` tells the client's address; undefined: none. */
   readonly trustedProxies: PeerSet | undefined
+  /** Undefined: plain HTTP. */
+  readonly tls: ServerTls | undefined
 }
 
 export interface Snapshot {

@@ -4,6 +4,7 @@ import type { Exchange } from './exchange.ts'
 /** What is refused before anybody asks for a key. */
 export function admit(exchange: Exchange): FailureCode | undefined {
   if (exchange.downstream.isOverLimit) return 'max_connections'
+  if (exchange.downstream.tls?.isMissing) return 'plain_on_tls_port'
   if (exchange.refusedHead !== undefined) {
     exchange.cause = exchange.refusedHead.cause
     return exchange.refusedHead.failure

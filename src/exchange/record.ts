@@ -25,6 +25,7 @@ export function record(exchange: Exchange): void {
       requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,
       apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
       subject: exchange.identity?.subject,
+      clientCertificate: exchange.downstream.tls?.subject,
       targetUrl: shownTargetUrl(exchange),
       upstream: upstream?.name,
       endedAtMs: exchange.endedAtMs,

@@ -57,7 +57,7 @@ export function downstreamEvents(path: Path): DownstreamEvents<Exchange> {
     clientLeft: (exchange) => (exchange.isTunnel ? tunnel.clientGone(exchange) : relay.clientLeft(exchange)),
     clientDrained: relay.clientDrained,
     exchangeExpired: relay.exchangeExpired,
-    bug(exchange: Exchange | undefined, _downstream: Downstream<Exchange>, error: unknown) {
+    bug(exchange: Exchange | undefined, _downstream: Downstream<Exchange> | undefined, error: unknown) {
       path.reportBug(error)
       if (exchange !== undefined) endAfterBug(exchange)
     },

@@ -16,6 +16,8 @@ export interface Downstream<E = unknown> {
   readonly isHttp2: boolean
   /** The connection's other end. */
   readonly peerIp: string | undefined
+  /** Undefined: it came where plain HTTP is spoken. */
+  readonly tls: ClientTls | undefined
   /** The client asked for the connection to close after this exchange. */
   readonly wantsClose: boolean
   /** It waits for a 100 before it sends its body. */
@@ -45,6 +47,14 @@ export interface Downstream<E = unknown> {
   finish(keep: boolean, nowMs?: number): void
   /** The exchange is over and its response is not whole: the client must see that. */
   cut(reset: boolean): void
+}
+
+/** Of a client that came where TLS is spoken. */
+export interface ClientTls {
+  /** It speaks plain HTTP: it is told so, and closed. */
+  readonly isMissing: boolean
+  /** Of the certificate that it has shown, where one is asked for (RFC 4514). */
+  readonly subject: string | undefined
 }
 
 /** Where a response goes. */
@@ -82,7 +92,7 @@ export interface DownstreamEvents<E> {
   clientDrained(exchange: E): void
   exchangeExpired(exchange: E): void
   /** Our code threw: `exchange` is what was at work, if any. */
-  bug(exchange: E | undefined, downstream: Downstream<E>, error: unknown): void
+  bug(exchange: E | undefined, downstream: Downstream<E> | undefined, error: unknown): void
 }
 
 /** Why a head was refused, with as much of its request line as could be read. */

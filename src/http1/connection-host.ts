@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { DownstreamEvents } from '../http/downstream.ts'
+import type { Queued } from '../http/queued.ts'
 
 /** What a client's connection `C` needs to know of the listener that took it in. */
 export interface ConnectionHost<E, C> {
@@ -18,4 +19,12 @@ export interface ConnectionHost<E, C> {
   /** Its last exchange is over, nothing more will come of it: it does not hold up a stop. */
   connectionClosing(connection: C): void
   connectionClosed(connection: C): void
+}
+
+/** A client's connection, as far as the listener needs to know it. */
+export interface HeldConnection extends Queued {
+  /** Taken in past the connection limit. */
+  readonly isOverLimit: boolean
+  /** Closes at once. */
+  close(): void
 }

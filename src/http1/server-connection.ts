@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FailureCode } from '../failure.ts'
-import { type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
+import { type ClientTls, type Downstream, isRefused, type RefusedHead } from '../http/downstream.ts'
 import type { RequestHead } from '../http/message.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import { Queued } from '../http/queued.ts'
@@ -11,7 +11,7 @@ import { ReadBuffer } from '../runtime/read-buffers.ts'
 import { type Reader, resetSocket, whenWritten } from '../runtime/sockets.ts'
 import { spendTurn } from '../runtime/turn-budget.ts'
 import { BodyFollower } from './body-follower.ts'
-import type { ConnectionHost } from './connection-host.ts'
+import type { ConnectionHost, HeldConnection } from './connection-host.ts'
 import { DROP_BYTES, DropLimits } from './drop-limits.ts'
 import { ReadAhead, type Taker } from './read-ahead.ts'
 import { RequestClocks } from './request-clocks.ts'
@@ -28,11 +28,12 @@ import { ResponseWriter } from './response-writer.ts'
  */
 type Phase = 'idle' | 'head' | 'body' | 'wait' | 'tunnel' | 'drop' | 'linger' | 'closed'
 
-export class ServerConnection<E> extends Queued implements Downstream<E>, Reader, Taker {
+export class ServerConnection<E> extends Queued implements Downstream<E>, HeldConnection, Reader, Taker {
   readonly isHttp2 = false
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
   clientIp: string | undefined
+  tls: ClientTls | undefined = undefined
   response!: ResponseWriter
   readonly #host: ConnectionHost<E, ServerConnection<E>>
   #socket!: Socket

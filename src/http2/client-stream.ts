@@ -6,8 +6,8 @@ import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connec
 import { parseResponseHead } from '../http1/parse-response.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
+import { ContentSender } from './content-sender.ts'
 import { ERROR, type ErrorCode } from './frames.ts'
-import { trailerBlock } from './head-block.ts'
 import type { FieldList } from './hpack-decoder.ts'
 import { requestBlock } from './request-block.ts'
 import { responseText } from './response-text.ts'
@@ -15,7 +15,6 @@ import type { Session } from './session.ts'
 import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
 import { type SenderOwner, StreamSender } from './stream-sender.ts'
 import { trailerLines } from './trailer-lines.ts'
-import { Unchunker } from './unchunker.ts'
 
 /** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
 const MAX_INTERIM_RESPONSES = 32
@@ -55,9 +54,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   #isFromHttp2 = false
   hasHead = false
   #interims = 0
-  #unchunker: Unchunker | undefined = undefined
-  /** Octets of the request's length that are still to come. */
-  #left = 0
+  #content: ContentSender | undefined = undefined
   #lastWait: NodeJS.Timeout | undefined = undefined
 
   constructor(host: UpstreamHost<E>) {
@@ -99,8 +96,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     this.sender = new StreamSender(session, id, session.peer.initialWindow, this)
     // Streams begin in the order of their numbers.
     this.sender.headersAtOnce(block, length === 0)
-    if (length === 'chunked') this.#unchunker = new Unchunker()
-    else this.#left = length
+    this.#content = new ContentSender(this.sender, length)
     return this.sendBytes(before, buffer, start, end)
   }
 
@@ -113,32 +109,8 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
     const sender = this.sender!
     if (this.isOver) return true
-    if (this.#unchunker !== undefined) this.#sendChunks(sender, this.#unchunker, before, buffer, start, end)
-    else if (end > start) {
-      sender.content(buffer, start, end)
-      this.#left -= end - start
-      if (this.#left === 0) sender.end()
-    }
+    this.#content?.send(before, buffer, start, end)
     return sender.mayGoOn()
-  }
-
-  #sendChunks(
-    sender: StreamSender,
-    unchunker: Unchunker,
-    before: string,
-    buffer: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    if (before !== '') unchunker.text(before)
-    for (let at = start; at < end; ) {
-      at = unchunker.next(buffer, at, end)
-      if (unchunker.pieceEnd > unchunker.pieceStart) sender.content(buffer, unchunker.pieceStart, unchunker.pieceEnd)
-    }
-    if (!unchunker.isDone) return
-    const trailers = trailerBlock(unchunker.trailers)
-    if (trailers === undefined) sender.end()
-    else sender.headers(trailers, true)
   }
 
   /** For its sender: all that waited has gone. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { DownstreamEvents } from '../http/downstream.ts'
+import type { ClientTls, Downstream, DownstreamEvents } from '../http/downstream.ts'
 import { OwnedConnection } from '../http/owned-connection.ts'
 import { Queued } from '../http/queued.ts'
 import type { ConnectionHost } from '../http1/connection-host.ts'
@@ -33,7 +33,8 @@ type Phase = 'idle' | 'busy' | 'failed' | 'closed'
 export class Http2ServerConnection<E> extends Queued implements Reader, SessionOwner, StreamHost<E> {
   readonly isOverLimit: boolean
   readonly peerIp: string | undefined
-  clientIp: string | undefined
+  readonly clientIp: string | undefined
+  readonly tls: ClientTls | undefined
   session!: Session
   readonly owned = new OwnedConnection<E>()
   breakCode: ErrorCode = ERROR.internal
@@ -63,14 +64,13 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
 
   constructor(
     host: ConnectionHost<E, Http2ServerConnection<E>>,
-    peerIp: string | undefined,
-    clientIp: string | undefined,
-    isOverLimit: boolean,
+    { peerIp, clientIp, tls, isOverLimit }: Pick<Downstream<E>, 'peerIp' | 'clientIp' | 'tls' | 'isOverLimit'>,
   ) {
     super()
     this.#host = host
     this.peerIp = peerIp
     this.clientIp = clientIp
+    this.tls = tls
     this.isOverLimit = isOverLimit
     this.#clock = new ConnectionClock(host, () => this.#expired())
   }
@@ -114,7 +114,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
       else if (!this.isClosed) this.#clock.watch(this.session.isInHead, this.#phase === 'idle')
     } catch (error) {
       // Where no stream was at work there is nobody to answer.
-      this.events.bug(undefined, undefined as never, error)
+      this.events.bug(undefined, undefined, error)
       this.#fail(ERROR.internal)
     }
     return true

@@ -1,17 +1,24 @@
 import type { Cause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
-import type { Downstream, DownstreamEvents, OwnAnswer, RefusedHead, ResponseSink } from '../http/downstream.ts'
+import type {
+  ClientTls,
+  Downstream,
+  DownstreamEvents,
+  OwnAnswer,
+  RefusedHead,
+  ResponseSink,
+} from '../http/downstream.ts'
 import type { RequestHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
 import { RequestClocks } from '../http1/request-clocks.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
+import { ContentSender } from './content-sender.ts'
 import { ERROR, type ErrorCode } from './frames.ts'
-import { answerBlock, responseBlock, trailerBlock } from './head-block.ts'
+import { answerBlock, responseBlock } from './head-block.ts'
 import type { Session } from './session.ts'
 import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
 import { type SenderOwner, StreamSender } from './stream-sender.ts'
-import { Unchunker } from './unchunker.ts'
 
 /** The client's connection, as far as its streams go. */
 export interface StreamHost<E> {
@@ -19,6 +26,7 @@ export interface StreamHost<E> {
   readonly session: Session
   readonly clientIp: string | undefined
   readonly peerIp: string | undefined
+  readonly tls: ClientTls | undefined
   readonly isOverLimit: boolean
   readonly isDraining: boolean
   readonly isClosed: boolean
@@ -57,10 +65,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   #flushed: (() => void) | undefined = undefined
   #madeClocks: RequestClocks<E> | undefined = undefined
 
-  // ---- the response's body
-  #framing: ResponseHead['framing'] = 'none'
-  #left = 0
-  #unchunker: Unchunker | undefined = undefined
+  #content: ContentSender | undefined = undefined
 
   constructor(host: StreamHost<E>, id: number) {
     this.#host = host
@@ -199,6 +204,10 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     return this.#host.peerIp
   }
 
+  get tls(): ClientTls | undefined {
+    return this.#host.tls
+  }
+
   get isRequestComplete(): boolean {
     return this.receiver.isDone
   }
@@ -321,45 +330,23 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   ): boolean {
     this.#hasSentHead = true
     if (this.isGone) return true
-    this.#framing = head.framing
     const isWhole = head.framing === 'none'
     this.sender.headers(responseBlock(head), isWhole)
     if (isWhole) {
       this.#settle()
       return this.sender.mayGoOn()
     }
-    this.#left = head.contentLength
-    if (head.framing === 'chunked') this.#unchunker = new Unchunker()
+    const { framing, contentLength } = head
+    const length = framing === 'length' ? contentLength : framing === 'chunked' ? framing : undefined
+    this.#content = new ContentSender(this.sender, length)
     return this.sendBytes(before, buffer, start, end)
   }
 
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean {
     if (this.isGone) return true
-    if (this.#unchunker === undefined) {
-      this.sender.content(buffer, start, end)
-      this.#left -= end - start
-      if (this.#framing === 'length' && this.#left === 0) this.#endBody()
-    } else this.#sendChunks(this.#unchunker, before, buffer, start, end)
-    return this.sender.mayGoOn()
-  }
-
-  #sendChunks(unchunker: Unchunker, before: string, buffer: Buffer, start: number, end: number): void {
-    if (before !== '') unchunker.text(before)
-    for (let at = start; at < end; ) {
-      at = unchunker.next(buffer, at, end)
-      if (unchunker.pieceEnd > unchunker.pieceStart) {
-        this.sender.content(buffer, unchunker.pieceStart, unchunker.pieceEnd)
-      }
-    }
-    if (!unchunker.isDone) return
-    const trailers = trailerBlock(unchunker.trailers)
-    if (trailers !== undefined) this.sender.headers(trailers, true)
-    this.#endBody()
-  }
-
-  #endBody(): void {
-    this.sender.end()
+    this.#content?.send(before, buffer, start, end)
     this.#settle()
+    return this.sender.mayGoOn()
   }
 
   sendAnswer(answer: OwnAnswer): void {
@@ -370,7 +357,9 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     const ends = this.#fault === ERROR.none
     this.sender.headers(answerBlock(answer), ends && !hasContent)
     if (hasContent) this.sender.content(Buffer.from(content, 'latin1'), 0, content.length)
-    if (ends) this.#endBody()
+    if (!ends) return
+    this.sender.end()
+    this.#settle()
   }
 
   get unsentBytes(): number {

@@ -1,17 +1,30 @@
 import type net from 'node:net'
-import type { ServerSettings } from '../config/snapshot.ts'
+import type { ServerSettings, ServerTls } from '../config/snapshot.ts'
 import { includesPeer } from '../http/address.ts'
 import type { DownstreamEvents } from '../http/downstream.ts'
-import type { ConnectionHost } from '../http1/connection-host.ts'
-import { adoptAccepted } from '../runtime/sockets.ts'
+import type { ConnectionHost, HeldConnection } from '../http1/connection-host.ts'
+import type { ServerConnection } from '../http1/server-connection.ts'
+import { adoptAccepted, loadTls, readSecured } from '../runtime/sockets.ts'
+import { Arrival } from './arrival.ts'
 import { GAUGES } from './gauges.ts'
 import { IdleQueue } from './idle-queue.ts'
-import { askToLeave, type ClientsConnection, serveHttp1, succeed } from './protocol.ts'
+import { askToLeave, type ClientsConnection, serve, serveHttp1, succeed } from './protocol.ts'
 import { ProxyGate } from './proxy-gate.ts'
+import { subjectOf, type TlsTerms, termsOf } from './tls.ts'
 
 export interface ClientsEvents {
   /** A connection whose peer had to send a PROXY header was closed, for it sent none. */
   proxyHeaderFailed(peerIp: string | undefined, fault: string): void
+  /** A handshake came to nothing; see `isCause`. */
+  handshakeFailed(clientIp: string | undefined, cause: string | undefined): void
+}
+
+/** Who has connected. */
+interface Comer {
+  readonly peerIp: string | undefined
+  readonly isOverLimit: boolean
+  /** It is a balancer, which says first who the client is. */
+  readonly needsHeader: boolean
 }
 
 /** Connections past the limit that may wait for their 503 at once; further ones are closed without a word. */
@@ -30,10 +43,12 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   readonly events: DownstreamEvents<E>
   isDraining = false
   #settings: ServerSettings
-  readonly #open = new Set<ClientsConnection<E>>()
+  readonly #open = new Set<HeldConnection>()
   /** Open connections whose exchanges are over. */
-  readonly #closing = new Set<ClientsConnection<E>>()
-  readonly #idle = new IdleQueue<ClientsConnection<E>>()
+  readonly #closing = new Set<HeldConnection>()
+  readonly #idle = new IdleQueue<HeldConnection>()
+  /** Of the TLS that is spoken, once somebody has come. */
+  #terms: TlsTerms | undefined = undefined
   #overLimit = 0
   /** Places that connections have been given. */
   #granted = 0
@@ -54,6 +69,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   ) {
     this.#settings = settings
     this.events = events
+    if (settings.tls !== undefined) loadTls()
     this.#told = told
     this.#gauges = gauges
   }
@@ -69,6 +85,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   /** For exchanges and idle times that begin from now on. */
   publish(settings: ServerSettings): void {
     this.#settings = settings
+    if (settings.tls !== undefined) loadTls()
   }
 
   /** Connections within the limit. */
@@ -131,7 +148,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
    * The connection that has had its last answer longest ago, and only lingers: it gives way before anybody who may still ask for
    * something.
    */
-  #answeredLongest(isOverLimit: boolean): ClientsConnection<E> | undefined {
+  #answeredLongest(isOverLimit: boolean): HeldConnection | undefined {
     for (const connection of this.#closing) if (connection.isOverLimit === isOverLimit) return connection
     return undefined
   }
@@ -149,19 +166,77 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
       return
     }
     const peerIp = plainAddress(accepted.remoteAddress)
-    const connection = serveHttp1<E>(this, { peerIp, clientIp: peerIp, isOverLimit })
-    this.#open.add(connection)
-    if (isOverLimit) this.#overLimit++
-    const { proxyProtocol } = this.#settings
-    if (proxyProtocol === undefined || !includesPeer(proxyProtocol, connection.peerIp)) {
-      connection.attach(adoptAccepted(accepted, connection))
-    } else this.#guard(accepted, connection)
+    const { proxyProtocol, tls } = this.#settings
+    const needsHeader = proxyProtocol !== undefined && includesPeer(proxyProtocol, peerIp)
+    if (tls !== undefined) this.#awaitTls(accepted, tls, { peerIp, isOverLimit, needsHeader })
+    else {
+      const facts = { peerIp, clientIp: peerIp, tls: undefined, isOverLimit }
+      const connection = this.#hold(serveHttp1<E>(this, facts))
+      if (!needsHeader) connection.attach(adoptAccepted(accepted, connection))
+      else this.#guard(accepted, connection)
+    }
     // It was on its way when the others were asked to leave.
     if (this.isDraining) this.#closeIdleLater()
   }
 
+  #hold<C extends HeldConnection>(connection: C): C {
+    this.#open.add(connection)
+    if (connection.isOverLimit) this.#overLimit++
+    return connection
+  }
+
+  #release(connection: HeldConnection): void {
+    this.#idle.remove(connection)
+    if (this.#open.delete(connection) && connection.isOverLimit) this.#overLimit--
+    this.#closing.delete(connection)
+  }
+
+  /** It has its place from now on, and becomes a connection of some protocol when its handshake is over. */
+  #awaitTls(accepted: net.Socket, tls: ServerTls, { peerIp, isOverLimit, needsHeader }: Comer): void {
+    this.#terms = termsOf(tls, this.#terms)
+    const become = (alpn: string | undefined, isMissing: boolean, subject?: string): ClientsConnection<E> => {
+      this.#release(arrival)
+      const facts = { peerIp, clientIp: arrival.clientIp, tls: { isMissing, subject }, isOverLimit }
+      const connection = this.#hold(serve<E>(this, facts, alpn))
+      if (this.isDraining) this.#closeIdleLater()
+      return connection
+    }
+    const arrival = new Arrival(
+      accepted,
+      { terms: this.#terms, isOverLimit, clientIp: peerIp, needsHeader },
+      {
+        secured: (socket) => {
+          const connection = become(
+            socket.alpnProtocol || undefined,
+            false,
+            tls.ca === undefined ? undefined : subjectOf(socket),
+          )
+          connection.attach(socket)
+          readSecured(socket, connection)
+        },
+        plain: (socket, first) => {
+          const connection = become(undefined, true)
+          const adopted = adoptAccepted(socket, connection)
+          connection.attach(adopted)
+          if (!connection.onBytes(first, first.length)) adopted.pause()
+        },
+        proxyHeaderFailed: (fault) => this.#told.proxyHeaderFailed(peerIp, fault),
+        handshakeFailed: (cause) => this.#told.handshakeFailed(arrival.clientIp, cause),
+        bug: (error) => this.events.bug(undefined, undefined, error),
+        closed: () => {
+          this.#release(arrival)
+          this.#tell()
+          this.#tellIfDrained()
+        },
+      },
+    )
+    this.#hold(arrival)
+    if (!isOverLimit) this.#idle.add(arrival)
+    arrival.begin()
+  }
+
   /** Its peer is a balancer, which says first who the client is. */
-  #guard(accepted: net.Socket, connection: ReturnType<typeof serveHttp1<E>>): void {
+  #guard(accepted: net.Socket, connection: ServerConnection<E>): void {
     const gate = new ProxyGate(connection, this.headTimeoutMs, {
       failed: (fault) => this.#told.proxyHeaderFailed(connection.peerIp, fault),
       bug: (error) => this.events.bug(undefined, connection, error),
@@ -174,9 +249,8 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   // ---- ConnectionHost
 
   speaksHttp2(connection: ClientsConnection<E>, socket: net.Socket, began: Buffer): void {
-    this.#idle.remove(connection)
-    this.#open.delete(connection)
-    succeed(this, connection, socket, began, (successor) => this.#open.add(successor))
+    this.#release(connection)
+    succeed(this, connection, socket, began, (successor) => this.#hold(successor))
   }
 
   connectionIdle(connection: ClientsConnection<E>): void {
@@ -196,9 +270,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   }
 
   connectionClosed(connection: ClientsConnection<E>): void {
-    this.#idle.remove(connection)
-    if (this.#open.delete(connection) && connection.isOverLimit) this.#overLimit--
-    this.#closing.delete(connection)
+    this.#release(connection)
     this.#tell()
     this.#tellIfDrained()
   }

@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net'
-import type { ConnectionHost } from '../http1/connection-host.ts'
+import type { ClientTls } from '../http/downstream.ts'
+import type { ConnectionHost, HeldConnection } from '../http1/connection-host.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
 import { Http2ServerConnection } from '../http2/server-connection.ts'
+
+const HTTP2 = 'h2'
+
+/** Offered over TLS (RFC 7301), the first that a client offers too. */
+export const ALPN_PROTOCOLS: string[] = [HTTP2, 'http/1.1']
 
 /** A client's connection, whatever it speaks. */
 export type ClientsConnection<E> = ServerConnection<E> | Http2ServerConnection<E>
@@ -11,20 +17,25 @@ export type ClientsHost<E> = ConnectionHost<E, ClientsConnection<E>>
 export interface ClientsFacts {
   readonly peerIp: string | undefined
   readonly clientIp: string | undefined
+  readonly tls: ClientTls | undefined
   readonly isOverLimit: boolean
 }
 
-/**
- * A connection for a client that speaks HTTP/2, as its first bytes or ALPN have said. The socket must be one that reads into it, or into
- * somebody who hands all bytes on to it.
- */
-function serveHttp2<E>(host: ClientsHost<E>, facts: ClientsFacts): Http2ServerConnection<E> {
-  return new Http2ServerConnection<E>(host, facts.peerIp, facts.clientIp, facts.isOverLimit)
+/** A connection for a client of which ALPN has said what it speaks; undefined: nothing has, and it is HTTP/1 until it shows otherwise. */
+export function serve<E>(host: ClientsHost<E>, facts: ClientsFacts, alpn: string | undefined): ClientsConnection<E> {
+  if (alpn === HTTP2) return new Http2ServerConnection<E>(host, facts)
+  return serveHttp1(host, facts)
 }
 
-/** The same for HTTP/1, or for a client of whom that is not known yet. */
-export function serveHttp1<E>(host: ClientsHost<E>, facts: ClientsFacts): ServerConnection<E> {
-  return new ServerConnection<E>(host, facts.peerIp, facts.isOverLimit)
+/** For a client of whom it is not known yet. */
+export function serveHttp1<E>(
+  host: ClientsHost<E>,
+  { peerIp, clientIp, tls, isOverLimit }: ClientsFacts,
+): ServerConnection<E> {
+  const connection = new ServerConnection<E>(host, peerIp, isOverLimit)
+  connection.clientIp = clientIp
+  connection.tls = tls
+  return connection
 }
 
 /**
@@ -38,7 +49,7 @@ export function succeed<E>(
   began: Buffer,
   takesPlace: (connection: Http2ServerConnection<E>) => void,
 ): void {
-  const connection = serveHttp2(host, before)
+  const connection = new Http2ServerConnection<E>(host, before)
   takesPlace(connection)
   before.onBytes = (buffer, length) => connection.onBytes(buffer, length)
   before.nextReadBuffer = () => connection.nextReadBuffer()
@@ -47,6 +58,6 @@ export function succeed<E>(
 }
 
 /** Tells a client that it should go. One that speaks HTTP/1 hears of it with its next answer. */
-export function askToLeave<E>(connection: ClientsConnection<E>): void {
+export function askToLeave(connection: HeldConnection): void {
   if (connection instanceof Http2ServerConnection) connection.leave()
 }

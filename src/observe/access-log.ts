@@ -19,6 +19,8 @@ export const ACCESS_FIELDS = {
   api_key: 'The gateway key that was used: its `id`, or its place in the configuration (`static[0]`). Never the key.',
   subject:
     'The `sub` of the token that opened the door; cut after 256 characters, which `…` shows. Absent for static keys.',
+  client_cert:
+    'Subject of the certificate that the client has shown (RFC 4514: `CN=agent-7,O=Example`), where `server.tls.ca` asks for one; cut after 256 characters, which `…` shows.',
   target_url: 'Where the request was sent, credentials in its query masked.',
   upstream: 'Name of the upstream in the configuration.',
   duration_ms: 'How long the exchange took, to its last byte.',
@@ -156,6 +158,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     let part = ''
     if (r.apiKey !== undefined) part += apiKey(r.apiKey)
     if (r.subject !== undefined) part += label.subject + text(r.subject)
+    if (r.clientCertificate !== undefined) part += label.client_cert + text(r.clientCertificate)
     if (r.targetUrl !== undefined) part += label.target_url + text(redactTarget(r.targetUrl, keys))
     if (r.upstream !== undefined) part += upstream(r.upstream)
     return part + label.duration_ms

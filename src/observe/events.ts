@@ -121,6 +121,21 @@ export const EVENTS = {
     `path status problem ${CHANGE_FIELDS}`,
     'The same, where no key or no upstream is left of those that there were. `problem` says what that means. Perhaps the file was only half written.',
   ),
+  certificateReloaded: info(
+    'TLS certificate reloaded',
+    'path',
+    'A certificate of `server.tls`, or its `ca`, has another content, which counts for every handshake from now on. Open connections stay as they are.',
+  ),
+  certificateKept: warn(
+    'TLS certificate could not be loaded; keeping the previous one',
+    'path error',
+    'The files of a certificate of `server.tls`, or its `ca`, hold nothing of use any more, or a certificate and the key of another. What they held before goes on. Said once for each content.',
+  ),
+  handshakeFailed: info(
+    'TLS handshakes with clients failed',
+    'client_ip cause count',
+    'A client did not come to terms with `server.tls`: `cause` is a code of OpenSSL (`ERR_SSL_…`), of the system, or why its certificate was refused; `timeout`: it took more than ten seconds. Said once a minute at most, of the last one; `count` is how many there were since it was said last.',
+  ),
   addressChanged: info(
     'Bind address changed, restarting server',
     'old_address new_address',

@@ -23,6 +23,8 @@ export interface RequestRecord {
   readonly apiKey: string | undefined
   /** Who the token of the request says that its bearer is. */
   readonly subject: string | undefined
+  /** Subject of the certificate that the client has shown. */
+  readonly clientCertificate: string | undefined
   /** scheme://authority/target as sent upstream. */
   readonly targetUrl: string | undefined
   readonly upstream: string | undefined

@@ -119,8 +119,20 @@ function readEvents(socket: net.Socket, reader: Reader): net.Socket {
   return socket
 }
 
+/** Of TLS over a socket that was there before: that socket. */
+function under(socket: net.Socket): net.Socket | undefined {
+  const { _parent } = socket as unknown as { _parent?: unknown }
+  return _parent instanceof net.Socket ? _parent : undefined
+}
+
 /** A Unix socket knows no reset: there, all that can be done is to close it. */
 export function resetSocket(socket: net.Socket): void {
+  const lower = under(socket)
+  if (lower !== undefined) {
+    resetSocket(lower)
+    socket.destroy()
+    return
+  }
   const handle = (socket as unknown as { _handle?: { reset?: unknown } | null })._handle
   if (handle && typeof handle.reset !== 'function') socket.destroy()
   else socket.resetAndDestroy()
@@ -163,6 +175,14 @@ export function connectTcp(peer: Peer, reader: Reader): net.Socket {
   return readThinly(net.connect({ ...connectOptions(peer), onread } as net.NetConnectOpts), onread, reader)
 }
 
+/** TLS sessions with one server, whose certificate is always checked against the same. */
+export interface SessionStore {
+  /** What a handshake may resume. */
+  take(): Buffer | undefined
+  /** What the server, whose certificate has been checked, gives for another time; `isResumed`: it was checked when that one began. */
+  keep(session: Buffer, isResumed: boolean): void
+}
+
 /** `servername`: a name or an address that the certificate must carry. */
 export function connectTls(
   peer: Peer,
@@ -170,18 +190,31 @@ export function connectTls(
   secureContext: tls.SecureContext,
   alpn: readonly string[],
   reader: Reader,
+  sessions?: SessionStore,
 ): tls.TLSSocket {
   const onread = onReadOf(reader)
-  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, alpn), onread }
-  return readThinly(loadTls().connect(options as unknown as tls.ConnectionOptions), onread, reader)
+  const options = { ...connectOptions(peer), ...tlsOptions(servername, secureContext, alpn, sessions), onread }
+  const socket = readThinly(loadTls().connect(options as unknown as tls.ConnectionOptions), onread, reader)
+  return keepSessions(socket, sessions)
+}
+
+/** Node tells of a session only once the certificate has been checked. */
+function keepSessions(socket: tls.TLSSocket, sessions: SessionStore | undefined): tls.TLSSocket {
+  if (sessions !== undefined) {
+    socket.on('session', (session: Buffer) => sessions.keep(session, socket.isSessionReused()))
+  }
+  return socket
 }
 
 function tlsOptions(
   servername: string,
   secureContext: tls.SecureContext,
   alpn: readonly string[],
+  sessions: SessionStore | undefined,
 ): tls.ConnectionOptions {
+  const session = sessions?.take()
   return {
+    ...(session !== undefined && { session }),
     // An IP address is checked against the certificate, but must not be sent as SNI (RFC 6066 section 3).
     ...(net.isIP(servername) === 0 ? { servername } : {}),
     checkServerIdentity: (_host, certificate) => loadTls().checkServerIdentity(servername, certificate),
@@ -223,20 +256,61 @@ export function enterTlsTunnel(
   secureContext: tls.SecureContext,
   alpn: readonly string[],
   reader: Reader,
+  sessions?: SessionStore,
 ): tls.TLSSocket {
   const socket = loadTls().connect({
     socket: proxied,
-    ...tlsOptions(servername, secureContext, alpn),
+    ...tlsOptions(servername, secureContext, alpn, sessions),
     ...KEPT_OPEN,
   } as tls.ConnectionOptions)
   if (!readOwnMemory(socket, reader)) readEvents(socket, reader)
-  return socket
+  return keepSessions(socket, sessions)
 }
 
-/** What `onread` does in the constructor of a socket. Its members have symbols for names. */
-function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
+/** Reads a socket that was accepted paused where it is, until `stopReading`. */
+export function readAccepted(accepted: net.Socket, reader: Reader): void {
+  if (readOwnMemory(accepted, reader)) accepted.resume()
+  else readEvents(accepted, reader)
+}
+
+/**
+ * TLS over an accepted connection of which `first` has been read, once `stopReading` has been called and its callback has returned.
+ * What becomes of the handshake is told by the server's events: `secureConnection`, `tlsClientError`.
+ */
+export function enterServerTls(accepted: net.Socket, first: Buffer, server: tls.Server): void {
+  // A client that ends in the middle of its handshake has gone.
+  accepted.allowHalfOpen = false
+  accepted.unshift(first)
+  // As documented: connections may be given to a server that does not listen.
+  server.emit('connection', accepted)
+}
+
+/** Which connection the socket of such an event stands on. */
+export function acceptedUnder(secured: tls.TLSSocket): net.Socket | undefined {
+  return under(secured)
+}
+
+/**
+ * From now on the socket of a `secureConnection` reads into the reader's memory; within that event, nothing has been read. It
+ * allows half-open, like any other.
+ */
+export function readSecured(secured: tls.TLSSocket, reader: Reader): void {
+  secured.allowHalfOpen = true
+  if (!readOwnMemory(secured, reader)) readEvents(secured, reader)
+}
+
+/** The members of a socket in which `onread` stands have symbols for names, which are the same for all sockets. */
+let readMembers: readonly (symbol | undefined)[] | undefined
+
+function findReadMembers(socket: net.Socket): readonly (symbol | undefined)[] {
   const symbols = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]))
-  const [current, next, take] = ['kBuffer', 'kBufferGen', 'kBufferCb'].map((name) => symbols.get(name))
+  return ['kBuffer', 'kBufferGen', 'kBufferCb'].map((name) => symbols.get(name))
+}
+
+/** What `onread` does in the constructor of a socket. */
+function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
+  readMembers ??= findReadMembers(socket)
+  const [current, next, take] = readMembers
   const handle = (socket as unknown as { _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null })._handle
   if (current === undefined || next === undefined || take === undefined) return false
   if (typeof handle?.useUserBuffer !== 'function') return false
@@ -244,6 +318,7 @@ function readOwnMemory(socket: net.Socket, reader: Reader): boolean {
   const buffer = onRead.buffer()
   Object.assign(socket, { [current]: buffer, [next]: onRead.buffer, [take]: onRead.callback })
   handle.useUserBuffer(buffer)
+  readThinly(socket, onRead, reader)
   return true
 }
 

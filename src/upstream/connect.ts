@@ -5,6 +5,7 @@ import type { FailureCode } from '../failure.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import type { Reader } from '../runtime/sockets.ts'
+import type { Sessions } from './sessions.ts'
 import { openStraight } from './straight.ts'
 import { openTunnel, type Tunnel } from './tunnel.ts'
 
@@ -34,6 +35,7 @@ export interface Dial<C extends Connectable> extends Waiter<unknown, C> {
   readonly secureContext: SecureContext | undefined
   /** What the handshake offers, the preferred one first. */
   readonly alpn: readonly string[]
+  readonly sessions: Sessions
   /** The addresses are a proxy's, and this is what it is asked for. */
   readonly tunnel: Tunnel | undefined
   readonly timeoutMs: number

@@ -6,6 +6,7 @@ import { loadTls } from '../runtime/sockets.ts'
 import { type Connectable, connectToAny, type Dial } from './connect.ts'
 import { inTurn } from './in-turn.ts'
 import type { Resolver } from './resolve.ts'
+import { Sessions } from './sessions.ts'
 import type { Tunnel } from './tunnel.ts'
 
 /** One connection that somebody wants: how it is made, and who hears what becomes of it. */
@@ -19,6 +20,7 @@ export class Dialler {
   readonly #port: number
   readonly #tunnel: Tunnel | undefined
   #secureContext: SecureContext | undefined = undefined
+  readonly #sessions = new Sessions()
   #turn = 0
 
   constructor(upstream: Upstream, resolver: Resolver) {
@@ -80,6 +82,7 @@ export class Dialler {
       ...reach,
       serverName: tls?.serverName ?? withoutFinalDot(target.host),
       secureContext: target.scheme === 'https' ? this.#context() : undefined,
+      sessions: this.#sessions,
       tunnel: this.#tunnel,
       timeoutMs,
     })

@@ -3,6 +3,7 @@ import type { SecureContext } from 'node:tls'
 import type { FailureCode } from '../failure.ts'
 import { connectTcp, connectTls, type Peer, type Reader } from '../runtime/sockets.ts'
 import { causeOf, classify } from './cause.ts'
+import type { Sessions } from './sessions.ts'
 
 /** What becomes of one attempt: nothing more is told after `ready` or `failed`. */
 export interface AttemptEvents {
@@ -19,13 +20,26 @@ export interface Security {
   readonly serverName: string
   readonly secureContext: SecureContext | undefined
   readonly alpn: readonly string[]
+  readonly sessions: Sessions
 }
 
 /** One attempt to connect, with TLS if there is a context for it. Returns how to give it up. */
 export function openStraight(peer: Peer, security: Security, reader: Reader, events: AttemptEvents): () => void {
-  const { serverName, secureContext, alpn } = security
+  const { serverName, secureContext, alpn, sessions } = security
   if (secureContext === undefined) return awaitReady(connectTcp(peer, reader), 'connect', false, events)
-  return awaitReady(connectTls(peer, serverName, secureContext, alpn, reader), 'secureConnect', false, events)
+  const socket = connectTls(peer, serverName, secureContext, alpn, reader, sessions)
+  return awaitReady(socket, 'secureConnect', false, forgetting(sessions, events))
+}
+
+/** The next attempt is made without a session, in case that it was to blame. */
+export function forgetting(sessions: Sessions, events: AttemptEvents): AttemptEvents {
+  return {
+    ...events,
+    failed(failure, cause, isFinal) {
+      if (failure === 'tls') sessions.forget()
+      events.failed(failure, cause, isFinal)
+    },
+  }
 }
 
 /** Waits until a socket is there, with TLS if that is the event. `isConnected`: its handshake begins now. */

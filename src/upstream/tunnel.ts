@@ -4,7 +4,7 @@ import { HeadReader } from '../http1/head-reader.ts'
 import { parseResponseHead } from '../http1/parse-response.ts'
 import { connectProxy, enterTlsTunnel, enterTunnel, type Peer, type Reader, stopReading } from '../runtime/sockets.ts'
 import { causeOf, isOutOfDescriptors } from './cause.ts'
-import { type AttemptEvents, awaitReady, type Security } from './straight.ts'
+import { type AttemptEvents, awaitReady, forgetting, type Security } from './straight.ts'
 
 /** What a proxy is asked for. */
 export interface Tunnel {
@@ -112,13 +112,14 @@ function judge({ state, text }: HeadReader, rest: Buffer): NonNullable<Answer> |
 function enter(
   proxied: Socket,
   rest: Buffer,
-  { serverName, secureContext, alpn }: Security,
+  { serverName, secureContext, alpn, sessions }: Security,
   reader: Reader,
   events: AttemptEvents,
 ): () => void {
   if (secureContext !== undefined) {
     if (rest.length > 0) proxied.unshift(rest)
-    return awaitReady(enterTlsTunnel(proxied, serverName, secureContext, alpn, reader), 'secureConnect', true, events)
+    const socket = enterTlsTunnel(proxied, serverName, secureContext, alpn, reader, sessions)
+    return awaitReady(socket, 'secureConnect', true, forgetting(sessions, events))
   }
   const socket = enterTunnel(proxied, reader)
   events.ready(socket, rest.length > 0 ? rest : undefined)

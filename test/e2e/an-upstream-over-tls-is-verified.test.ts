@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { TLSSocket, TlsOptions } from 'node:tls'
-import { get, post, upTo } from '../support/bytes.ts'
+import { get, ok, post, upTo } from '../support/bytes.ts'
 import {
   CA,
   CLIENT_CERTIFICATE,
@@ -21,7 +21,7 @@ import {
   SERVER_KEY,
 } from '../support/certificates.ts'
 import { type ConfigObject, type RunningGateway, startGateway } from '../support/gateway.ts'
-import { type Origin, startOrigin } from '../support/origin.ts'
+import { type Origin, type OriginRequest, startOrigin } from '../support/origin.ts'
 import { exchange } from '../support/raw-client.ts'
 
 const good: TlsOptions = { cert: SERVER_CERTIFICATE, key: SERVER_KEY }
@@ -144,4 +144,35 @@ test('and one that speaks no TLS gets no request', async () => {
   const response = await exchange(gateway.port, get('/up/x'))
   assert.ok(response.status === 502 || response.status === 504, `${response.status}`)
   assert.equal(origin.requests.length, 0)
+})
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`once for a session, which the next connection resumes, over ${version}`, async () => {
+    const limits = { minVersion: version, maxVersion: version }
+    const reused: boolean[] = []
+    const answer = async ({ connection }: OriginRequest): Promise<void> => {
+      reused.push((connection.socket as TLSSocket).isSessionReused())
+      await connection.write(ok('ok', 'Connection: close'))
+    }
+    await using origin = await startOrigin(answer, { tls: { ...good, ...limits } })
+    await using gateway = await startWithTls(origin, { ca: 'ca.pem' })
+    for (let i = 0; i < 3; i++) assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+    assert.deepEqual(reused, [false, true, true])
+    // Who is trusted has changed: nobody is believed for having been so before.
+    gateway.rewrite(upTo(origin, { tls: { ca: 'intermediate.pem' } }))
+    await gateway.waitForLog('reloaded automatically', 2)
+    assert.equal((await exchange(gateway.port, get('/up/x'))).status, 502)
+    assert.equal((await gateway.waitForRecord(({ status }) => status === 502)).error, 'tls_verify')
+  })
+}
+
+test('a session that an upstream does not know any more costs nothing but the handshake', async () => {
+  await using origin = await startOrigin(ok('ok', 'Connection: close'), { tls: good })
+  await using gateway = await startWithTls(origin, { ca: 'ca.pem' })
+  assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+  const { port } = origin
+  await origin[Symbol.asyncDispose]()
+  await using restarted = await startOrigin(ok('ok'), { tls: good, port })
+  assert.equal((await exchange(gateway.port, get('/up/x'))).status, 200)
+  assert.equal((restarted.connections[0]!.socket as TLSSocket).isSessionReused(), false)
 })

@@ -1,6 +1,6 @@
 /** `fluxgate diff --upstream`: a provider, straight and through a gateway that runs. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { diff, type Run } from '../support/diff-command.ts'
 import { CLIENT_KEY, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { type Origin, startOrigin } from '../support/origin.ts'
 import { latin1 } from '../support/raw-client.ts'
+import { PemFolder } from '../support/tls-gateway.ts'
 
 const CHAT = '{"model":"stand-in-1","messages":[{"role":"user","content":"Hello!"}]}'
 const STREAM = '{"model":"stand-in-1","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
@@ -364,4 +365,40 @@ it('the gateway is found where the configuration says, and needs no key where no
   const run = await diff(['--config', bound, '--upstream', 'up'], { env: { FLUXGATE_DIFF_KEY: '' } })
   assertSame(run)
   assert.ok(run.out.includes(`gateway:  http://127.0.0.1:${gateway.port}/v1/models\n`))
+})
+
+describe('a gateway that speaks TLS', () => {
+  const pems = new PemFolder()
+  let origin: Origin
+  let gateway: RunningGateway
+  before(async () => {
+    origin = await startOrigin()
+    const upstreams = { up: { request_path: '/up', target_url: origin.url, api_key: PROVIDER_KEY } }
+    gateway = await startGateway({ server: { tls: pems.pair }, upstreams })
+  })
+  after(async () => {
+    await Promise.all([gateway.stop(), origin.close()])
+    pems[Symbol.dispose]()
+  })
+
+  it('is believed if an authority that was named signs for it', async () => {
+    const named = ['--config', gateway.configPath, '--upstream', 'up', '--gateway', `https://127.0.0.1:${gateway.port}`]
+    assertSame(await diff([...named, '--gateway-ca', pems.file('ca.pem')]))
+    const run = await diff(named)
+    assert.equal(run.code, 1)
+    assert.match(run.error, /cannot be reached: .*certificate.*; name the certificates to trust with --gateway-ca\n$/)
+    const missing = await diff([...named, '--gateway-ca', pems.file('none.pem')])
+    assert.deepEqual([missing.code, missing.error], [2, `error: ${pems.file('none.pem')} cannot be read: ENOENT\n`])
+  })
+
+  it('is believed where it is described if it shows the certificate that the configuration names', async () => {
+    const { port } = gateway
+    const described = path.join(gateway.directory, 'described.yaml')
+    const config = JSON.parse(readFileSync(gateway.configPath, 'utf8'))
+    writeFileSync(
+      described,
+      JSON.stringify({ ...config, server: { ...config.server, bind_address: `0.0.0.0:${port}` } }),
+    )
+    assertSame(await diff(['--config', described, '--upstream', 'up']))
+  })
 })

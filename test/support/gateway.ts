@@ -44,6 +44,7 @@ export interface LoggedRecord {
   readonly request_body_length?: number
   readonly api_key?: string
   readonly subject?: string
+  readonly client_cert?: string
   readonly target_url?: string
   readonly upstream?: string
   readonly duration_ms: number

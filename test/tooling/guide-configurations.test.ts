@@ -84,10 +84,11 @@ function check(text: string): string[] {
       ['cert', CLIENT_CERTIFICATE],
       ['key', CLIENT_CERTIFICATE_KEY],
     ] as const) {
-      for (const [, file] of text.matchAll(new RegExp(`\\b${kind}"?:\\s*"?([\\w./-]+\\.pem)`, 'g'))) put(file!, pem)
+      for (const [, file] of text.matchAll(new RegExp(`\\b${kind}"?:\\s*"?([\\w./-]+\\.(?:pem|crt|key))`, 'g')))
+        put(file!, pem)
     }
     // What is mounted at an absolute path stands in this folder here.
-    put('fluxgate.yaml', text.replaceAll(/(\bfile"?:\s*"?)\//g, '$1'))
+    put('fluxgate.yaml', text.replaceAll(/(\b(?:file|ca|cert|key)"?:\s*"?)\//g, '$1'))
     const loaded = loadSettings(path.join(folder, 'fluxgate.yaml'), env)
     return [...(loaded.ok ? [] : loaded.problems), ...loaded.warnings].map((problem) =>
       formatProblem({ ...problem, file: 'block' }),

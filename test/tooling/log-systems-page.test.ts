@@ -20,6 +20,7 @@ const line = createRecordFormatter({ level: 'trace', format: 'json', colour: fal
     requestBodyLength: NASTY,
     apiKey: NASTY,
     subject: NASTY,
+    clientCertificate: NASTY,
     targetUrl: NASTY,
     upstream: NASTY,
     durationMs: 1,

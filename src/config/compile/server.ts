@@ -9,6 +9,7 @@ import type { Path } from '../text/problem.ts'
 import { parseBindAddress } from './bind-address.ts'
 import { compileCors } from './cors.ts'
 import type { Scope } from './scope.ts'
+import { compileServerTls } from './server-tls.ts'
 
 export function compileServer(document: ServerDocument, scope: Scope): ServerSettings {
   return {
@@ -23,6 +24,7 @@ export function compileServer(document: ServerDocument, scope: Scope): ServerSet
     socketMode: document.socket_mode === undefined ? DEFAULT_SOCKET_MODE : Number.parseInt(document.socket_mode, 8),
     proxyProtocol: compileProxyProtocol(document.proxy_protocol, scope),
     trustedProxies: compilePeers(document.trusted_proxies, ['server', 'trusted_proxies'], scope),
+    tls: document.tls && compileServerTls(document.tls, scope),
   }
 }
 

@@ -8,9 +8,9 @@ import type { Scope } from './scope.ts'
 import { isHostName } from './target-url.ts'
 
 /** The system's bundle of roots has some 220 KiB. */
-const MAX_PEM_BYTES = 1024 * 1024
+export const MAX_PEM_BYTES = 1024 * 1024
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+export const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** Undefined where nothing is set, or something is wrong. */
 export function compileUpstreamTls(document: TlsDocument, path: Path, scope: Scope): UpstreamTls | undefined {
@@ -65,7 +65,7 @@ function checkPair(tls: UpstreamTls, path: Path, scope: Scope): void {
   }
 }
 
-function succeeds(attempt: () => unknown): boolean {
+export function succeeds(attempt: () => unknown): boolean {
   try {
     attempt()
     return true

@@ -1,6 +1,7 @@
 /** A configuration file after validation, still in the words of the file. */
 import type * as v from 'valibot'
 import type { jwtKey, proxy, server, staticKey, tls, upstream } from './schema.ts'
+import type { serverTls } from './server-tls.ts'
 
 /** A document whose wrong values have been reported and taken out: what is there has its type, but anything may be absent. */
 type Checked<T> = T extends readonly (infer Item)[]
@@ -10,7 +11,16 @@ type Checked<T> = T extends readonly (infer Item)[]
     : T
 
 export type SecretSource = string | { readonly env: string } | { readonly file: string }
-export type ServerDocument = Checked<v.InferOutput<typeof server>>
+export type ServerDocument = Checked<Omit<v.InferOutput<typeof server>, 'tls'>> & { readonly tls?: ServerTlsDocument }
+/** A certificate and its private key: a text is the path of its file. */
+export interface PairDocument {
+  readonly cert?: string | undefined
+  readonly key?: SecretSource | undefined
+}
+export type ServerTlsDocument = PairDocument &
+  Checked<Pick<v.InferOutput<typeof serverTls>, 'ca' | 'min_version'>> & {
+    readonly certificates?: readonly (PairDocument | undefined)[]
+  }
 export type TlsDocument = Checked<v.InferOutput<typeof tls>>
 export type ProxyDocument = Checked<Omit<v.InferOutput<typeof proxy>, 'password'>> & {
   readonly password?: SecretSource

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { DEFAULTS } from './defaults.ts'
+import { serverTls } from './server-tls.ts'
 import { autoOr, flag, offByDefault, oneOrMore, patterned, secret, text, timeout } from './values.ts'
 
 /** The judgement on it is made when it is compiled. */
@@ -114,12 +115,7 @@ export const server = v.pipe(
         'Proxies whose `X-Forwarded-For` (or `Forwarded`, where there is none) tells the `client_ip` of the log: addresses, ranges of them (10.0.0.0/8), or `unix` for whoever connects to a Unix socket. The fields themselves pass untouched.',
       ),
     ),
-    tls: v.optional(
-      v.pipe(
-        v.never('is not supported in this version; put a TLS proxy in front, or leave it out'),
-        v.description('TLS towards clients. Not supported in this version.'),
-      ),
-    ),
+    tls: v.optional(serverTls),
   }),
   v.description('The side that clients see.'),
 )

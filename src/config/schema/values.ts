@@ -57,18 +57,20 @@ export function offByDefault(description: string) {
 
 const SECRET = `must be text (${QUOTES}), { env: NAME } or { file: PATH }`
 
+/** Where a secret may come from, if it is not in the file itself. */
+const SOURCES = [
+  v.strictObject({
+    env: v.pipe(v.string(), v.regex(/^[^=\s\0]+$/, 'must name an environment variable after env')),
+  }),
+  v.strictObject({ file: v.pipe(v.string(), v.regex(/\S/, 'must name a file after file')) }),
+] as const
+
 export function secret(description: string) {
-  return v.pipe(
-    v.union(
-      [
-        v.string(),
-        v.strictObject({
-          env: v.pipe(v.string(), v.regex(/^[^=\s\0]+$/, 'must name an environment variable after env')),
-        }),
-        v.strictObject({ file: v.pipe(v.string(), v.regex(/\S/, 'must name a file after file')) }),
-      ],
-      SECRET,
-    ),
-    v.description(description),
-  )
+  return v.pipe(v.union([v.string(), ...SOURCES], SECRET), v.description(description))
+}
+
+/** A PEM text is too long for a line of a file, so text alone is the path of one. */
+export function secretOrPath(description: string) {
+  const message = 'must be the path of a file, { env: NAME } or { file: PATH }'
+  return v.pipe(v.union([v.pipe(v.string(), v.regex(/\S/, message)), ...SOURCES], message), v.description(description))
 }

@@ -10,6 +10,8 @@ export type WatchEvent =
       readonly settings: Settings
       readonly warnings: readonly string[]
       readonly changes: Changes
+      /** By a signal, and not by what somebody has done to a file. */
+      readonly isAskedFor: boolean
     }
   | { readonly type: 'invalid'; readonly error: string }
   | { readonly type: 'missing' }

@@ -8,7 +8,7 @@ import type { LoadedSettings, LoadFailure } from '../load.ts'
 import type { Settings } from '../settings.ts'
 import { identityOf, type Source } from '../source.ts'
 import { problemLines } from '../text/problem.ts'
-import { type Changes, changedFiles, changesBetween, NO_CHANGES } from './changes.ts'
+import { type Changes, changedFiles, changesBetween, NO_CHANGES, namedFiles } from './changes.ts'
 import type { WatchClock } from './clock.ts'
 import { Settling } from './settling.ts'
 import { agree, isLooked, Sightings } from './sightings.ts'
@@ -16,7 +16,7 @@ import { isSameObstacle, type ObstacleEvent, obstacleOf, type WatchEvent, type W
 
 export interface WatchOptions {
   readonly initial: WatchState
-  readonly load: () => LoadedSettings | LoadFailure
+  readonly load: (inForce: Settings | undefined) => LoadedSettings | LoadFailure
   /** `state`: as `state()` has it. */
   readonly onEvent: (event: WatchEvent, state: WatchState) => void
   readonly clock: WatchClock
@@ -88,7 +88,7 @@ class ConfigurationWatcher implements Watcher {
 
   reloadNow(): void {
     if (this.#isClosed) return
-    const loaded = this.#options.load()
+    const loaded = this.#options.load(this.#served)
     this.#isOwed = !isLooked(loaded.sources)
     if (!this.#isOwed) this.#take(loaded, true)
   }
@@ -137,7 +137,7 @@ class ConfigurationWatcher implements Watcher {
     const verdict = this.#settling.judge(identityOf(seen), this.#known, isReadable, now)
     if (verdict === 'same') this.#repeat(now)
     if (verdict !== 'settled' && verdict !== 'overdue') return
-    const loaded = this.#options.load()
+    const loaded = this.#options.load(this.#served)
     if (!isLooked(loaded.sources)) {
       this.#settling.reset()
       return
@@ -165,13 +165,14 @@ class ConfigurationWatcher implements Watcher {
       this.#applied = this.#known
       const { settings, warnings } = loaded
       this.#served = settings
-      this.#report({ type: 'changed', settings, warnings: problemLines(warnings), changes })
+      this.#report({ type: 'changed', settings, warnings: problemLines(warnings), changes, isAskedFor })
     }
   }
 
   #changesOf({ settings, sources }: LoadedSettings): Changes {
     if (this.#served === undefined) return NO_CHANGES
-    return { ...changesBetween(this.#served, settings), ...changedFiles(this.#applied, sources) }
+    const changed = changedFiles(this.#applied, sources)
+    return { ...changesBetween(this.#served, settings, changed), ...namedFiles(changed, sources) }
   }
 
   /** Somebody may ask a hundred times: what has been said of this very content is not said again. */

@@ -27,8 +27,8 @@ function post(message: FromWatchThread): void {
 function watch(path: string, initial: WatchState): void {
   watcher = watchConfiguration({
     initial,
-    load: () => {
-      const loaded = loadSettings(path)
+    load: (inForce) => {
+      const loaded = loadSettings(path, undefined, undefined, inForce)
       weighLater()
       return loaded
     },

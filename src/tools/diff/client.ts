@@ -132,8 +132,14 @@ function dial(place: Place): Promise<Socket> {
 }
 
 function unreachable(place: Place, reason: string): CannotCompare {
-  const cure = place.role === 'gateway' ? '; start it, or say with --gateway where it is' : ''
+  const cure = place.role === 'gateway' ? cureOf(reason) : ''
   return new CannotCompare(`the ${place.role} at ${urlOf(place)} cannot be reached: ${reason}${cure}`)
+}
+
+function cureOf(reason: string): string {
+  return /certificate/.test(reason)
+    ? '; name the certificates to trust with --gateway-ca'
+    : '; start it, or say with --gateway where it is'
 }
 
 function dialTls({ host, port, tls }: Place): Socket {
@@ -147,7 +153,8 @@ function dialTls({ host, port, tls }: Place): Socket {
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
-    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
+    // Whoever is named is trusted, also the gateway's own certificate.
+    ...(tls?.ca === undefined ? {} : { ca: tls.ca, allowPartialTrustChain: true }),
     ...(tls?.cert === undefined || tls.key === undefined ? {} : { cert: tls.cert, key: tls.key }),
   })
 }

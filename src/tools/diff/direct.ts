@@ -4,6 +4,7 @@ import type { Job } from './job.ts'
 import { createMask, show } from './mask.ts'
 import { valuesOf } from './message.ts'
 import { startOwnGateway } from './own-gateway.ts'
+import { gatewayOf } from './provider.ts'
 import { RecordingOrigin } from './recording-origin.ts'
 import { formatResult, formatSummary, isSame, type Result } from './report.ts'
 import { templateOf } from './request.ts'
@@ -33,7 +34,7 @@ export async function runDirect(job: Job, print: (text: string) => void): Promis
   try {
     if (job.gateway !== undefined) {
       await listen(origin, job)
-      return await runTrials({ job, origin, gateway: { role: 'gateway', ...job.gateway } }, print)
+      return await runTrials({ job, origin, gateway: gatewayOf(job) }, print)
     }
     await origin.listen('127.0.0.1', 0)
     const own = await startOwnGateway(job, origin.place)

@@ -14,6 +14,8 @@ export interface DiffOptions {
   /** Undefined only with `isDirect`: a configuration of its own. */
   readonly upstream: string | undefined
   readonly gateway: Target | undefined
+  /** File of certificates to trust as that gateway's. */
+  readonly gatewayCa: string | undefined
   readonly keyFile: string | undefined
   /** One of the following was given. */
   readonly hasRequest: boolean
@@ -31,6 +33,8 @@ export interface Job {
   readonly key: string | undefined
   /** The gateway to compare; undefined: the one that the configuration names. */
   readonly gateway: Target | undefined
+  /** PEM of certificates to trust as its; undefined: those of the machine, or the configuration's own. */
+  readonly gatewayCa: string | undefined
   /** Undefined: nothing in particular. */
   readonly wish: RequestWish | undefined
   /** What must not be shown. */
@@ -64,7 +68,10 @@ export function prepareJob(options: DiffOptions, loaded: LoadSuccess | LoadFailu
   const wish: RequestWish | undefined = options.hasRequest
     ? { method: options.method, path: options.path, lines, content: readBody(options.bodyFile, around) }
     : undefined
-  return { isStrict: options.isStrict, settings, upstream, key, gateway: options.gateway, wish, secrets }
+  const { isStrict, gateway } = options
+  const gatewayCa =
+    options.gatewayCa === undefined ? undefined : read(options.gatewayCa, around.stdin).toString('latin1')
+  return { isStrict, settings, upstream, key, gateway, gatewayCa, wish, secrets }
 }
 
 /** As the log does it: what a parameter with such a name holds is a secret, whoever gave it. */

@@ -1,4 +1,4 @@
-import type { ServerSettings, Target } from '../../config/snapshot.ts'
+import type { ServerSettings, ServerTls, Target, UpstreamTls } from '../../config/snapshot.ts'
 import { type Answered, ask, CannotCompare, type Place, urlOf } from './client.ts'
 import { compareMessages, observeVariation, type Repeatability } from './compare.ts'
 import { type Job, NotPrepared } from './job.ts'
@@ -29,7 +29,7 @@ export async function runAgainstProvider(job: Job, print: (text: string) => void
   const mask = createMask(job.secrets)
   const { upstream } = job
   const request = templateOf(job.wish ?? NO_WISH, upstream)
-  const gateway: Place = { role: 'gateway', ...(job.gateway ?? localGateway(job.settings.server)) }
+  const gateway = gatewayOf(job)
   const shown = (url: string): string => `${url}${show(mask(request.path))}`
   print(`request:  ${request.method}, upstream ${upstream.name}; ${explainCost(request)}
 straight: ${shown(urlOf(upstream.target))}
@@ -57,8 +57,22 @@ function explainCost({ method }: RequestTemplate): string {
   return 'the provider gets it twice, and may charge for both'
 }
 
+/** The one that was named, or that the configuration describes. */
+export function gatewayOf({ gateway, gatewayCa, settings }: Job): Place {
+  const { tls, ...target } = gateway === undefined ? localGateway(settings.server) : { ...gateway, tls: undefined }
+  const trusted: UpstreamTls | undefined =
+    gatewayCa === undefined ? tls : { serverName: undefined, cert: undefined, key: undefined, ...tls, ca: gatewayCa }
+  return { role: 'gateway', ...target, tls: trusted }
+}
+
+/** By its address the gateway has no name, so it is asked for one of its own, and has to show the certificate of its configuration. */
+function trustIn({ certificates: [first] }: ServerTls): UpstreamTls {
+  const serverName = first!.names[0]?.replace(/^\*\./, 'gateway.')
+  return { ca: first!.cert, serverName, cert: undefined, key: undefined }
+}
+
 /** The gateway that the configuration describes, as it is reached from this machine. */
-export function localGateway({ bindAddress }: ServerSettings): Target {
+export function localGateway({ bindAddress, tls }: ServerSettings): Target & Pick<Place, 'tls'> {
   if (bindAddress.path !== undefined) {
     throw new NotPrepared(
       `server.bind_address is ${bindAddress.text}, and diff speaks TCP only: say with --gateway where else the gateway is`,
@@ -68,7 +82,8 @@ export function localGateway({ bindAddress }: ServerSettings): Target {
   if (port === 0) throw new NotPrepared(`server.bind_address is ${text}: say with --gateway where the gateway is`)
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : /^[0:]*$/.test(host) ? '::1' : host
   const authority = `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-  return { scheme: 'http', host: reachable, port, authority, basePath: '' }
+  const target = { host: reachable, port, authority, basePath: '' }
+  return tls === undefined ? { scheme: 'http', ...target } : { scheme: 'https', ...target, tls: trustIn(tls) }
 }
 
 async function askForAnswer(place: Place, request: RenderedRequest, job: Job, mask: Mask): Promise<Answered> {

@@ -104,7 +104,12 @@ class Trial {
         this.closed++
       },
     }
-    this.connection = new Http2ServerConnection<Running>(host, '192.0.2.1', '192.0.2.1', false)
+    this.connection = new Http2ServerConnection<Running>(host, {
+      peerIp: '192.0.2.1',
+      clientIp: '192.0.2.1',
+      tls: undefined,
+      isOverLimit: false,
+    })
     this.connection.attach(this.socket.asSocket)
     this.feed(PREFACE, 1)
     this.feed(frame(TYPE.settings, 0, 0), 1)

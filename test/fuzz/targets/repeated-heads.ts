@@ -72,6 +72,7 @@ function configuration(
       cors: undefined,
       maxConnections: 1,
       workers: 1,
+      tls: undefined,
       headTimeoutMs: 600_000,
       bodyTimeoutMs: 600_000,
       keepAliveTimeoutMs: 600_000,

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { COMMAND } from '../../support/gateway.ts'
@@ -40,19 +41,37 @@ async function said(text: string): Promise<void> {
 }
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 
 describe('the demo', { timeout: 30_000 }, () => {
-  test('serves what it tells to try', { skip: !hasCurl && 'curl is missing' }, async () => {
-    start('demo', '--bind-address', '127.0.0.1:0')
-    await said('Ctrl-C stops the demo.')
-    const commands = [...output.matchAll(/^ {2}(curl (?:.*\\\n)*.*)\n/gm)].map((match) => match[1]!)
-    const answers = await Promise.all(commands.map((command) => promisify(execFile)('sh', ['-c', command])))
-    const [openai, anthropic, gemini, wrongKey] = answers.map(({ stdout }) => stdout)
-    assert.match(openai!, /^data: \{.*"object":"chat\.completion\.chunk"[\s\S]*data: \[DONE\]\n\n$/)
-    assert.equal(JSON.parse(anthropic!).type, 'message')
-    assert.ok(JSON.parse(gemini!).candidates[0].content.parts[0].text)
-    assert.match(wrongKey!, /^HTTP\/1\.1 401 /)
-    assert.match(wrongKey!, /\r\nx-fluxgate-error: /i)
+  for (const tls of [[], ['--tls']]) {
+    const isMissing = (!hasCurl && 'curl is missing') || (tls.length > 0 && !hasOpenssl && 'openssl is missing')
+    test(`serves what it tells to try ${tls}`, { skip: isMissing }, async () => {
+      start('demo', '--bind-address', '127.0.0.1:0', ...tls)
+      await said('Ctrl-C stops the demo.')
+      const commands = [...output.matchAll(/^ {2}(curl (?:.*\\\n)*.*)\n/gm)].map((match) => match[1]!)
+      const answers = await Promise.all(commands.map((command) => promisify(execFile)('sh', ['-c', command])))
+      const [openai, anthropic, gemini, wrongKey] = answers.map(({ stdout }) => stdout)
+      assert.match(openai!, /^data: \{.*"object":"chat\.completion\.chunk"[\s\S]*data: \[DONE\]\n\n$/)
+      assert.equal(JSON.parse(anthropic!).type, 'message')
+      assert.ok(JSON.parse(gemini!).candidates[0].content.parts[0].text)
+      assert.match(wrongKey!, /^HTTP\/1\.1 401 /)
+      assert.match(wrongKey!, /\r\nx-fluxgate-error: /i)
+      child.kill('SIGTERM')
+      await once(child, 'close')
+      for (const [, file] of output.matchAll(/--cacert (\/\S+)/g)) assert.ok(!existsSync(file!), 'it is thrown away')
+    })
+  }
+
+  test('says what it lacks to speak TLS', async () => {
+    child = spawn(COMMAND, ['demo', '--tls'], {
+      cwd: folder,
+      env: { ...process.env, PATH: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')])
+    assert.match(stderr, /^error: the demo makes its certificate with openssl, which is not there/)
+    assert.equal(code, 1)
   })
 
   test('has only its own lines in the log and stops with Ctrl-C', async () => {

@@ -16,6 +16,7 @@ const NOTHING: DiffOptions = {
   configPath: 'fluxgate.yaml',
   upstream: undefined,
   gateway: undefined,
+  gatewayCa: undefined,
   keyFile: undefined,
   hasRequest: false,
   method: undefined,

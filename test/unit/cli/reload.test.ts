@@ -46,7 +46,7 @@ function changed(
   changes: Changes = NO_CHANGES,
 ): WatchEvent {
   const server = { ...DEFAULT_SETTINGS.server, bindAddress: { host: '', port: 0, text: bindAddress } }
-  return { type: 'changed', settings: { ...DEFAULT_SETTINGS, server }, warnings, changes }
+  return { type: 'changed', settings: { ...DEFAULT_SETTINGS, server }, warnings, changes, isAskedFor: false }
 }
 
 /** All that follows from resolved promises alone. */
@@ -113,7 +113,7 @@ describe('a changed configuration', () => {
 
   test('that takes everything away is a warning', async () => {
     const { reloader, lines } = bench(async () => ({ rebound: 'no' }))
-    const changes = { losesKeys: true, losesUpstreams: true, keysRemoved: 'a', upstreamsRemoved: 'd' }
+    const changes = { ...NO_CHANGES, losesKeys: true, losesUpstreams: true, keysRemoved: 'a', upstreamsRemoved: 'd' }
     reloader.onEvent(changed(undefined, [], changes))
     await settled()
     const problem =

@@ -88,6 +88,7 @@ test('everything that a file can say arrives', (t) => {
     socketMode: 0o606,
     proxyProtocol: { ranges: [{ base: [0, 0, 0, 0, 0, 0xffff, 0x0a00, 0], prefixLength: 104 }], hasUnix: true },
     trustedProxies: { ranges: [{ base: [0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 }], hasUnix: false },
+    tls: undefined,
   })
   assert.equal(configuration.anonymous, undefined)
   assert.deepEqual(configuration.upstreams, [
@@ -196,6 +197,7 @@ test('the default configuration listens and lets nobody in', () => {
     socketMode: 0o660,
     proxyProtocol: undefined,
     trustedProxies: undefined,
+    tls: undefined,
   })
   assert.equal(anonymous, undefined)
   assert.equal(keys.staticKeys.size + keys.jwtKeys.size + upstreams.length, 0)
@@ -326,8 +328,9 @@ test('an invalid file still says how the door works, as far as that is valid', (
     socketMode: 0o666,
     proxyProtocol: peers,
     trustedProxies: peers,
+    tls: undefined,
   })
-  const nothing = { socketMode: 0o660, proxyProtocol: undefined, trustedProxies: undefined }
+  const nothing = { socketMode: 0o660, proxyProtocol: undefined, trustedProxies: undefined, tls: undefined }
   assert.deepEqual(wayIn('proxy_protocol: 1, trusted_proxies: x, socket_mode: 660'), nothing)
   const failure = loadInvalid(t, 'version: 2\nserver: { bind_address: "unix:x.sock", trusted_proxies: ["::1"] }\n')
   const { server, isDefault } = defaultConfiguration(failure)

@@ -70,6 +70,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
       socketMode: 0o660,
       proxyProtocol: undefined,
       trustedProxies: undefined,
+      tls: undefined,
     },
     anonymous: isAnonymous ? identity('', target) : undefined,
     keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },

@@ -27,6 +27,7 @@ const FULL: RequestRecord = {
   requestBodyLength: '230',
   apiKey: 'team-a',
   subject: 'alice@example.com',
+  clientCertificate: 'CN=alice,O=Example',
   targetUrl: 'https://api.openai.com/v1/chat/completions?key=secret',
   upstream: 'openai',
   durationMs: 12.3456,
@@ -51,6 +52,7 @@ const BARE: RequestRecord = {
   requestBodyLength: undefined,
   apiKey: undefined,
   subject: undefined,
+  clientCertificate: undefined,
   targetUrl: undefined,
   upstream: undefined,
   durationMs: 0,
@@ -71,7 +73,7 @@ describe('the line of a request', () => {
     assert.equal(
       formatText(FULL, SNAPSHOT).slice('2026-01-02T03:04:05.678901Z'.length),
       ' TRACE Request processed client_ip=10.0.0.7 peer_ip=10.0.0.1 method=POST request_url=/openai/v1/chat/completions?key=*** ' +
-        'request_body_length=230 api_key=team-a subject=alice@example.com target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
+        'request_body_length=230 api_key=team-a subject=alice@example.com client_cert=CN=alice,O=Example target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
         'upstream=openai duration_ms=12.346 status=200 response_body_length=300 request_bytes=230 response_bytes=300 ' +
         'ttfb_ms=11.000 outcome=upstream_abort error=upstream_truncated upstream_address=192.0.2.7:443 ' +
         'request_id=req_011CSHoEeqs5C35K2UUqR7Fy cause=ECONNRESET\n',
@@ -106,6 +108,7 @@ describe('the line of a request', () => {
       ['request_body_length', 230],
       ['api_key', 'team-a'],
       ['subject', 'alice@example.com'],
+      ['client_cert', 'CN=alice,O=Example'],
       ['target_url', 'https://api.openai.com/v1/chat/completions?key=***'],
       ['upstream', 'openai'],
       ['duration_ms', 12.346],
@@ -192,6 +195,7 @@ const records: fc.Arbitrary<RequestRecord> = fc.record({
   requestBodyLength: fc.option(nasty, { nil: undefined }),
   apiKey: fc.option(nasty, { nil: undefined }),
   subject: fc.option(nasty, { nil: undefined }),
+  clientCertificate: fc.option(nasty, { nil: undefined }),
   targetUrl: fc.option(nasty, { nil: undefined }).map((target) => target?.replaceAll(/[?#;&@]/g, '')),
   upstream: fc.option(nasty, { nil: undefined }),
   durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
@@ -235,6 +239,7 @@ describe('whatever a record holds', () => {
         assert.equal(fields.get('request_url'), record.requestUrl)
         assert.equal(fields.get('error'), record.error)
         assert.equal(fields.get('subject'), record.subject)
+        assert.equal(fields.get('client_cert'), record.clientCertificate)
       }),
     )
   })

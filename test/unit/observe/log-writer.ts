@@ -24,6 +24,7 @@ const RECORD: RequestRecord = {
   requestBodyLength: '230',
   apiKey: 'team',
   subject: undefined,
+  clientCertificate: undefined,
   targetUrl: 'https://api.openai.com/v1/x',
   upstream: 'openai',
   durationMs: 1,

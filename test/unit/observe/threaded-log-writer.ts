@@ -50,6 +50,7 @@ function recordOf(id: number, number: number): RequestRecord {
     requestBodyLength: '230',
     apiKey: 'schlüssel',
     subject: undefined,
+    clientCertificate: undefined,
     targetUrl: undefined,
     upstream: 'openai',
     durationMs: 1,

@@ -6,6 +6,7 @@ import tls from 'node:tls'
 import type { Address } from '../../../src/config/snapshot.ts'
 import { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { connectToAny, type Dial } from '../../../src/upstream/connect.ts'
+import { Sessions } from '../../../src/upstream/sessions.ts'
 import { CLIENT_CERTIFICATE, CLIENT_KEY } from '../config/compile/pem.ts'
 import { FakeTime } from '../runtime/fake-time.ts'
 import { type Fate, scriptSockets } from './scripted-sockets.ts'
@@ -22,6 +23,7 @@ function dialWith(
 ): Dial<ClientConnection<unknown>> {
   return {
     serverName: 'a.test',
+    sessions: new Sessions(),
     secureContext: undefined,
     alpn: ['http/1.1'],
     tunnel: undefined,

@@ -262,9 +262,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   'the ends of the range are in it': {
     yaml: `${VERSION}server:\n  head_timeout_ms: 1\n  body_timeout_ms: 2147483647\n`,
   },
-  'server.tls is not there yet': {
+  'the files of server.tls have to be there': {
     yaml: `${VERSION}server:\n  tls: { cert: a.pem, key: b.pem }\n`,
-    problems: ['3:3: server.tls: is not supported in this version; put a TLS proxy in front, or leave it out'],
+    problems: [
+      "3:10: server.tls.cert: names a file that does not exist (relative paths start at the configuration's folder)",
+      "3:23: server.tls.key: names a file that does not exist (relative paths start at the configuration's folder)",
+    ],
   },
   'server.tls null is an absent key': { yaml: `${VERSION}server:\n  tls:\n` },
 

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { identityOf, type Source } from '../../../../src/config/source.ts'
-import { type Changes, changedFiles, changesBetween } from '../../../../src/config/watch/changes.ts'
+import {
+  type Changes,
+  changedFiles,
+  changesBetween,
+  NO_CHANGES,
+  namedFiles,
+} from '../../../../src/config/watch/changes.ts'
 import { loadValid } from '../configuration-folder.ts'
 
 const UPSTREAMS = `
@@ -27,7 +33,7 @@ function settings(t: TestContext, { upstreams = UPSTREAMS, keys = [TEAM], jwt = 
   return loadValid(t, text).settings
 }
 
-const NOTHING = { losesKeys: false, losesUpstreams: false }
+const NOTHING: Changes = NO_CHANGES
 
 const table: Readonly<Record<string, readonly [before: Parts, after: Parts, changes: Partial<Changes>]>> = {
   'the same': [{ keys: [TEAM, FIRST], jwt: [PORTAL] }, { keys: [TEAM, FIRST], jwt: [PORTAL] }, {}],
@@ -90,11 +96,16 @@ describe('changed files', () => {
 
   test('are those that were named already and have another content, never the configuration itself', () => {
     const after = [source('f.yaml', '9'), source('/k/a key', '8'), source('/k/b', '2'), source('/k/new', '3')]
-    assert.deepEqual(changedFiles(before, after), { filesChanged: '/k/a key' })
+    assert.deepEqual(namedFiles(changedFiles(before, after), after), { filesChanged: '/k/a key' })
   })
 
   test('are none where none changed, or nothing is known of before', () => {
-    assert.deepEqual(changedFiles(before, [source('f.yaml', '9'), source('/k/b', '2')]), {})
-    assert.deepEqual(changedFiles(undefined, [source('f.yaml', '0'), source('/k/b', '2')]), {})
+    for (const [was, file] of [
+      [before, source('f.yaml', '9')],
+      [undefined, source('f.yaml', '0')],
+    ] as const) {
+      const after = [file, source('/k/b', '2')]
+      assert.deepEqual(namedFiles(changedFiles(was, after), after), {})
+    }
   })
 })

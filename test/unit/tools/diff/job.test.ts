@@ -26,6 +26,7 @@ const OPTIONS: DiffOptions = {
   configPath: '',
   upstream: 'a',
   gateway: undefined,
+  gatewayCa: undefined,
   keyFile: undefined,
   hasRequest: false,
   method: undefined,

@@ -1,0 +1,42 @@
+import { trailerBlock } from './head-block.ts'
+import type { StreamSender } from './stream-sender.ts'
+import { Unchunker } from './unchunker.ts'
+
+/** Octets, or chunks, or as many as come until somebody says that it was all. */
+export type ContentLength = number | 'chunked' | undefined
+
+/** A body that goes out, in the form in which the path of a request relays it: what frames it there is taken off, and ends its stream. */
+export class ContentSender {
+  readonly #sender: StreamSender
+  readonly #unchunker: Unchunker | undefined
+  #left: number | undefined
+
+  constructor(sender: StreamSender, length: ContentLength) {
+    this.#sender = sender
+    this.#unchunker = length === 'chunked' ? new Unchunker() : undefined
+    this.#left = length === 'chunked' ? undefined : length
+  }
+
+  send(before: string, buffer: Buffer, start: number, end: number): void {
+    if (this.#unchunker !== undefined) this.#sendChunks(this.#unchunker, before, buffer, start, end)
+    else if (end > start) {
+      this.#sender.content(buffer, start, end)
+      if (this.#left === undefined) return
+      this.#left -= end - start
+      if (this.#left === 0) this.#sender.end()
+    }
+  }
+
+  #sendChunks(unchunker: Unchunker, before: string, buffer: Buffer, start: number, end: number): void {
+    if (before !== '') unchunker.text(before)
+    for (let at = start; at < end; ) {
+      at = unchunker.next(buffer, at, end)
+      const { pieceStart, pieceEnd } = unchunker
+      if (pieceEnd > pieceStart) this.#sender.content(buffer, pieceStart, pieceEnd)
+    }
+    if (!unchunker.isDone) return
+    const trailers = trailerBlock(unchunker.trailers)
+    if (trailers === undefined) this.#sender.end()
+    else this.#sender.headers(trailers, true)
+  }
+}
