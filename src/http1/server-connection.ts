@@ -168,7 +168,7 @@ export class ServerConnection<E> extends Queued implements Downstream<E>, HeldCo
     }
     this.#deadline.disarm()
     if (!isRefused(head)) return this.#open(head, buffer, at, end)
-    if (head === HTTP2_PREFACE) this.#handOver(buffer.subarray(at, end))
+    if (head === HTTP2_PREFACE && this.tls?.isMissing !== true) this.#handOver(buffer.subarray(at, end))
     else this.#refuse(head)
     return end
   }
