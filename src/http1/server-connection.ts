@@ -168,8 +168,8 @@ export class ServerConnection<E> extends Queued implements Downstream<E>, HeldCo
     }
     this.#deadline.disarm()
     if (!isRefused(head)) return this.#open(head, buffer, at, end)
-    if (head === HTTP2_PREFACE && this.tls?.isMissing !== true) this.#handOver(buffer.subarray(at, end))
-    else this.#refuse(head)
+    if (head !== HTTP2_PREFACE || this.tls?.isMissing === true) this.#refuse(head)
+    else this.#handOver(buffer.subarray(at, end))
     return end
   }
 
@@ -193,9 +193,9 @@ export class ServerConnection<E> extends Queued implements Downstream<E>, HeldCo
     return at
   }
 
-  /** Its client speaks HTTP/2: socket and bytes are somebody else's from now on. */
   #handOver(rest: Buffer): void {
     this.#phase = 'closed'
+    this.#deadline.close()
     this.#host.speaksHttp2(this, this.#socket, Buffer.concat([this.#heads.preface, rest]))
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Outlet } from '../runtime/outlet.ts'
-import { BULK_THRESHOLD } from '../runtime/read-buffers.ts'
+import { BULK_READ_BYTES, releaseBulk, takeBulk } from '../runtime/read-buffers.ts'
 import { FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts'
 
 /**
@@ -9,10 +9,7 @@ import { FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frames.ts'
  * its first frame to its write, so an idle connection holds none.
  */
 
-const BLOCK_BYTES = 65_536
-const MAX_SPARES = 16
-const spares: Buffer[] = []
-
+const BLOCK_BYTES = BULK_READ_BYTES
 /** Room at the end of a block for a frame of content is used down to this. */
 const MIN_ROOM_BYTES = 1_024
 
@@ -68,6 +65,9 @@ export class Outbox {
 
   /** What has not left is lost. */
   close(): void {
+    if (this.#block !== undefined) releaseBulk(this.#block)
+    this.#block = undefined
+    this.#length = 0
     this.#onTheWay.push(...this.#inBlock)
     this.#inBlock = []
     this.#tell()
@@ -146,7 +146,7 @@ export class Outbox {
   /** Room for so much behind what is there. No frame is larger than a block. */
   #reserve(length: number): Buffer {
     if (this.#length + length > BLOCK_BYTES) this.flush()
-    this.#block ??= spares.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
+    this.#block ??= takeBulk()
     if (!this.#isScheduled) {
       this.#isScheduled = true
       setImmediate(this.#flushLater)
@@ -162,9 +162,8 @@ export class Outbox {
       this.#length = 0
       this.#lastFlagsAt = -1
       if (!this.#outlet.sendRun('', block, 0, length)) this.isFull = true
-      // Small ones are copied; what the kernel has not taken of a large one is written from where it stands.
-      const isFree = length < BULK_THRESHOLD || this.#outlet.isFlushed
-      if (isFree && spares.length < MAX_SPARES) spares.push(block)
+      // What the kernel has not taken is written from where it stands, and free after that.
+      releaseBulk(block)
     }
     if (this.#inBlock.length > 0) {
       this.#onTheWay.push(...this.#inBlock)

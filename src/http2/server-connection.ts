@@ -335,7 +335,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
   /** The connection has broken the rules: nothing on it means anything any more. */
   #fail(code: ErrorCode): void {
     if (this.#phase === 'closed' || this.#phase === 'failed') return
-    for (const stream of [...this.#exchanges]) stream.left(true)
+    for (const stream of [...this.#exchanges]) stream.left()
     this.#farewellWith(code)
   }
 
@@ -353,18 +353,16 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     this.#farewell = setTimeout(() => this.#close(), FAREWELL_MS)
   }
 
+  /** Whoever says FIN opens no window any more, so it has left: what is on its way still goes. */
   #ended(): void {
-    if (this.#phase === 'failed') this.#close()
-    if (this.#phase === 'closed') return
-    this.#isLeaving = true
-    for (const stream of [...this.#exchanges]) stream.left(false)
-    if (this.#exchanges.size === 0) this.#close()
+    if (this.#phase !== 'closed') this.session.outbox.flush()
+    this.#gone()
   }
 
   #gone(): void {
     if (this.#phase === 'closed') return
     this.#close()
-    for (const stream of [...this.#exchanges]) stream.left(true)
+    for (const stream of [...this.#exchanges]) stream.left()
   }
 
   /** Closes at once. For the listener: idle connections at the limit and at a stop, all of them when the time for a stop is up. */

@@ -173,10 +173,10 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     return this.#isReset
   }
 
-  /** The client says nothing more, or is gone with its connection. */
-  left(isGone: boolean): void {
+  /** The client is gone with its connection. */
+  left(): void {
     const { exchange } = this
-    if (isGone) this.#lose()
+    this.#lose()
     if (exchange !== undefined) this.#host.events.clientLeft(exchange)
   }
 

@@ -18,7 +18,7 @@
  */
 
 const SHARED_READ_BYTES = 65_536
-const BULK_READ_BYTES = 49_152
+export const BULK_READ_BYTES = 49_152
 
 /** A read of at least this size is bulk: the connection's next read goes to a buffer of its own. */
 export const BULK_THRESHOLD = 8_192
@@ -76,6 +76,19 @@ function take(): Bulk {
   const bulk = free.pop() ?? allocate()
   bulk.isReading = true
   return bulk
+}
+
+/**
+ * The same memory for whoever puts together what is written: theirs until it is released, and after that as long as a write points into it.
+ */
+export function takeBulk(): Buffer {
+  return take().buffer
+}
+
+export function releaseBulk(buffer: Buffer): void {
+  const bulk = bulks.get(buffer)!
+  bulk.isReading = false
+  freeIfUnused(bulk)
 }
 
 function allocate(): Bulk {
