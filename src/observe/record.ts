@@ -47,6 +47,6 @@ export interface RequestRecord {
   readonly requestId: string | undefined
   /** Why it failed: see `CAUSES`. */
   readonly cause: string | undefined
-  /** The same for requests with the same client, method, target, key and upstream, whose target is no secret. */
+  /** The same for requests of one connection with the same client, method, target, key and upstream, whose target is no secret. */
   readonly memo?: RecordMemo | undefined
 }

@@ -180,3 +180,35 @@ test('on a Unix socket as well', async () => {
   assert.equal((await secured.client.response()).status, 200)
   assert.equal((await gateway.waitForRecord()).client_ip, undefined)
 })
+
+test('a WebSocket goes through it', async () => {
+  using pems = new PemFolder()
+  await using origin = await startOrigin(async ({ connection }) => {
+    await connection.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello')
+    connection.socket.on('data', (bytes: Buffer) => connection.socket.write(bytes))
+  })
+  const upstreams = { up: { request_path: '/up', target_url: origin.url, api_key: 'provider-key', websocket: true } }
+  await using gateway = await startGateway({ upstreams, server: { tls: pems.pair } })
+  using secured = await connectTls(gateway.port)
+  const upgrade = [
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  ]
+  await secured.client.write(get('/up/ws', ...upgrade))
+  await secured.client.until(() => secured.client.received.endsWith('hello'), 'what came behind the 101')
+  const large = 'x'.repeat(200_000)
+  await secured.client.write(large)
+  await secured.client.until(() => secured.client.received.endsWith(`hello${large}`), 'the echo')
+  secured.socket.end()
+  await secured.client.ended()
+})
+
+test('while the rest of the file is wrong, so that its clients are told to come back', async () => {
+  using pems = new PemFolder()
+  await using gateway = await startGateway({ upstreams: { up: { request_path: 'wrong' } }, server: { tls: pems.pair } })
+  using secured = await connectTls(gateway.port)
+  await secured.client.write(get('/up/x'))
+  assert.equal((await secured.client.response()).status, 503)
+})

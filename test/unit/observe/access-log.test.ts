@@ -255,8 +255,10 @@ test('what recurs is remembered, and every line is what it would be without that
       for (const format of formats) {
         const memo = { before: '', between: '' }
         for (const other of [first, ...others]) {
-          const { clientIp, peerIp, method, requestUrl, apiKey, subject, targetUrl, upstream } = first
-          const record = { ...other, clientIp, peerIp, method, requestUrl, apiKey, subject, targetUrl, upstream }
+          const { clientIp, peerIp, method, requestUrl, apiKey, subject, clientCertificate, targetUrl, upstream } =
+            first
+          const client = { clientIp, peerIp, apiKey, subject, clientCertificate }
+          const record = { ...other, ...client, method, requestUrl, targetUrl, upstream }
           assert.equal(bytes(format({ ...record, memo }, SNAPSHOT)), bytes(format(record, SNAPSHOT)))
         }
       }
