@@ -236,7 +236,9 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     if (this.#phase === 'tunnel') {
       // That was its last word.
       clearTimeout(this.#lastWait)
-      this.#home.events.responseEnd(this.#exchange!)
+      // Unless a write has met a reset, and taken that away from reading: then there was no FIN.
+      if (this.#writeCode !== 'ECONNRESET') this.#home.events.responseEnd(this.#exchange!)
+      if (this.isWriteBroken) this.#lost()
       return
     }
     if (this.#phase === 'body' && this.#body.end()) {
