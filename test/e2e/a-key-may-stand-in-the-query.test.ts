@@ -97,7 +97,12 @@ test('the key of a WebSocket may stand in its query or among its protocols, and 
       `sec-websocket-protocol:  openai-insecure-api-key.${CLIENT_KEY}`,
     ],
     // And one that takes up all of it.
-    [upgrade('/up', offered(CLIENT_KEY)), upgrade('/', offered(PROVIDER_KEY)), offered(PROVIDER_KEY), offered(CLIENT_KEY)],
+    [
+      upgrade('/up', offered(CLIENT_KEY)),
+      upgrade('/', offered(PROVIDER_KEY)),
+      offered(PROVIDER_KEY),
+      offered(CLIENT_KEY),
+    ],
     // What belongs to one connection is no place for a key.
     [
       upgrade('/up', offered(CLIENT_KEY), 'Connection: Sec-WebSocket-Protocol'),
@@ -139,6 +144,10 @@ test('an upstream that repeats what it was asked shows the client its own key', 
     assert.ok(origin.heads.at(-1)!.startsWith(`GET /x?a=1&api-key=${placed} HTTP`))
   }
   const url = `https://other.test/x/?a=1&api-key=${CLIENT_KEY}&upload_id=1`
-  assert.ok(client.received.endsWith(`\r\nLocation: ${url}\r\nX-A:  1 \r\nx-goog-upload-url: ${url}\r\nContent-Length: 0\r\n\r\n`))
+  assert.ok(
+    client.received.endsWith(
+      `\r\nLocation: ${url}\r\nX-A:  1 \r\nx-goog-upload-url: ${url}\r\nContent-Length: 0\r\n\r\n`,
+    ),
+  )
   for (const part of [placed, '%c3%a4', '.key']) assert.ok(!client.received.includes(part), client.received)
 })
