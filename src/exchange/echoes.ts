@@ -47,7 +47,7 @@ function spelling(before: string, key: string): RegExp {
 
 /** Each octet as it is or escaped, and in a URL within a URL escaped twice. */
 function spelled(text: string): string {
-  return text.replace(/[^]/g, (octet) => {
+  return text.replace(/./gs, (octet) => {
     const hex = octet.charCodeAt(0).toString(16).padStart(2, '0')
     return `(?:\\x${hex}|%(?:25)?${hex})`
   })
