@@ -20,6 +20,8 @@ export function withoutEchoes(exchange: Exchange, head: ResponseHead): ResponseH
   const echo = echoOf(exchange)
   if (echo === undefined) return head
   const changes: Change[] = []
+  // No place in the status line moves.
+  echo.spelled.lastIndex = head.fieldsStart
   for (const { 0: found, 1: before = '', index } of head.text.slice(0, head.end).matchAll(echo.spelled)) {
     changes.push({ from: index + before.length, to: index + found.length, text: echo.own })
   }
