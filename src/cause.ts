@@ -86,3 +86,8 @@ const OTHER_CAUSE = /^(?:[A-Z][A-Z0-9_]{1,63}|status_[1-5][0-9]{2})$/
 export function isCause(word: string): boolean {
   return Object.hasOwn(CAUSES, word) || OTHER_CAUSE.test(word)
 }
+
+/** OpenSSL's errors, an alert of the peer among them. */
+export function isOfTls(code: string | undefined): boolean {
+  return code?.startsWith('ERR_SSL') === true
+}

@@ -53,6 +53,8 @@ interface Found {
   key: string
   otherKeys: string[] | undefined
   queryKeys: number[] | undefined
+  /** Pairs with a token whose time is still to come. */
+  laterPairs: number[] | undefined
   /** There is a token beside it whose time is still to come. */
   hasLaterKey: boolean
   /** Why there is none. */
@@ -102,6 +104,7 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
     key: '',
     otherKeys: undefined,
     queryKeys: undefined,
+    laterPairs: undefined,
     hasLaterKey: false,
     cause: 'no_key',
   }
@@ -110,9 +113,10 @@ export function identify(head: RequestHead, snapshot: Snapshot): Access | Cause 
   if (snapshot.withOwnField.length > 0 && !lookIntoOwnFields(found, head, snapshot)) return 'two_keys'
   if (snapshot.withQueryKeys.length > 0 && !lookIntoQuery(found, head, snapshot)) return 'two_keys'
   if (head.isWebSocketUpgrade && !lookIntoOffers(found, head, snapshot)) return 'two_keys'
-  const { identity, line, key, otherKeys, hasLaterKey, queryKeys = NO_PAIRS } = found
+  const { identity, line, key, otherKeys, hasLaterKey } = found
   if (identity === undefined) return found.cause
   if (identity.routes.isEmpty) return 'no_upstreams'
+  const queryKeys = pairsOf(found, identity, head)
   const target = queryKeys.length === 0 ? head.target : withoutPairs(head.target, head, queryKeys, undefined)
   const strays = findStrays(head, key, line, otherKeys, target)
   // What is repeated is compared in a time that tells nothing of a key in a field: one in the target is looked up each time.
@@ -164,12 +168,20 @@ function lookIntoQuery(found: Found, head: RequestHead, snapshot: Snapshot): boo
   for (const { at, key } of queryPairs(head)) {
     const identity = verdictOn(key, found, snapshot)
     if (identity === 'two_keys') return false
+    if (identity === 'not_yet') (found.laterPairs ??= []).push(at)
     if (typeof identity === 'string') note(found, identity)
     else if (identity.routes.find(path)?.takesQueryKeys !== true) note(found, 'unknown_key')
     else if (add(found, identity, undefined, key)) (found.queryKeys ??= []).push(at)
     else return false
   }
   return true
+}
+
+/** Those with a key, and where its upstream takes keys there, with what will be one. */
+function pairsOf({ queryKeys, laterPairs }: Found, { routes }: Identity, head: RequestHead): readonly number[] {
+  if (laterPairs === undefined) return queryKeys ?? NO_PAIRS
+  const takesThem = routes.find(head.pathAndQuery.slice(0, head.pathLength))?.takesQueryKeys === true
+  return [...(queryKeys ?? NO_PAIRS), ...(takesThem ? laterPairs : NO_PAIRS)].sort((a, b) => a - b)
 }
 
 function mayTakeQueryKeys(path: string, { withQueryKeys }: Snapshot): boolean {

@@ -3,10 +3,9 @@ import { offeredKey, PROTOCOL_FIELD, withOfferedKey } from '../access/offered-ke
 import { holdsKey } from '../access/strays.ts'
 import { FIELD } from '../http/fields.ts'
 import { fieldValue, linesNamed } from '../http/lines.ts'
-import type { FieldLine, LineEdit, ResponseHead } from '../http/message.ts'
+import type { FieldLine, LineEdit } from '../http/message.ts'
 import { isToken } from '../http/octets.ts'
 import { withValue } from '../http1/encoder.ts'
-import { changedHead } from './changed-head.ts'
 import type { Exchange } from './exchange.ts'
 
 /** What becomes of the protocols that a WebSocket client offers: one may carry its key, and the others go on as they are. */
@@ -14,20 +13,21 @@ import type { Exchange } from './exchange.ts'
 const REMOVED = ''
 const NO_LINES: readonly FieldLine[] = []
 
-/** The lines that may have to be edited. */
+/** The lines that may have to be edited: of those that belong to one connection, as the client says, nothing goes on. */
 export function offerLines({ head }: Exchange): readonly FieldLine[] {
-  return head!.isWebSocketUpgrade ? linesNamed(head!, PROTOCOL_FIELD) : NO_LINES
+  if (!head!.isWebSocketUpgrade) return NO_LINES
+  const nominated = head!.lines.filter(({ field }) => field === FIELD.nominated)
+  return linesNamed(head!, PROTOCOL_FIELD).filter(({ start }) => nominated.every((line) => line.start !== start))
 }
 
-/** Whether the provider's key takes the place of one that is offered. What is no token would break the list. */
-export function isOfferSwapped(exchange: Exchange): boolean {
+/**
+ * The protocol in which the provider's key takes the place of the one that opened the door; of an anonymous client, the first one with
+ * any. Undefined where it goes elsewhere: a field and the query come first, and what is no token would break the list.
+ */
+export function swappedOffer(exchange: Exchange): string | undefined {
   const { apiKey, credential } = exchange.upstream!
-  if (credential !== 'swap' || exchange.credentialLine !== undefined || exchange.queryKeys.length > 0) return false
-  return apiKey !== undefined && isToken(apiKey) && swappedOffer(exchange) !== undefined
-}
-
-/** The protocol with the key that opened the door; of an anonymous client, the first one with any. */
-function swappedOffer(exchange: Exchange): string | undefined {
+  if (credential !== 'swap' || exchange.credentialLine !== undefined || exchange.queryKeys.length > 0) return undefined
+  if (apiKey === undefined || !isToken(apiKey)) return undefined
   const isAnonymous = exchange.snapshot.anonymous !== undefined
   for (const line of offerLines(exchange)) {
     for (const protocol of fieldValue(exchange.head!.text, line).split(',')) {
@@ -46,11 +46,9 @@ export function editOffers(
   edits: LineEdit[],
 ): void {
   const { text } = exchange.head!
-  let swapped = isOfferSwapped(exchange) ? swappedOffer(exchange) : undefined
+  let swapped = swappedOffer(exchange)
   for (const line of offers) {
     const index = lines.findIndex(({ start }) => start === line.start)
-    // It belongs to one connection, as the client says.
-    if (lines[index]!.field === FIELD.nominated) continue
     const protocols = fieldValue(text, line).split(',')
     const kept: string[] = []
     for (const protocol of protocols) {
@@ -71,16 +69,4 @@ function mayGoOn(exchange: Exchange, protocol: string): boolean {
   const offered = offeredKey(protocol)
   if (offered === undefined) return true
   return exchange.upstream!.credential === 'pass' && !isGatewayKey(offered, snapshot.keys)
-}
-
-/** A head that takes up what was offered: where that was a key, the client hears of its own. */
-export function withClientsOffer(exchange: Exchange, head: ResponseHead): ResponseHead {
-  if (!isOfferSwapped(exchange)) return head
-  const own = swappedOffer(exchange)!
-  const changes = []
-  for (const { valueStart, valueEnd } of linesNamed(head, PROTOCOL_FIELD)) {
-    if (offeredKey(head.text.slice(valueStart, valueEnd)) === undefined) continue
-    changes.push({ from: valueStart, to: valueEnd, text: own.trim() })
-  }
-  return changedHead(head, changes)
 }

@@ -4,7 +4,7 @@ import { FIELD, type Field } from '../http/fields.ts'
 import type { FieldLine, LineEdit } from '../http/message.ts'
 import { withValue } from '../http1/encoder.ts'
 import type { Exchange } from './exchange.ts'
-import { isOfferSwapped } from './offers.ts'
+import { swappedOffer } from './offers.ts'
 
 const CANONICAL_LINE: Record<Exclude<CredentialPlace, 'swap' | 'pass' | OwnField>, { field: Field; before: string }> = {
   bearer: { field: FIELD.authorization, before: 'Authorization: Bearer ' },
@@ -34,7 +34,7 @@ export function placeCredential(
   // Only an anonymous gateway has none: then no credential at all goes on.
   if (apiKey === undefined || apiKey === '') return ''
   // It stands there already.
-  if (isQuerySwapped(exchange) || isOfferSwapped(exchange)) return ''
+  if (isQuerySwapped(exchange) || swappedOffer(exchange) !== undefined) return ''
   const { text } = exchange.head!
   let slot = slotOf(exchange, lines)
   let filled: string

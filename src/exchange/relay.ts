@@ -4,6 +4,7 @@ import type { ResponseHead } from '../http/message.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { sendAgain } from './attempt.ts'
+import { mayEcho, withoutEchoes } from './echoes.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 import { challengesConnection, loginOwner } from './login.ts'
@@ -70,7 +71,7 @@ export function requestFailed(exchange: Exchange, failure: FailureCode, cause?: 
 // ---- the response's way
 
 export function interim(exchange: Exchange, head: ResponseHead): boolean {
-  const mayGoOn = exchange.response.sendInterim(head)
+  const mayGoOn = exchange.response.sendInterim(mayEcho(exchange) ? withoutEchoes(exchange, head) : head)
   if (head.status === 100 && !exchange.isRequestDone) {
     exchange.hasContinued = true
     watch(exchange)

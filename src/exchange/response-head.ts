@@ -3,16 +3,20 @@ import { linesNamed } from '../http/lines.ts'
 import type { ResponseHead } from '../http/message.ts'
 import { type Change, changedHead } from './changed-head.ts'
 import { readableHead } from './cors.ts'
+import { mayEcho, withoutEchoes } from './echoes.ts'
 import type { Exchange } from './exchange.ts'
 import { locationAtGateway, uploadUrlAtGateway } from './location.ts'
 
 /** Whether more of a response's head is read than what concerns every exchange. */
-export function readsResponseHead({ snapshot, upstream }: Exchange): boolean {
-  return upstream!.rewritesLocation || upstream!.rewritesUploadUrl || snapshot.server.cors !== undefined
+export function readsResponseHead(exchange: Exchange): boolean {
+  const { snapshot, upstream } = exchange
+  const isWanted = upstream!.rewritesLocation || upstream!.rewritesUploadUrl || snapshot.server.cors !== undefined
+  return isWanted || mayEcho(exchange)
 }
 
-/** The response head that the client sees: what the operator has asked for, or the head as it came. */
-export function headForClient(exchange: Exchange, head: ResponseHead): ResponseHead {
+/** The response head that the client sees: with what the operator has asked for, without the provider's key, or as it came. */
+export function headForClient(exchange: Exchange, received: ResponseHead): ResponseHead {
+  const head = mayEcho(exchange) ? withoutEchoes(exchange, received) : received
   const { rewritesLocation, rewritesUploadUrl } = exchange.upstream!
   const moved = rewritesLocation || rewritesUploadUrl ? withLocations(exchange, head) : head
   return exchange.snapshot.server.cors === undefined ? moved : readableHead(exchange, moved)

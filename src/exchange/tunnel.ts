@@ -2,9 +2,9 @@ import type { FailureCode } from '../failure.ts'
 import type { ResponseHead } from '../http/message.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import { Deadline } from '../runtime/deadline.ts'
+import { withoutEchoes } from './echoes.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
-import { withClientsOffer } from './offers.ts'
 import { breakOff } from './relay.ts'
 import { dropReplay } from './retry.ts'
 import { watch } from './watch.ts'
@@ -45,7 +45,7 @@ export function openTunnel(
     breakOff(exchange, 'client_abort')
     return true
   }
-  const mayGoOn = exchange.response.sendHead(withClientsOffer(exchange, head), false, '', buffer, start, end)
+  const mayGoOn = exchange.response.sendHead(withoutEchoes(exchange, head), false, '', buffer, start, end)
   watch(exchange)
   downstream.openTunnel()
   return mayGoOn

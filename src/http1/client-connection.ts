@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isOfTls } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { RepeatedHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
@@ -235,9 +236,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
 
   #ended(): void {
     if (this.#phase === 'tunnel') {
-      // That was its last word.
       clearTimeout(this.#lastWait)
-      this.#home.events.responseEnd(this.#exchange!)
+      // Its last word, unless a write has met a reset, and taken that away from reading: then there was no FIN.
+      if (this.#writeCode !== 'ECONNRESET') this.#home.events.responseEnd(this.#exchange!)
+      if (this.isWriteBroken) this.#lost()
       return
     }
     if (this.#phase === 'body' && this.#body.end()) {
@@ -376,16 +378,20 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#exchange = undefined
     this.deadline.disarm()
     if (this.#phase === 'closed') return
-    // The last bytes of a tunnel and its FIN: an outlet that has been ended tells nothing of them.
+    // The last bytes of a tunnel and its FIN: an outlet that has been ended tells nothing of them, and only a reset that they are lost.
     const isEnding = this.#phase === 'tunnel' && !this.isWriteBroken && !this.#socket.writableFinished
-    if ((this.#outlet.isFlushed && !isEnding) || leaving >= MAX_LEAVING) {
+    const giveUp = (): void => {
+      if (isEnding) resetSocket(this.#socket)
       this.#close()
+    }
+    if ((this.#outlet.isFlushed && !isEnding) || leaving >= MAX_LEAVING) {
+      giveUp()
       return
     }
     this.#phase = 'leaving'
     leaving++
     clearTimeout(this.#lastWait)
-    this.#lastWait = setTimeout(() => this.#close(), LEAVING_MS).unref()
+    this.#lastWait = setTimeout(giveUp, LEAVING_MS).unref()
     if (isEnding) this.#socket.once('finish', () => this.#close())
     else this.#outlet.whenFlushed(() => this.#close())
   }
@@ -405,9 +411,4 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     this.#home.closed()
     this.#socket.destroy()
   }
-}
-
-/** OpenSSL's errors, an alert of the peer among them. */
-function isOfTls(code: string | undefined): boolean {
-  return code?.startsWith('ERR_SSL') === true
 }

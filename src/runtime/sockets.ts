@@ -125,6 +125,13 @@ function under(socket: net.Socket): net.Socket | undefined {
   return _parent instanceof net.Socket ? _parent : undefined
 }
 
+interface ResettableHandle {
+  close?: (closed?: () => void) => void
+  reset?: (closed?: () => void) => number
+  /** Below TLS: the connection itself. */
+  readonly _parent?: ResettableHandle
+}
+
 /** A Unix socket knows no reset: there, all that can be done is to close it. */
 export function resetSocket(socket: net.Socket): void {
   const lower = under(socket)
@@ -133,9 +140,20 @@ export function resetSocket(socket: net.Socket): void {
     socket.destroy()
     return
   }
-  const handle = (socket as unknown as { _handle?: { reset?: unknown } | null })._handle
-  if (handle && typeof handle.reset !== 'function') socket.destroy()
-  else socket.resetAndDestroy()
+  const handle = (socket as unknown as { _handle?: ResettableHandle | null })._handle
+  // While its FIN is on its way libuv resets nothing, and Node takes the handle for closed all the same: its descriptor would leak.
+  const isEnding = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+  if (!isEnding && (!handle || typeof handle.reset === 'function')) {
+    socket.resetAndDestroy()
+    return
+  }
+  if (!isEnding) closeByReset(handle?._parent)
+  socket.destroy()
+}
+
+/** TLS is only destroyed, and closes what is below it. */
+function closeByReset(below: ResettableHandle | undefined): void {
+  if (typeof below?.reset === 'function') below.close = (closed) => void below.reset!(closed)
 }
 
 /** Calls back when all that was written before its end has left. */

@@ -96,6 +96,20 @@ test('the key of a WebSocket may stand in its query or among its protocols, and 
       `sec-websocket-protocol:  openai-insecure-api-key.${PROVIDER_KEY}`,
       `sec-websocket-protocol:  openai-insecure-api-key.${CLIENT_KEY}`,
     ],
+    // And one that takes up all of it.
+    [
+      upgrade('/up', offered(CLIENT_KEY)),
+      upgrade('/', offered(PROVIDER_KEY)),
+      offered(PROVIDER_KEY),
+      offered(CLIENT_KEY),
+    ],
+    // What belongs to one connection is no place for a key.
+    [
+      upgrade('/up', offered(CLIENT_KEY), 'Connection: Sec-WebSocket-Protocol'),
+      upgrade('/', `Authorization: Bearer ${PROVIDER_KEY}`),
+      'X: 1',
+      'X: 1',
+    ],
   ].entries()) {
     echo = echoed!
     using client = await connectRaw(gateway.port)
@@ -105,6 +119,35 @@ test('the key of a WebSocket may stand in its query or among its protocols, and 
     client.reset()
     assert.equal(origin.heads[n], seen!.replace('gateway.test', origin.url.slice('http://'.length)))
   }
-  await gateway.until(() => gateway.records().length === 3, 'their records')
+  await gateway.until(() => gateway.records().length === 5, 'their records')
   for (const key of [CLIENT_KEY, PROVIDER_KEY]) assert.ok(!gateway.log().includes(key))
+})
+
+test('an upstream that repeats what it was asked shows the client its own key', async () => {
+  const secret = 'a%/ä.key'
+  const placed = 'a%25/%C3%A4.key'
+  await using origin = await startRawOrigin((end, head) => {
+    const query = /\?(\S+)/.exec(head)![1]!
+    const url = `https://other.test/x/?${query}&upload_id=1`
+    const link = `Link: </login?next=${encodeURIComponent(`/x?api-key=${secret}`)}>, </y?api-key=a%25/%c3%a4.key>\r\n`
+    void end.write(
+      `HTTP/1.1 103 Early Hints\r\n${link}\r\nHTTP/1.1 307 Temporary Redirect\r\nLocation: ${url}\r\nX-A:  1 \r\nx-goog-upload-url: ${url}\r\nContent-Length: 0\r\n\r\n`,
+    )
+  })
+  await using gateway = await startGateway({
+    upstreams: { up: { request_path: '/up', target_url: origin.url, api_key: secret, query_credential: true } },
+  })
+  using client = await connectRaw(gateway.port)
+  for (let n = 1; n < 4; n++) {
+    void client.write(`GET /up/x?a=1&api-key=${CLIENT_KEY} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await client.until(() => client.received.split('Content-Length: 0').length > n, 'the answer')
+    assert.ok(origin.heads.at(-1)!.startsWith(`GET /x?a=1&api-key=${placed} HTTP`))
+  }
+  const url = `https://other.test/x/?a=1&api-key=${CLIENT_KEY}&upload_id=1`
+  assert.ok(
+    client.received.endsWith(
+      `\r\nLocation: ${url}\r\nX-A:  1 \r\nx-goog-upload-url: ${url}\r\nContent-Length: 0\r\n\r\n`,
+    ),
+  )
+  for (const part of [placed, '%c3%a4', '.key']) assert.ok(!client.received.includes(part), client.received)
 })

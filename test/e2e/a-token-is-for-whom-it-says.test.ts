@@ -119,4 +119,17 @@ test('a token whose time is still to come goes to no provider either', async () 
     message.fields.slice(1).map(({ line }) => line),
     ['api-key: own'],
   )
+  gateway.rewrite({
+    upstreams: { up: { request_path: '/up', target_url: origin.url, api_key: PROVIDER_KEY, query_credential: true } },
+    api_keys: { jwt: [{ id: 'portal', key: KEY }] },
+  })
+  await gateway.waitForLog('reloaded automatically')
+  for (const [n, [target, seen, ...lines]] of [
+    [`/up/x?key=${early}&a=b`, '/x?a=b', `api-key: ${token({})}`],
+    [`/up/x?key=${early}&a=b&key=${token({})}`, `/x?key=${PROVIDER_KEY}&a=b`],
+  ].entries()) {
+    assert.equal((await ask(gateway.port, target!, ...lines)).status, 200)
+    assert.equal((await origin.request(n + 1)).target, seen)
+  }
+  assert.equal((await ask(gateway.port, `/up/x?key=${early}`)).status, 401)
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { CLIENT_KEY, PROVIDER_KEY, startGateway } from '../support/gateway.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { CLIENT_KEY, PROVIDER_KEY, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { connectRaw, type RawEnd, SWITCH, startRawOrigin, upgrade } from '../support/raw-end.ts'
 
 const KEY = `Authorization: Bearer ${CLIENT_KEY}`
@@ -148,6 +149,50 @@ test('a reset is a reset on the other side, and the record says whose it was', a
       isClients ? [101, 'client_abort', undefined, 'TRACE'] : [101, 'upstream_truncated', 'ECONNRESET', 'WARN'],
     )
   }
+})
+
+/** Its connection ends while the gateway stands still, which then finds bytes of its client first: the write meets the end, not a read. */
+async function endUnseen(gateway: RunningGateway, client: RawEnd, end: RawEnd, last: () => unknown): Promise<void> {
+  void client.write('before')
+  await end.untilReceived('before')
+  gateway.signal('SIGSTOP')
+  await pause(50)
+  await client.write('first')
+  await pause(50)
+  last()
+  await pause(50)
+  end.reset()
+  await pause(50)
+  gateway.signal('SIGCONT')
+}
+
+test('a reset that a write meets first is no end for the client', async () => {
+  for (let i = 0; i < 4; i++) {
+    await using origin = await startRawOrigin(agree)
+    await using gateway = await startGateway(to(origin.url))
+    using client = await connectRaw(gateway.port)
+    void client.write(upgrade('/up', KEY))
+    await client.untilReceived(SWITCH)
+    await endUnseen(gateway, client, await origin.end(), () => {})
+    await client.until(() => client.ending, 'its end')
+    assert.equal(client.ending, 'rst')
+    const { outcome, cause } = await gateway.waitForRecord()
+    assert.deepEqual([outcome, cause], ['upstream_abort', 'ECONNRESET'])
+  }
+})
+
+test('a client that talks on to an upstream that has ended and takes no more holds up nothing', async () => {
+  await using origin = await startRawOrigin(agree)
+  await using gateway = await startGateway(to(origin.url))
+  using client = await connectRaw(gateway.port)
+  void client.write(upgrade('/up', KEY))
+  await client.untilReceived(SWITCH)
+  const end = await origin.end()
+  await endUnseen(gateway, client, end, () => end.socket.end('bye'))
+  await client.untilReceived('bye')
+  await client.ended('fin')
+  const record = await gateway.waitForRecord()
+  assert.deepEqual([record.outcome, record.level], ['complete', 'TRACE'])
 })
 
 test('an upstream that closes behind its last word loses nothing of it', async () => {

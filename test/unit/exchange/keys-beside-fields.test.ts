@@ -185,10 +185,10 @@ describe('a key among the protocols of a WebSocket', () => {
     assert.equal(sent('/up/x', protocols(offer(K))), 'no_key')
     assert.equal(sent('/up/x', [...UPGRADE, ...protocols(K)]), 'no_key')
   })
-  test('goes with its line, if Connection says so', () => {
+  test('goes with its line, if Connection says so, and the other one goes where it does without a slot', () => {
     const nominated = ['Connection: Upgrade, Sec-WebSocket-Protocol', 'Upgrade: websocket']
     const [, ...lines] = sent('/up/x', [...nominated, ...protocols(`a, ${offer(K)}`)]) as string[]
-    assert.deepEqual(lines, ['Connection: Upgrade', 'Upgrade: websocket'])
+    assert.deepEqual(lines, ['Connection: Upgrade', 'Upgrade: websocket', `Authorization: Bearer ${P}`])
   })
   test('an upgrade is never repeated', () => {
     assert.deepEqual(sent('/up/x', [...UPGRADE, `api-key: ${K}`]), ['/x', ...UPGRADE, `api-key: ${P}`])

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { headForClient } from '../../../src/exchange/response-head.ts'
 import type { ResponseHead } from '../../../src/http/message.ts'
 import { parseResponseHead } from '../../../src/http1/parse-response.ts'
-import { exchangeOf, snapshot, upstream } from './exchange-of.ts'
+import { exchangeOf, PROVIDER_KEY, snapshot, upstream } from './exchange-of.ts'
 
 function parse(...fields: string[]): ResponseHead {
-  const head = parseResponseHead(['HTTP/1.1 302 Found', ...fields, '', ''].join('\r\n'), 'GET')
+  const head = parseResponseHead([`HTTP/1.1 302 key=${PROVIDER_KEY}`, ...fields, '', ''].join('\r\n'), 'GET')
   assert.ok(typeof head === 'object')
   return head
 }
@@ -34,4 +34,18 @@ test('what is found of a head whose locations have moved is what would be found 
 test('without any the head is the same', () => {
   const head = parse('Content-Length: 0')
   assert.equal(headForClient(rewriting(), head), head)
+})
+
+test('the same where the key in a query is repeated; a status line stays, whatever is in it', () => {
+  const exchange = exchangeOf('GET /up?key=own HTTP/1.1\r\nHost: a\r\n\r\n', snapshot(true))
+  exchange.upstream = upstream({ rewritesLocation: true })
+  exchange.queryKeys = [0]
+  const fields = (key: string, to: string): string[] => [
+    `X: monkey=${key}&key=${key},key%3D${key}%253d`,
+    'Connection: gone, keep-alive',
+    `Location: ${to}?key=${key}`,
+    `Gone: key=${key}`,
+    'Content-Length: 0',
+  ]
+  assert.deepEqual(headForClient(exchange, parse(...fields(PROVIDER_KEY, '/v1/x'))), parse(...fields('own', '/up/x')))
 })

@@ -19,7 +19,8 @@ function rewritten(prefix: string, lines: readonly string[]): string {
 
 function exchangeTo(prefix: string): Exchange {
   const target = upstream({ prefix, basePath: '', rewritesLocation: true })
-  return { upstream: target, snapshot: snapshot(false, target) } as Exchange
+  const asked = { head: { isWebSocketUpgrade: false }, queryKeys: [] as readonly number[] }
+  return { upstream: target, snapshot: snapshot(false, target), ...asked } as unknown as Exchange
 }
 
 describe('a Location with the prefix moves what stands behind it', () => {

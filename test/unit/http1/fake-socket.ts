@@ -11,6 +11,7 @@ export class FakeSocket extends EventEmitter {
   written = ''
   writable = true
   writableLength = 0
+  writableEnded = false
   writableFinished = false
   destroyed = false
   isPaused = false
@@ -60,6 +61,7 @@ export class FakeSocket extends EventEmitter {
 
   end(): void {
     this.writable = false
+    this.writableEnded = true
     this.writableFinished = true
     queueMicrotask(() => this.emit('finish'))
   }
