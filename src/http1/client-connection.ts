@@ -19,8 +19,7 @@ import { switchesToWebSocket } from './upgrade.ts'
 const MAX_INTERIM_RESPONSES = 32
 
 /** How long the rest of an answered request may take to leave, and of how many connections: each holds memory that nobody waits for. */
-const LEAVING_MS = 30_000
-const MAX_LEAVING = 64
+const LEAVING = { ms: 30_000, most: 64 } as const
 let leaving = 0
 
 /** How long an upstream may say nothing of an answer that is still read once writing has failed. */
@@ -384,14 +383,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       if (isEnding) resetSocket(this.#socket)
       this.#close()
     }
-    if ((this.#outlet.isFlushed && !isEnding) || leaving >= MAX_LEAVING) {
+    if ((this.#outlet.isFlushed && !isEnding) || leaving >= LEAVING.most) {
       giveUp()
       return
     }
     this.#phase = 'leaving'
     leaving++
     clearTimeout(this.#lastWait)
-    this.#lastWait = setTimeout(giveUp, LEAVING_MS).unref()
+    this.#lastWait = setTimeout(giveUp, LEAVING.ms).unref()
     if (isEnding) this.#socket.once('finish', () => this.#close())
     else this.#outlet.whenFlushed(() => this.#close())
   }

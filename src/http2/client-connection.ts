@@ -253,7 +253,7 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
     this.session.goAway(0, code)
     this.session.outbox.flush()
     this.#close()
-    for (const stream of [...this.#streams.values()]) stream.lost('upstream_protocol', 'http2')
+    for (const stream of [...this.#streams.values()]) stream.lost('upstream_protocol', 'protocol_error')
   }
 
   #lost(code: string): void {

@@ -184,7 +184,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   resetByUpstream(code: ErrorCode): void {
     const isRefused = code === ERROR.refusedStream
     this.#over()
-    if (isRefused) this.#fail('stream_refused', 'stream_refused')
+    if (isRefused) this.#fail('stream_refused', 'refused_stream')
     else this.#fail(this.hasHead ? 'upstream_truncated' : 'upstream_reset', 'stream_reset')
   }
 

@@ -89,17 +89,24 @@ function copyOf(bytes: Buffer): () => Buffer {
   return () => Buffer.from(bytes)
 }
 
+/** A busy machine can hide a difference, or make one up: once, hardly three times. */
+const TRIES = 3
+
+function tell(isWanted: boolean, work: Work<unknown>, size: number): void {
+  const growths: number[] = []
+  while (growths.length < TRIES) {
+    const growth = growthOf(work, size)
+    if (isTooMuch(growth) === isWanted) return
+    growths.push(growth)
+  }
+  assert.fail(`growths of ${growths.join(', ')}`)
+}
+
 function tellApart(most: number): void {
   for (const [what, [size, work]] of Object.entries(linear).slice(0, most))
-    test(`${what} is as much as its input`, () => {
-      const growth = growthOf(work, size)
-      assert.equal(isTooMuch(growth), false, `a growth of ${growth}`)
-    })
+    test(`${what} is as much as its input`, () => tell(false, work, size))
   for (const [what, [size, work]] of Object.entries(quadratic).slice(0, most))
-    test(`${what} is more than its input`, () => {
-      const growth = growthOf(work, size)
-      assert.equal(isTooMuch(growth), true, `a growth of ${growth}`)
-    })
+    test(`${what} is more than its input`, () => tell(true, work, size))
 }
 
 describe('how work grows is told', () => tellApart(Number.POSITIVE_INFINITY))

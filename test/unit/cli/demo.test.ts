@@ -55,7 +55,7 @@ describe('the demo', { timeout: 30_000 }, () => {
       assert.match(openai!, /^data: \{.*"object":"chat\.completion\.chunk"[\s\S]*data: \[DONE\]\n\n$/)
       assert.equal(JSON.parse(anthropic!).type, 'message')
       assert.ok(JSON.parse(gemini!).candidates[0].content.parts[0].text)
-      assert.match(wrongKey!, /^HTTP\/1\.1 401 /)
+      assert.match(wrongKey!, /^HTTP\/(?:1\.1|2) 401 /)
       assert.match(wrongKey!, /\r\nx-fluxgate-error: /i)
       child.kill('SIGTERM')
       await once(child, 'close')
