@@ -25,6 +25,7 @@ export class TlsTerms {
   readonly settings: ServerTls
   readonly #server: tls.Server
   readonly #tickets: TicketKeys
+  readonly #now: () => number
   /** By the connections under them. */
   readonly #handshakes = new WeakMap<Socket, HandshakeEvents>()
   readonly #exact = new Map<string, ServerCertificate>()
@@ -33,8 +34,9 @@ export class TlsTerms {
   /** Of certificates that have been asked for: each costs a millisecond, and there may be hundreds. */
   readonly #contexts = new Map<ServerCertificate, tls.SecureContext>()
 
-  constructor(settings: ServerTls) {
+  constructor(settings: ServerTls, now: () => number = Date.now) {
     this.settings = settings
+    this.#now = now
     this.#tickets = new TicketKeys(Buffer.from(settings.ticketSecret, 'base64'))
     for (const certificate of settings.certificates) this.#index(certificate)
     const [first, ...others] = settings.certificates
@@ -68,10 +70,24 @@ export class TlsTerms {
   #secured(socket: tls.TLSSocket): void {
     // TLS 1.2 alone has it, and nobody who asks for a completion needs it.
     socket.disableRenegotiation()
-    if (socket.getProtocol() === 'TLSv1.3' && !socket.isSessionReused()) this.#tickets.leaveOutSecond()
+    const isResumed = socket.isSessionReused()
+    const checksClients = this.settings.ca !== undefined
+    if (socket.getProtocol() === 'TLSv1.3') {
+      if (!isResumed) this.#tickets.leaveOutSecond()
+      else if (checksClients) this.#tickets.leaveOutNext()
+    }
     const events = this.#eventsOf(socket)
-    if (events === undefined) socket.destroy()
-    else events.secured(socket)
+    const hasExpired = checksClients && isResumed && this.#hasExpired(socket)
+    if (events === undefined || hasExpired) {
+      // First this one: OpenSSL is in the middle of its handshake, and would be freed at once if the socket below it were gone.
+      socket.destroy()
+      events?.failed('CERT_HAS_EXPIRED')
+    } else events.secured(socket)
+  }
+
+  /** Of the client's certificate. A session that is resumed says that it was good when the session began. */
+  #hasExpired(socket: tls.TLSSocket): boolean {
+    return !(Date.parse(socket.getPeerX509Certificate()?.validTo ?? '') > this.#now())
   }
 
   #failed(error: NodeJS.ErrnoException, socket: tls.TLSSocket): void {

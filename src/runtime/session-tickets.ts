@@ -51,6 +51,14 @@ export class TicketKeys {
     this.#untilOmitted = 1
   }
 
+  /**
+   * The same for the one ticket behind a resumed handshake: OpenSSL dates it anew, so whoever always used the latest would never again
+   * make a whole handshake.
+   */
+  leaveOutNext(): void {
+    this.#untilOmitted = 0
+  }
+
   /** Whether the ticket that is to be sealed now is given at all. */
   isGiven(): boolean {
     return this.#untilOmitted < 0 || this.#untilOmitted-- > 0

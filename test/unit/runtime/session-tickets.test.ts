@@ -25,6 +25,12 @@ test('whoever has the same secret has the same key of the day, and nobody else',
   assert.equal(new Set([name, hmac, aes].map((part) => part.toString('hex'))).size, 3)
 })
 
+test('the one ticket behind a resumed handshake can be left out', () => {
+  const { keys } = keysOf('a')
+  keys.leaveOutNext()
+  assert.deepEqual([keys.isGiven(), keys.isGiven()], [false, true])
+})
+
 test('of two tickets behind a whole handshake one is left out, and of others none', () => {
   const { keys } = keysOf('a')
   const given = (n: number): boolean[] => Array.from({ length: n }, () => keys.isGiven())
