@@ -161,11 +161,14 @@ function judgePair(cert: Read, key: Read): Fault[] {
 
 type X509 = InstanceType<typeof import('node:crypto').X509Certificate>
 
-/** Undefined where there is none, or a broken one. */
+const BEGIN = /-----BEGIN CERTIFICATE-----/g
+
+/** Undefined where there is none, or a broken one: also one that has begun and not ended, as of a file that is being written. */
 function certificatesOf(pem: string): readonly X509[] | undefined {
   const { X509Certificate } = process.getBuiltinModule('node:crypto')
   const texts = pem.match(CERTIFICATE) ?? []
-  const isGood = texts.length > 0 && texts.every((text) => succeeds(() => new X509Certificate(text)))
+  const isWhole = texts.length > 0 && texts.length === pem.match(BEGIN)?.length
+  const isGood = isWhole && texts.every((text) => succeeds(() => new X509Certificate(text)))
   return isGood ? texts.map((text) => new X509Certificate(text)) : undefined
 }
 

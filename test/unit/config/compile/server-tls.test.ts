@@ -35,6 +35,7 @@ const FILES = {
   'company-key.pem': COMPANY_KEY,
   'encrypted.pem': ENCRYPTED_KEY,
   'ca.pem': CA,
+  'half.pem': (CA + COMPANY_INTERMEDIATE).slice(0, -300),
   'broken.pem': CA.replace('MII', 'MIJ'),
 }
 
@@ -200,4 +201,12 @@ test('no problem repeats what a key file holds', (t) => {
     })
     assert.ok(!JSON.stringify(failure).includes(secret), key)
   }
+})
+
+test('a file of authorities that is half written is of no use, though those at its head are whole', (t) => {
+  const { problems } = loadInvalid(t, configuration(`{ ${PAIR}, ca: half.pem }`), { files: FILES })
+  assert.deepEqual(
+    problems.map(({ path }) => path),
+    ['server.tls.ca'],
+  )
 })
