@@ -164,10 +164,12 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
     if (stream.isOver) this.#current = undefined
   }
 
-  dataEnd(): void {
+  dataEnd(padding: number): void {
     const stream = this.#current
     this.#current = undefined
-    if (stream === undefined || !this.#currentEnds) return
+    if (stream === undefined) return
+    if (padding > 0) stream.giveBack(padding)
+    if (!this.#currentEnds) return
     try {
       if (!stream.receiver.end('')) stream.broken('content_length')
     } catch (error) {

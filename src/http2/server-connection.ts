@@ -208,11 +208,12 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     }
   }
 
-  dataEnd(): void {
+  dataEnd(padding: number): void {
     const stream = this.#current
     this.#current = undefined
-    if (stream === undefined || !this.#currentEnds) return
-    this.#endBody(stream, '')
+    if (stream === undefined) return
+    if (padding > 0) stream.giveBack(padding)
+    if (this.#currentEnds) this.#endBody(stream, '')
   }
 
   #endBody(stream: ServerStream<E>, trailers: string): ErrorCode {

@@ -35,7 +35,8 @@ export interface SessionOwner {
   /** The head of DATA, its padding included; its content follows by `data`, then `dataEnd`. */
   dataFrame(stream: number, endsStream: boolean, length: number): ErrorCode
   data(buffer: Buffer, start: number, end: number, isLast: boolean): void
-  dataEnd(): void
+  /** `padding`: so much of the frame was no content, and is not held by anybody. */
+  dataEnd(padding: number): void
   reset(stream: number, code: ErrorCode): ErrorCode
   /** Undefined: there is no such stream, or not any more. */
   streamOf(stream: number): Sending | undefined
@@ -76,6 +77,8 @@ export class Session implements FrameSink, SenderHost {
   #type = 0
   #flags = 0
   #stream = 0
+  /** Of a DATA frame: what has not come as content. */
+  #padding = 0
   /** A header block that goes on in the next frame. */
   #blockStream = 0
   #blockEnds = false
@@ -144,17 +147,19 @@ export class Session implements FrameSink, SenderHost {
     // What a stream may hold is bounded by its own window: nobody has to wait because another one's is used up.
     const given = this.#receiveWindow.release(length)
     if (given > 0) this.outbox.number(FRAME.windowUpdate, 0, given)
+    this.#padding = length
     const endsStream = (flags & FLAG.endStream) !== 0
     const error = this.#owner.dataFrame(stream, endsStream, length)
     return error === ERROR.none && length === 0 && !endsStream ? this.count(FLOOD.empty) : error
   }
 
   data(buffer: Buffer, start: number, end: number, isLast: boolean): void {
+    this.#padding -= end - start
     this.#owner.data(buffer, start, end, isLast)
   }
 
   dataEnd(): void {
-    this.#owner.dataEnd()
+    this.#owner.dataEnd(this.#padding)
   }
 
   payload(buffer: Buffer, start: number, end: number): ErrorCode {

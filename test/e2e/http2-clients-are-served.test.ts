@@ -102,6 +102,18 @@ test('content is framed as HTTP/1.1 wants it', async (t) => {
   assert.equal((await gateway.until(() => gateway.records()[5], 'six records')).request_bytes, 60_000)
 })
 
+test('padding that has come makes room for more', async () => {
+  await using origin = await startOrigin()
+  await using gateway = await startGateway(upTo(origin))
+  using client = await connectHttp2(gateway.port)
+  const stream = client.open(request('POST', '/up/', KEY), false)
+  // Four times the window of a stream, and hardly any content.
+  await stream.uploadPadded(1_000)
+  await stream.ended()
+  assert.equal(stream.status, '200')
+  assert.equal((await gateway.waitForRecord()).request_bytes, 1_000)
+})
+
 test('trailers go with chunks', async () => {
   await using origin = await startOrigin()
   await using gateway = await startGateway(upTo(origin))

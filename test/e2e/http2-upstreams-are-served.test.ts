@@ -125,6 +125,17 @@ test('HTTP/2 to HTTP/2: everything arrives as it came', async () => {
   assert.equal(record.response_bytes, 11)
 })
 
+test('padding of an upstream that has come makes room for more', async () => {
+  await using origin = await startHttp2Origin((stream) => {
+    stream.headers([[':status', '200']])
+    void stream.uploadPadded(1_000)
+  })
+  await using gateway = await startGateway(over(origin))
+  using client = await connectHttp2(gateway.port)
+  const stream = await client.open(request('GET', '/up/', KEY)).ended()
+  assert.equal(stream.text, 'x'.repeat(1_000))
+})
+
 test('HTTP/2 to HTTP/2: nothing is added to what has no content', async () => {
   await using origin = await startHttp2Origin((stream) => stream.headers([[':status', '200']], true))
   await using gateway = await startGateway(over(origin))

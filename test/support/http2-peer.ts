@@ -33,6 +33,7 @@ export const CODE = {
   calm: 11,
 }
 export const END_STREAM = 1
+const PADDED = 8
 const END_HEADERS = 4
 const ACK = 1
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -181,6 +182,21 @@ export class PeerStream {
       this.data(piece.subarray(0, length), left === 0)
       sent(length)
       if (peer.socket.writableNeedDrain) await once(peer.socket, 'drain')
+    }
+  }
+
+  /** So many frames of an octet of content with as much padding as there can be, as the windows allow. */
+  async uploadPadded(frames: number): Promise<void> {
+    const { peer } = this
+    const padding = 255
+    const payload = Buffer.alloc(1 + 1 + padding)
+    payload[0] = padding
+    payload[1] = 0x78
+    for (let i = 1; i <= frames; i++) {
+      await peer.until(() => Math.min(this.window, peer.window) >= payload.length, `a window for frame ${i}`)
+      this.window -= payload.length
+      peer.window -= payload.length
+      peer.send(frame(TYPE.data, PADDED | (i === frames ? END_STREAM : 0), this.id, payload))
     }
   }
 
