@@ -69,6 +69,10 @@ interface Guest<E> {
   readonly version: Http2Version
   readonly waiter: Waiter<E>
   readonly deadline: Deadline
+  /** It has been served, or has given up. */
+  isGone: boolean
+  /** It was sent on to a connection of its own: how to cancel that. */
+  giveUp: (() => void) | undefined
 }
 
 /**
@@ -126,9 +130,10 @@ export class Http2Sessions<E> implements SessionHome<E> {
 
   #wait(upstream: Upstream, version: Http2Version, waiter: Waiter<E>): () => void {
     const leave = (): void => {
+      guest.isGone = true
+      guest.giveUp?.()
       guest.deadline.close()
-      this.#guests.delete(guest)
-      if (this.#guests.size > 0) return
+      if (!this.#guests.delete(guest) || this.#guests.size > 0) return
       this.#stopDialling?.()
       this.#stopDialling = undefined
     }
@@ -137,7 +142,7 @@ export class Http2Sessions<E> implements SessionHome<E> {
       waiter.failed('connect_timeout', undefined)
     })
     deadline.arm(upstream.connectTimeoutMs)
-    const guest: Guest<E> = { upstream, version, waiter, deadline }
+    const guest: Guest<E> = { upstream, version, waiter, deadline, isGone: false, giveUp: undefined }
     this.#guests.add(guest)
     this.#dial()
     return leave
@@ -164,7 +169,7 @@ export class Http2Sessions<E> implements SessionHome<E> {
       },
       failed: (failure, cause) => {
         over()
-        for (const guest of this.#takeGuests()) guest.waiter.failed(failure, cause)
+        this.#serve(this.#takeGuests(), ({ waiter }) => waiter.failed(failure, cause))
       },
     })
     if (!isOver) this.#stopDialling = stop
@@ -189,6 +194,7 @@ export class Http2Sessions<E> implements SessionHome<E> {
 
   #seat(guest: Guest<E>, session: Http2ClientConnection<E>): void {
     this.#guests.delete(guest)
+    guest.isGone = true
     guest.deadline.close()
     guest.waiter.connected(session.newStream())
   }
@@ -197,24 +203,29 @@ export class Http2Sessions<E> implements SessionHome<E> {
   #refused(connection: UpstreamConnection<E>): void {
     this.#speaksHttp2 = false
     let left: UpstreamConnection<E> | undefined = connection
-    for (const { upstream, version, waiter } of this.#takeGuests()) {
+    this.#serve(this.#takeGuests(), (guest) => {
+      const { upstream, version, waiter } = guest
       if (version === 'http2') waiter.failed('upstream_protocol', 'alpn')
       else if (left !== undefined) {
-        waiter.connected(left)
+        const given = left
         left = undefined
-      } else this.#pool.connect(upstream, waiter)
-    }
+        waiter.connected(given)
+      } else guest.giveUp = this.#pool.connect(upstream, waiter)
+    })
     left?.close()
+  }
+
+  /** Serving one may have let another go. */
+  #serve(guests: readonly Guest<E>[], serve: (guest: Guest<E>) => void): void {
+    for (const guest of guests) if (!guest.isGone) serve(guest)
   }
 
   // ---- SessionHome
 
   hasRoom(session: Http2ClientConnection<E>): void {
-    for (const guest of [...this.#guests]) {
-      if (!session.hasRoom || !this.#pool.mayServe(session)) break
-      // Serving one may have let another go.
-      if (this.#guests.has(guest)) this.#seat(guest, session)
-    }
+    this.#serve([...this.#guests], (guest) => {
+      if (session.hasRoom && this.#pool.mayServe(session)) this.#seat(guest, session)
+    })
     if (this.#guests.size > 0) this.#dial()
     else if (this.#stopDialling !== undefined) {
       this.#stopDialling()
