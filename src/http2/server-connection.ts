@@ -225,9 +225,10 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     return ERROR.none
   }
 
-  /** A bug of ours costs the stream that met it. */
+  /** A bug of ours costs the stream that met it, also where its exchange had not begun. */
   #endAfterBug(stream: ServerStream<E>, error: unknown): void {
     this.events.bug(stream.exchange, stream, error)
+    if (stream.exchange === undefined && this.#exchanges.has(stream)) stream.abandon()
   }
 
   #streamError(stream: ServerStream<E>, code: ErrorCode): ErrorCode {

@@ -173,6 +173,13 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     return this.#isReset
   }
 
+  /** Nothing can be told of it but that it is over. */
+  abandon(): void {
+    this.#opening = undefined
+    this.receiver.close()
+    this.#reset(ERROR.internal)
+  }
+
   /** The client is gone with its connection. */
   left(): void {
     const { exchange } = this
