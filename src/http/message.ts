@@ -49,6 +49,9 @@ export interface RepeatedHead {
   text(): string
 }
 
+/** One object that stands for one head after the other. */
+export type Writable<Head> = { -readonly [Name in keyof Head]: Head[Name] }
+
 /** What has been decided about a head, for those that repeat it. */
 export interface Clearance {
   /** How it goes on. */

@@ -1,17 +1,20 @@
-import type { EditedHead } from '../http/message.ts'
+import type { EditedHead, RepeatedHead } from '../http/message.ts'
+import { NO_BYTES } from '../runtime/outlet.ts'
 import type { HeadTemplate } from './head-template.ts'
 
 /**
  * How a head that repeats another one goes out: pieces of text that are always the same, and runs of lines that are copied as
  * they stand in the buffer that they came in. The body's first bytes stand behind them there, and are the end of the last run.
  */
-export class HeadScript {
+export class HeadScript implements RepeatedHead {
   readonly #template: HeadTemplate
   /** Text, or undefined for a run. */
   readonly #texts: (Buffer | undefined)[] = []
   /** Of a run: its first line, and the one behind its last. */
   readonly #from: number[] = []
   readonly #to: number[] = []
+  /** Where the head stands that was matched last, until it has gone on. */
+  #buffer: Buffer = NO_BYTES
   #textLength = 0
   #pending = ''
 
@@ -56,7 +59,16 @@ export class HeadScript {
     this.#to.push(to)
   }
 
-  /** Of the head that was matched last, in bytes. */
+  /** The head that was matched last stands there. */
+  begin(buffer: Buffer): void {
+    this.#buffer = buffer
+  }
+
+  /** It has gone on: its buffer is for others. */
+  end(): void {
+    this.#buffer = NO_BYTES
+  }
+
   get length(): number {
     const { found } = this.#template
     let length = this.#textLength
@@ -66,8 +78,7 @@ export class HeadScript {
     return length
   }
 
-  /** Copies the head that was matched last to the start of `target`, and `bodyLength` bytes that stand behind it. */
-  copyTo(target: Buffer, buffer: Buffer, bodyLength: number): void {
+  copyTo(target: Buffer, bodyLength: number): void {
     const { found } = this.#template
     const last = this.#texts.length - 1
     let at = 0
@@ -80,8 +91,14 @@ export class HeadScript {
       }
       const start = found[this.#from[i]!]!
       const end = found[this.#to[i]!]! + (i === last ? bodyLength : 0)
-      buffer.copy(target, at, start, end)
+      this.#buffer.copy(target, at, start, end)
       at += end - start
     }
+  }
+
+  text(): string {
+    const bytes = Buffer.allocUnsafe(this.length)
+    this.copyTo(bytes, 0)
+    return bytes.toString('latin1')
   }
 }

@@ -44,29 +44,33 @@ export class HeadTemplate {
   readonly #mayDiffer: Uint8Array
   /** Where the value begins: behind the colon, of a length behind the blanks as well. */
   readonly #values: Int32Array
+  readonly #ownLength: number | undefined
 
   // ---- of the head that was matched last
   /** Where its lines begin in the buffer that it stands in; one more for its end. */
   readonly found: Int32Array
-  /** The length that it says; undefined: no line may differ in that. */
-  contentLength: number | undefined = undefined
+  /** The length that it says, where the template says one. */
+  contentLength: number | undefined
   /** Lines whose value differs, of those that nobody reads: the first `differentCount` of them. */
   readonly different: Int32Array
   differentCount = 0
 
   /**
    * @param text the head in latin-1, its empty line included
+   * @param contentLength what the head says of its body's length, if anything
    * @param lines those that the gateway has looked at
    * @param judge what may differ in a line that the gateway has looked at (`line`), or has not
    */
   constructor(
     text: string,
+    contentLength: number | undefined,
     lines: readonly FieldLine[],
     judge: (line: FieldLine | undefined, start: number) => MayDiffer,
   ) {
     const bytes = Buffer.allocUnsafeSlow(text.length)
     bytes.write(text, 'latin1')
     const starts = lineStarts(bytes)
+    this.#ownLength = this.contentLength = contentLength
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.starts = starts
     this.count = starts.length - 1
@@ -94,6 +98,7 @@ export class HeadTemplate {
     const { starts, found } = this
     const view = viewOf(buffer)
     this.differentCount = 0
+    this.contentLength = this.#ownLength
     let at = start
     for (let i = 0; i < this.count; i++) {
       const from = starts[i]!
@@ -139,11 +144,6 @@ export class HeadTemplate {
     if (digits === 0 || digits > MAX_DIGITS || (digits > 1 && buffer[start] === DIGIT_0)) return -1
     this.contentLength = length
     return at
-  }
-
-  /** The length that the template itself says; before each match. */
-  expectLength(contentLength: number | undefined): void {
-    this.contentLength = contentLength
   }
 
   /** The value of a line of the head that was matched last, with the blanks around it. */

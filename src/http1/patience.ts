@@ -2,7 +2,10 @@
 const MAX_MISSES = 8
 const EVERY = 16
 
-/** Remembering a head costs a copy of it: where none is ever repeated (a proxy that sends many clients' requests), it is not made each time. */
+/**
+ * A head that is remembered costs a template of it when the next one comes: where none is ever repeated (a proxy that sends many clients'
+ * requests), it is not made each time.
+ */
 export class Patience {
   #misses = 0
   #skipped = 0

@@ -1,6 +1,5 @@
 import { FIELD, isCredentialField, isOfResponses } from '../http/fields.ts'
-import type { Clearance, FieldLine, RepeatedHead, RequestHead } from '../http/message.ts'
-import { NO_BYTES } from '../runtime/outlet.ts'
+import type { Clearance, FieldLine, RequestHead, Writable } from '../http/message.ts'
 import { HeadScript } from './head-script.ts'
 import { HeadTemplate, isRepeatable, MAY_DIFFER, type MayDiffer } from './head-template.ts'
 import { Patience } from './patience.ts'
@@ -9,13 +8,12 @@ import { Patience } from './patience.ts'
  * Knows the request head of a connection that was let through last, and recognises its repetitions: they are not parsed, no key is
  * looked up, and what goes upstream is copied from the bytes that came.
  */
-export class RepeatedRequests implements RepeatedHead {
+export class RepeatedRequests {
   /** The head that was let through. */
   #known: RequestHead | undefined = undefined
   #template: HeadTemplate | undefined = undefined
   #script: HeadScript | undefined = undefined
   #head: Writable<RequestHead> | undefined = undefined
-  #buffer: Buffer = NO_BYTES
   readonly #patience = new Patience()
 
   /** This head has been let through. That it was costs nothing before another one comes. */
@@ -38,7 +36,7 @@ export class RepeatedRequests implements RepeatedHead {
 
   /** The head that was recognised last has gone on: its buffer is for others. */
   forget(): void {
-    this.#buffer = NO_BYTES
+    this.#script?.end()
   }
 
   /** Where a head that begins at `buffer[start]` ends, if it repeats the one that was let through and what was decided about that holds; else -1. */
@@ -51,52 +49,39 @@ export class RepeatedRequests implements RepeatedHead {
       return -1
     }
     const template = (this.#template ??= templateOf(known, clearance))
-    template.expectLength(known.contentLength)
     const at = template.match(buffer, start, end)
     if (at === -1 || !admitsAll(template, buffer, clearance)) {
       this.#patience.lose()
       return -1
     }
     this.#patience.win()
-    this.#buffer = buffer
     this.#script ??= new HeadScript(template, clearance.edited)
-    this.#tellLength(known, template.contentLength!)
+    this.#script.begin(buffer)
+    this.#head ??= { ...known, repeated: this.#script }
+    if (this.#head.contentLength !== template.contentLength) tellLength(this.#head, template.contentLength!)
     return at
-  }
-
-  #tellLength(known: RequestHead, contentLength: number): void {
-    const head = (this.#head ??= { ...known, repeated: this })
-    if (head.contentLength === contentLength) return
-    head.contentLength = contentLength
-    head.contentLengthText = String(contentLength)
-    head.framing = contentLength === 0 ? 'none' : 'length'
-  }
-
-  get length(): number {
-    return this.#script!.length
-  }
-
-  copyTo(target: Buffer, bodyLength: number): void {
-    this.#script!.copyTo(target, this.#buffer, bodyLength)
-  }
-
-  text(): string {
-    const bytes = Buffer.allocUnsafe(this.length)
-    this.copyTo(bytes, 0)
-    return bytes.toString('latin1')
   }
 }
 
-type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+function tellLength(head: Writable<RequestHead>, contentLength: number): void {
+  head.contentLength = contentLength
+  head.contentLengthText = String(contentLength)
+  head.framing = contentLength === 0 ? 'none' : 'length'
+}
 
-function templateOf({ text, end, lines }: RequestHead, clearance: Clearance): HeadTemplate {
-  return new HeadTemplate(text.slice(0, end), lines, (line: FieldLine | undefined, start: number): MayDiffer => {
-    if (line?.field === FIELD.contentLength) return MAY_DIFFER.length
-    if (line !== undefined && !isOfResponses(line.field))
-      return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
-    const name = text.slice(start, text.indexOf(':', start)).toLowerCase()
-    return clearance.ignores(name) ? MAY_DIFFER.value : MAY_DIFFER.secret
-  })
+function templateOf({ text, end, lines, contentLength }: RequestHead, clearance: Clearance): HeadTemplate {
+  return new HeadTemplate(
+    text.slice(0, end),
+    contentLength,
+    lines,
+    (line: FieldLine | undefined, start: number): MayDiffer => {
+      if (line?.field === FIELD.contentLength) return MAY_DIFFER.length
+      if (line !== undefined && !isOfResponses(line.field))
+        return isCredentialField(line.field) ? MAY_DIFFER.secret : MAY_DIFFER.nothing
+      const name = text.slice(start, text.indexOf(':', start)).toLowerCase()
+      return clearance.ignores(name) ? MAY_DIFFER.value : MAY_DIFFER.secret
+    },
+  )
 }
 
 function admitsAll(template: HeadTemplate, buffer: Buffer, clearance: Clearance): boolean {

@@ -1,6 +1,5 @@
 import { FIELD, isIdField } from '../http/fields.ts'
-import type { FieldLine, RepeatedHead, ResponseHead } from '../http/message.ts'
-import { NO_BYTES } from '../runtime/outlet.ts'
+import type { FieldLine, ResponseHead, Writable } from '../http/message.ts'
 import { editResponseHead } from './encoder.ts'
 import { HeadScript } from './head-script.ts'
 import { HeadTemplate, isRepeatable, MAY_DIFFER, type MayDiffer } from './head-template.ts'
@@ -8,7 +7,7 @@ import { isId } from './parse-response.ts'
 import { Patience } from './patience.ts'
 
 /** Knows the final response head of a connection that came last, and recognises its repetitions, as `RepeatedRequests` does. */
-export class RepeatedResponses implements RepeatedHead {
+export class RepeatedResponses {
   #known: ResponseHead | undefined = undefined
   #isHead = false
   #template: HeadTemplate | undefined = undefined
@@ -16,7 +15,6 @@ export class RepeatedResponses implements RepeatedHead {
   /** The line of its request id; -1: none. */
   #idLine = -1
   #head: Writable<ResponseHead> | undefined = undefined
-  #buffer: Buffer = NO_BYTES
   readonly #patience = new Patience()
 
   /** The head that was recognised last: one object for all of them, until the next one is read or learned. */
@@ -36,7 +34,7 @@ export class RepeatedResponses implements RepeatedHead {
 
   /** The head that was recognised last has gone on: its buffer is for others. */
   forget(): void {
-    this.#buffer = NO_BYTES
+    this.#script?.end()
   }
 
   /** Where a head that begins at `buffer[start]` ends, if it repeats the one before it; else -1. */
@@ -44,14 +42,13 @@ export class RepeatedResponses implements RepeatedHead {
     const known = this.#known
     if (known === undefined || this.#isHead !== (method === 'HEAD')) return -1
     const template = (this.#template ??= this.#prepare(known))
-    template.expectLength(known.contentLengthText === undefined ? undefined : known.contentLength)
     const at = template.match(buffer, start, end)
     if (at === -1 || !this.#tell(known, template, buffer)) {
       this.#patience.lose()
       return -1
     }
     this.#patience.win()
-    this.#buffer = buffer
+    this.#script!.begin(buffer)
     return at
   }
 
@@ -59,6 +56,7 @@ export class RepeatedResponses implements RepeatedHead {
     const idLine = head.requestIdLine
     const template = new HeadTemplate(
       head.text.slice(0, head.end),
+      head.contentLengthText === undefined ? undefined : head.contentLength,
       head.lines,
       (line: FieldLine | undefined): MayDiffer => {
         if (line === undefined || line === idLine || isLesserId(line, idLine)) return MAY_DIFFER.value
@@ -73,7 +71,7 @@ export class RepeatedResponses implements RepeatedHead {
 
   /** Whether the head that was matched can be told as one; then it is `head`. */
   #tell(known: ResponseHead, template: HeadTemplate, buffer: Buffer): boolean {
-    const head = (this.#head ??= { ...known, repeated: this })
+    const head = (this.#head ??= { ...known, repeated: this.#script })
     const contentLength = template.contentLength ?? known.contentLength
     // A length of nothing is framed in another way.
     if (contentLength === 0 && known.contentLength !== 0) return false
@@ -85,20 +83,6 @@ export class RepeatedResponses implements RepeatedHead {
     head.requestId = template.valueOf(this.#idLine, buffer).replace(OWS, '')
     return isId(head.requestId, 0, head.requestId.length)
   }
-
-  get length(): number {
-    return this.#script!.length
-  }
-
-  copyTo(target: Buffer, bodyLength: number): void {
-    this.#script!.copyTo(target, this.#buffer, bodyLength)
-  }
-
-  text(): string {
-    const bytes = Buffer.allocUnsafe(this.length)
-    this.copyTo(bytes, 0)
-    return bytes.toString('latin1')
-  }
 }
 
 /** An id that does not count beside the one that does, whatever it says: see `isBetterId`. */
@@ -106,8 +90,6 @@ function isLesserId({ field, start }: FieldLine, idLine: FieldLine | undefined):
   if (idLine === undefined || !isIdField(field)) return false
   return field > idLine.field || (field === idLine.field && start > idLine.start)
 }
-
-type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /** White space around a field value. */
 const OWS = /^[ \t]+|[ \t]+$/g

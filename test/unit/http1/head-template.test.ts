@@ -24,9 +24,7 @@ function template(text = TEXT): HeadTemplate {
   assert.ok('lines' in parsed)
   const judge = (_line: FieldLine | undefined, start: number): MayDiffer =>
     LINES.find(([line]) => text.startsWith(line.slice(0, line.indexOf(':') + 1), start))![1]
-  const made = new HeadTemplate(text, parsed.lines, judge)
-  made.expectLength(parsed.contentLength)
-  return made
+  return new HeadTemplate(text, parsed.contentLength, parsed.lines, judge)
 }
 
 /** Where a head ends that begins there, between bytes that are none of its own. */
@@ -173,7 +171,8 @@ describe('what goes on of it is', () => {
         assert.notEqual(known.match(bytes, before.length, bytes.length), -1)
         assert.equal(script.length, expected.length)
         const target = Buffer.alloc(script.length + 5 + 3, '#')
-        script.copyTo(target, bytes, 5)
+        script.begin(bytes)
+        script.copyTo(target, 5)
         assert.equal(target.toString('latin1'), `${expected}hello###`)
       }
     })
