@@ -164,13 +164,10 @@ function lineStarts(bytes: Buffer): Int32Array {
   return Int32Array.from(starts)
 }
 
-/**
- * Eight octets at a time: an eighth of the time (measured), for a few hundred octets twice a request. Doubles are equal where their
- * octets are, but for NaN, which obs-text can look like and which is then not recognised, and for the zeros, which are control characters.
- */
+/** Four octets at a time: a third of the time (measured), for a few hundred octets twice a request. */
 function isSame(a: DataView, atA: number, b: DataView, atB: number, length: number): boolean {
   let i = 0
-  for (; i + 8 <= length; i += 8) if (a.getFloat64(atA + i) !== b.getFloat64(atB + i)) return false
+  for (; i + 4 <= length; i += 4) if (a.getInt32(atA + i) !== b.getInt32(atB + i)) return false
   for (; i < length; i++) if (a.getUint8(atA + i) !== b.getUint8(atB + i)) return false
   return true
 }

@@ -11,8 +11,8 @@ const TIMER_SLACK_MS = 1
 /**
  * A timeout that is armed, touched and disarmed on the data path.
  *
- * Measured on Node 26: `setTimeout` with `clearTimeout` 290 ns, `timer.refresh()` 54 ns and more where its list is cold, a look at the
- * clock 25 ns, a touch or a disarm here a store. So one timer goes on while the deadline is armed again and again; it asks, four times
+ * Measured on Node 26: `setTimeout` with `clearTimeout` 290 ns, `timer.refresh()` 54 ns, a look at the clock 49 ns and none where whoever
+ * arms has just looked, a touch or a disarm here a store. So one timer goes on while the deadline is armed again and again; it asks, four times
  * in the deadline's time, whether that is up and whether bytes have moved. An untouched deadline expires after exactly its time, a
  * touched one between that and a quarter more after its last touch. It runs on the monotonic clock.
  */
