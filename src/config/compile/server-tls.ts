@@ -6,13 +6,19 @@ import { resolve } from 'node:path'
 import type { PairDocument, SecretSource, ServerTlsDocument } from '../schema/document.ts'
 import type { ServerCertificate, ServerTls, TlsMaterial } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
+import {
+  certificatesOf,
+  FOLDER,
+  isPrivateKey,
+  isUsablePair,
+  MAX_PEM_BYTES,
+  NO_CERTIFICATES,
+  NO_KEY,
+  NOT_ITS_KEY,
+  REFUSED_PAIR,
+} from './pem.ts'
 import type { Scope } from './scope.ts'
 import { readSecret } from './secret.ts'
-import { CERTIFICATE, MAX_PEM_BYTES, succeeds } from './upstream-tls.ts'
-
-const FOLDER = "(relative paths start at the configuration's folder)"
-const NO_CERTIFICATES = 'must name a PEM file of certificates; this one holds none, or a broken one'
-const NO_KEY = 'must name a PEM file of a private key without a passphrase'
 
 /** What is wrong with a pair, and with which half of it. */
 interface Fault {
@@ -142,7 +148,7 @@ function isPem(text: string): boolean {
 function judgePair(cert: Read, key: Read): Fault[] {
   const { createPrivateKey } = process.getBuiltinModule('node:crypto')
   const certificates = cert.wrong === undefined ? certificatesOf(cert.text) : undefined
-  const isKey = key.wrong === undefined && succeeds(() => createPrivateKey(key.text))
+  const isKey = key.wrong === undefined && isPrivateKey(key.text)
   const faults: Fault[] = []
   if (certificates === undefined) faults.push({ key: 'cert', text: cert.wrong ?? NO_CERTIFICATES })
   if (!isKey) faults.push({ key: 'key', text: key.wrong ?? NO_KEY })
@@ -152,24 +158,10 @@ function judgePair(cert: Read, key: Read): Fault[] {
     const isBehind = certificates.some((certificate) => certificate.checkPrivateKey(privateKey))
     return isBehind
       ? [{ key: 'cert', text: 'must begin with the certificate of key; its issuers stand behind it' }]
-      : [{ key: 'key', text: 'is not the private key of cert' }]
+      : [{ key: 'key', text: NOT_ITS_KEY }]
   }
-  const { createSecureContext } = process.getBuiltinModule('node:tls')
-  if (succeeds(() => createSecureContext({ cert: cert.text, key: key.text }))) return []
-  return [{ key: 'cert', text: 'is refused by OpenSSL together with its key; perhaps the key is too short' }]
-}
-
-type X509 = InstanceType<typeof import('node:crypto').X509Certificate>
-
-const BEGIN = /-----BEGIN CERTIFICATE-----/g
-
-/** Undefined where there is none, or a broken one: also one that has begun and not ended, as of a file that is being written. */
-function certificatesOf(pem: string): readonly X509[] | undefined {
-  const { X509Certificate } = process.getBuiltinModule('node:crypto')
-  const texts = pem.match(CERTIFICATE) ?? []
-  const isWhole = texts.length > 0 && texts.length === pem.match(BEGIN)?.length
-  const isGood = isWhole && texts.every((text) => succeeds(() => new X509Certificate(text)))
-  return isGood ? texts.map((text) => new X509Certificate(text)) : undefined
+  if (isUsablePair(cert.text, key.text)) return []
+  return [{ key: 'cert', text: REFUSED_PAIR }]
 }
 
 function inspect(pem: string): { readonly names: readonly string[]; readonly warnings: readonly string[] } {
@@ -194,7 +186,7 @@ function day(date: Date): string {
 }
 
 /** A certificate without such names is still served to whoever gets the first one. */
-function namesOf({ subjectAltName }: X509): string[] {
+function namesOf({ subjectAltName }: { readonly subjectAltName: string | undefined }): string[] {
   // What has a comma or a quote in it is quoted by Node, and is the name of no host.
   const names = (subjectAltName ?? '').split(', ').flatMap((name) => /^DNS:([A-Za-z0-9*._-]+)$/.exec(name)?.[1] ?? [])
   return names.map((name) => name.toLowerCase())

@@ -4,13 +4,19 @@ import { withoutFinalDot } from '../../http/host.ts'
 import type { TlsDocument } from '../schema/document.ts'
 import type { UpstreamTls } from '../snapshot.ts'
 import type { Path } from '../text/problem.ts'
+import {
+  certificatesOf,
+  FOLDER,
+  isPrivateKey,
+  isUsablePair,
+  MAX_PEM_BYTES,
+  NO_CERTIFICATES,
+  NO_KEY,
+  NOT_ITS_KEY,
+  REFUSED_PAIR,
+} from './pem.ts'
 import type { Scope } from './scope.ts'
 import { isHostName } from './target-url.ts'
-
-/** The system's bundle of roots has some 220 KiB. */
-export const MAX_PEM_BYTES = 1024 * 1024
-
-export const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** Undefined where nothing is set, or something is wrong. */
 export function compileUpstreamTls(document: TlsDocument, path: Path, scope: Scope): UpstreamTls | undefined {
@@ -19,7 +25,7 @@ export function compileUpstreamTls(document: TlsDocument, path: Path, scope: Sco
     if (file === undefined) return undefined
     const { bytes, wrong } = scope.read(file, MAX_PEM_BYTES)
     if (wrong === undefined) return Buffer.from(bytes).toString('latin1')
-    scope.problem([...path, key], `names a file that ${wrong} (relative paths start at the configuration's folder)`)
+    scope.problem([...path, key], `names a file that ${wrong} ${FOLDER}`)
     return undefined
   }
   const tls = {
@@ -37,10 +43,8 @@ export function compileUpstreamTls(document: TlsDocument, path: Path, scope: Sco
 }
 
 function checkCertificates(pem: string, path: Path, scope: Scope): boolean {
-  const { X509Certificate } = process.getBuiltinModule('node:crypto')
-  const certificates = pem.match(CERTIFICATE) ?? []
-  const isGood = certificates.length > 0 && certificates.every((text) => succeeds(() => new X509Certificate(text)))
-  if (!isGood) scope.problem(path, 'must name a PEM file of certificates; this one holds none, or a broken one')
+  const isGood = certificatesOf(pem) !== undefined
+  if (!isGood) scope.problem(path, NO_CERTIFICATES)
   return isGood
 }
 
@@ -53,23 +57,9 @@ function checkPair(tls: UpstreamTls, path: Path, scope: Scope): void {
   const { createPrivateKey, X509Certificate } = process.getBuiltinModule('node:crypto')
   const { cert, key } = tls
   const isCertGood = cert !== undefined && checkCertificates(cert, [...path, 'cert'], scope)
-  const isKeyGood = key !== undefined && succeeds(() => createPrivateKey(key))
-  if (key !== undefined && !isKeyGood) {
-    scope.problem([...path, 'key'], 'must name a PEM file of a private key without a passphrase')
-  }
+  const isKeyGood = key !== undefined && isPrivateKey(key)
+  if (key !== undefined && !isKeyGood) scope.problem([...path, 'key'], NO_KEY)
   if (!isCertGood || !isKeyGood) return
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-    scope.problem([...path, 'key'], 'is not the private key of cert')
-  } else if (!succeeds(() => process.getBuiltinModule('node:tls').createSecureContext({ cert, key }))) {
-    scope.problem([...path, 'cert'], 'is refused by OpenSSL together with its key; perhaps the key is too short')
-  }
-}
-
-export function succeeds(attempt: () => unknown): boolean {
-  try {
-    attempt()
-    return true
-  } catch {
-    return false
-  }
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) scope.problem([...path, 'key'], NOT_ITS_KEY)
+  else if (!isUsablePair(cert, key)) scope.problem([...path, 'cert'], REFUSED_PAIR)
 }
