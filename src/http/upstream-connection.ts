@@ -3,6 +3,11 @@ import type { Deadline } from '../runtime/deadline.ts'
 import type { RepeatedHead, ResponseHead } from './message.ts'
 import type { OwnedConnection } from './owned-connection.ts'
 
+/** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
+export const MAX_INTERIM_RESPONSES = 32
+/** How long the rest of an answered request may take to leave. */
+export const LEAVING_MS = 30_000
+
 /** One exchange's hold on an upstream, whatever protocol carries it. `E` is the exchange. */
 export interface UpstreamConnection<E> {
   /** Where it leads: see `Upstream.endpoint`. */

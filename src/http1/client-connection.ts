@@ -3,7 +3,7 @@ import { isOfTls } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { RepeatedHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
-import type { UpstreamConnection } from '../http/upstream-connection.ts'
+import { LEAVING_MS, MAX_INTERIM_RESPONSES, type UpstreamConnection } from '../http/upstream-connection.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { Outlet } from '../runtime/outlet.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
@@ -15,11 +15,8 @@ import { couldBecomeResponse, parseResponseHead } from './parse-response.ts'
 import { RepeatedResponses } from './repeated-responses.ts'
 import { switchesToWebSocket } from './upgrade.ts'
 
-/** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
-const MAX_INTERIM_RESPONSES = 32
-
-/** How long the rest of an answered request may take to leave, and of how many connections: each holds memory that nobody waits for. */
-const LEAVING = { ms: 30_000, most: 64 } as const
+/** Of how many connections that may be: each holds memory that nobody waits for. */
+const MAX_LEAVING = 64
 let leaving = 0
 
 /** How long an upstream may say nothing of an answer that is still read once writing has failed. */
@@ -383,14 +380,14 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
       if (isEnding) resetSocket(this.#socket)
       this.#close()
     }
-    if ((this.#outlet.isFlushed && !isEnding) || leaving >= LEAVING.most) {
+    if ((this.#outlet.isFlushed && !isEnding) || leaving >= MAX_LEAVING) {
       giveUp()
       return
     }
     this.#phase = 'leaving'
     leaving++
     clearTimeout(this.#lastWait)
-    this.#lastWait = setTimeout(giveUp, LEAVING.ms).unref()
+    this.#lastWait = setTimeout(giveUp, LEAVING_MS).unref()
     if (isEnding) this.#socket.once('finish', () => this.#close())
     else this.#outlet.whenFlushed(() => this.#close())
   }

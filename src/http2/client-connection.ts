@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isOfTls } from '../cause.ts'
 import type { UpstreamEvents } from '../http/upstream-connection.ts'
 import { ReadBuffer } from '../runtime/read-buffers.ts'
 import type { Reader } from '../runtime/sockets.ts'
@@ -261,8 +262,8 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   #lost(code: string): void {
     if (this.#isClosed) return
     this.#close()
-    const isOfTls = code.startsWith('ERR_SSL')
-    for (const stream of [...this.#streams.values()]) stream.lost(isOfTls ? 'tls' : undefined, code)
+    const failure = isOfTls(code) ? 'tls' : undefined
+    for (const stream of [...this.#streams.values()]) stream.lost(failure, code)
   }
 
   #close(): void {

@@ -2,7 +2,12 @@ import type { Cause } from '../cause.ts'
 import type { FailureCode } from '../failure.ts'
 import type { RepeatedHead, ResponseHead } from '../http/message.ts'
 import type { OwnedConnection } from '../http/owned-connection.ts'
-import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
+import {
+  LEAVING_MS,
+  MAX_INTERIM_RESPONSES,
+  type UpstreamConnection,
+  type UpstreamEvents,
+} from '../http/upstream-connection.ts'
 import { parseResponseHead } from '../http1/parse-response.ts'
 import { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
@@ -15,11 +20,6 @@ import type { Session } from './session.ts'
 import { type ContentTaker, StreamReceiver } from './stream-receiver.ts'
 import { type SenderOwner, StreamSender } from './stream-sender.ts'
 import { trailerLines } from './trailer-lines.ts'
-
-/** More interim responses than this before the final one are an attack (or a bug) of the upstream. */
-const MAX_INTERIM_RESPONSES = 32
-/** How long the rest of an answered request may take to leave. */
-const LEAVING_MS = 30_000
 
 /** The upstream's connection, as far as its streams go. */
 export interface UpstreamHost<E> {

@@ -1,4 +1,4 @@
-import type { ConnectionHost } from '../http1/connection-host.ts'
+import type { ConnectionHost } from '../http/connection-host.ts'
 import { Deadline } from '../runtime/deadline.ts'
 
 /** The one clock of a client's connection: for the next stream to begin, or for what has begun to end. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
+import type { ConnectionHost, HeldConnection } from '../http/connection-host.ts'
 import type { ClientTls } from '../http/downstream.ts'
-import type { ConnectionHost, HeldConnection } from '../http1/connection-host.ts'
 import { ServerConnection } from '../http1/server-connection.ts'
 import { Http2ServerConnection } from '../http2/server-connection.ts'
 

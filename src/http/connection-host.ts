@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import type { DownstreamEvents } from '../http/downstream.ts'
-import type { Queued } from '../http/queued.ts'
+import type { DownstreamEvents } from './downstream.ts'
+import type { Queued } from './queued.ts'
 
 /** What a client's connection `C` needs to know of the listener that took it in. */
 export interface ConnectionHost<E, C> {
