@@ -297,6 +297,16 @@ const OFFER = ['Connection: Upgrade', 'Upgrade: websocket']
 const agree: Failure['answer'] = ({ connection }) =>
   void connection.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
 
+/** Opens a tunnel, and stays until the gateway has ended it. */
+const seeTunnelOut: Failure['run'] = async (lane, target) => {
+  const client = await lane.fresh()
+  void client.write(get(target, ...OFFER))
+  const { status } = await client.responseHead()
+  await client.ended()
+  client.socket.destroy()
+  return `${status}`
+}
+
 const tunnels: Readonly<Record<string, Failure>> = {
   'a tunnel whose client leaves': {
     // By its FIN it ends its way only, and this upstream ends its own then.
@@ -313,14 +323,7 @@ const tunnels: Readonly<Record<string, Failure>> = {
   },
   'a tunnel whose upstream leaves': {
     ends: { '101': ['101 complete -', '101 upstream_abort upstream_truncated'] },
-    run: async (lane, target) => {
-      const client = await lane.fresh()
-      void client.write(get(target, ...OFFER))
-      const { status } = await client.responseHead()
-      await client.ended()
-      client.socket.destroy()
-      return `${status}`
-    },
+    run: seeTunnelOut,
     answer: (request, n) => {
       agree(request, n)
       setImmediate(() => end(request.connection, n))
@@ -328,14 +331,7 @@ const tunnels: Readonly<Record<string, Failure>> = {
   },
   'a tunnel in which nothing moves': {
     ends: { '101': ['101 timeout idle_timeout'] },
-    run: async (lane, target) => {
-      const client = await lane.fresh()
-      void client.write(get(target, ...OFFER))
-      const { status } = await client.responseHead()
-      await client.ended()
-      client.socket.destroy()
-      return `${status}`
-    },
+    run: seeTunnelOut,
     answer: agree,
     upstream: '/restless',
     lanes: MANY_LANES,

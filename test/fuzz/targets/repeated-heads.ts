@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { createRouteTable } from '../../../src/config/route-table.ts'
 import type { Identity, OwnField, Snapshot, Upstream } from '../../../src/config/snapshot.ts'
 import { type AddressRange, parseRange } from '../../../src/http/address.ts'
 import { createFieldRules } from '../../../src/http/field-rules.ts'
 import { jwtKey } from '../../support/tokens.ts'
+import { PROVIDER_KEY, sha256, upstream as upstreamWith } from '../../unit/exchange/exchange-of.ts'
 import { OneConnection, type Turn } from '../one-connection.ts'
 import {
   COLON_KEY,
@@ -25,35 +25,17 @@ import type { ValueTarget } from '../target.ts'
  * goes to the upstream, to the client and into the log is what it would be if each message had come on a connection of its own.
  */
 
-const PROVIDER_KEY = 'sk-provider'
 const OWN: OwnField = { field: 'X-Own', name: 'x-own', scheme: 'Token' }
 
-const UPSTREAM: Upstream = {
-  name: 'up',
-  prefix: '/up',
+const UPSTREAM = upstreamWith({
   target: { scheme: 'http', host: 'api.example', port: 80, authority: 'api.example', basePath: '/base' },
-  apiKey: PROVIDER_KEY,
-  credential: 'swap',
-  fields: undefined,
-  rewritesLocation: false,
-  versions: { forHttp1: 'http1', forHttp2: 'http1' },
-  rewritesUploadUrl: false,
-  takesUpgrades: false,
-  takesQueryKeys: false,
-  tunnelIdleTimeoutMs: 3_600_000,
-  tls: undefined,
   endpoint: '',
   connectTimeoutMs: 600_000,
   responseTimeoutMs: 600_000,
   idleTimeoutMs: 600_000,
-  requestTimeoutMs: undefined,
   keepAliveTimeoutMs: 600_000,
   maxConnectionAgeMs: 600_000,
-  connectTo: undefined,
-  proxy: undefined,
-}
-
-const digest = (key: string): string => createHash('sha256').update(key).digest('hex')
+})
 
 function configuration(
   changes: Partial<Upstream>,
@@ -84,7 +66,7 @@ function configuration(
     },
     anonymous: isAnonymous ? identity('') : undefined,
     keys: {
-      staticKeys: new Map(isAnonymous ? [] : keys.map((key, i) => [digest(key), identity(`key ${i}`)])),
+      staticKeys: new Map(isAnonymous ? [] : keys.map((key, i) => [sha256(key), identity(`key ${i}`)])),
       jwtKeys: new Map([['k', jwtKey(SECRET, identity('signer'))]]),
     },
     upstreams: [upstream],

@@ -6,6 +6,7 @@ import type { UpstreamEvents } from '../../../src/http/upstream-connection.ts'
 import type { ClientConnection } from '../../../src/http1/client-connection.ts'
 import { NO_BYTES } from '../../../src/runtime/outlet.ts'
 import type { Pool } from '../../../src/upstream/pool.ts'
+import { upstream } from '../exchange/exchange-of.ts'
 
 /** What a connection tells of one exchange, as text: one event a line. */
 export class Told {
@@ -76,30 +77,16 @@ export function ask(connection: ClientConnection<Told>, method = 'GET'): Told {
 
 /** An upstream in the clear at this port. */
 export function upstreamAt(port: number, host = '127.0.0.1'): Upstream {
-  return {
-    name: 'up',
-    prefix: '/up',
+  return upstream({
     target: { scheme: 'http', host, port, authority: `${host}:${port}`, basePath: '' },
     apiKey: undefined,
-    credential: 'swap',
-    fields: undefined,
-    rewritesLocation: false,
-    versions: { forHttp1: 'http1', forHttp2: 'http1' },
-    rewritesUploadUrl: false,
-    takesUpgrades: false,
-    takesQueryKeys: false,
-    tunnelIdleTimeoutMs: 3_600_000,
-    tls: undefined,
     endpoint: `http://${host}:${port}`,
     connectTimeoutMs: 1_000,
     responseTimeoutMs: 1_000,
     idleTimeoutMs: 1_000,
-    requestTimeoutMs: undefined,
     keepAliveTimeoutMs: 20_000,
     maxConnectionAgeMs: 600_000,
-    connectTo: undefined,
-    proxy: undefined,
-  }
+  })
 }
 
 /** A server that answers every request with the same bytes. */
