@@ -5,7 +5,7 @@ import type { Identity, OwnField, Snapshot, Upstream } from '../../../src/config
 import { type AddressRange, parseRange } from '../../../src/http/address.ts'
 import { createFieldRules } from '../../../src/http/field-rules.ts'
 import { jwtKey } from '../../support/tokens.ts'
-import { PROVIDER_KEY, sha256, upstream as upstreamWith } from '../../unit/exchange/exchange-of.ts'
+import { sha256, upstream as upstreamWith } from '../../unit/exchange/exchange-of.ts'
 import { OneConnection, type Turn } from '../one-connection.ts'
 import {
   COLON_KEY,
