@@ -6,7 +6,10 @@ import type { Outcome } from '../failure.ts'
  * over after three days of 16 000 a second; on the machines that Node runs on, an aligned one is never read half written.
  */
 
-/** Counters only grow. Gauges say what is, and can fall. */
+/**
+ * Counters only grow. Gauges say what is, and can fall. What the thread that accepts goes by, connections and heartbeats, stands in `GAUGES`
+ * of the listener. Only records and what the log left out are counted so far.
+ */
 export const SLOT = {
   /** Counters, requests that have ended, by how they did: see `Outcome`. */
   requestsComplete: 0,
@@ -23,46 +26,33 @@ export const SLOT = {
   connectionsRefused: 7,
   /** Counter: those that have ended; what was accepted and has not ended is open. */
   connectionsClosed: 8,
-  /** Gauge: connections of clients that are there. */
-  connectionsOpen: 9,
-  /** Gauge: those of them that could be closed without anybody's loss. */
-  connectionsIdle: 10,
 
   /** Counters: attempts to connect to an upstream, by what came of them. */
-  connectsMade: 11,
-  connectsRefused: 12,
-  connectsTimedOut: 13,
+  connectsMade: 9,
+  connectsRefused: 10,
+  connectsTimedOut: 11,
   /** The name could not be resolved. */
-  connectsUnresolved: 14,
+  connectsUnresolved: 12,
   /** TLS failed, or the certificate was wrong. */
-  connectsTls: 15,
+  connectsTls: 13,
   /** Anything else: unreachable, no descriptor, a proxy that would not. */
-  connectsFailed: 16,
+  connectsFailed: 14,
   /** Gauge: connections to upstreams that wait for an exchange. */
-  upstreamsIdle: 17,
+  upstreamsIdle: 15,
   /** Gauge: connections to upstreams that have one. */
-  upstreamsBusy: 18,
+  upstreamsBusy: 16,
 
   /** Counter: request records that the log was given, those that it then dropped included. */
-  records: 19,
+  records: 17,
   /** Counter: lines that the log left out, records and events. */
-  linesDropped: 20,
-
-  /** Gauge: when the thread turned last, by a clock that all threads share: `process.hrtime`. (`performance.now` begins with its thread.) */
-  heartbeat: 21,
+  linesDropped: 18,
 } as const
 
 export type Slot = (typeof SLOT)[keyof typeof SLOT]
 
 const SLOTS = Object.keys(SLOT).length
 
-const GAUGES: ReadonlySet<number> = new Set([
-  SLOT.connectionsOpen,
-  SLOT.connectionsIdle,
-  SLOT.upstreamsIdle,
-  SLOT.upstreamsBusy,
-  SLOT.heartbeat,
-])
+const GAUGES: ReadonlySet<number> = new Set([SLOT.upstreamsIdle, SLOT.upstreamsBusy])
 
 /** The slot of requests that ended so. */
 export const OUTCOME_SLOTS: Readonly<Record<Outcome, Slot>> = {

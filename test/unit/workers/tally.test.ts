@@ -34,16 +34,16 @@ test('a sum never goes back when a thread ends, and what it had open is gone', (
   const [one, two, retired] = [new Tally(), new Tally(), new Tally()]
   for (const tally of [one, two]) {
     tally.add(SLOT.requestsComplete, 5)
-    tally.set(SLOT.connectionsOpen, 3)
-    tally.set(SLOT.heartbeat, 1000)
+    tally.set(SLOT.upstreamsBusy, 3)
+    tally.set(SLOT.upstreamsIdle, 1000)
   }
   assert.equal(sum([one, two, retired], SLOT.requestsComplete), 10)
   retire(two, retired)
   assert.equal(sum([one, retired], SLOT.requestsComplete), 10)
-  assert.equal(sum([one, retired], SLOT.connectionsOpen), 3)
+  assert.equal(sum([one, retired], SLOT.upstreamsBusy), 3)
   retire(one, retired)
   assert.equal(sum([retired], SLOT.requestsComplete), 10)
-  assert.equal(retired.get(SLOT.heartbeat), 0)
+  assert.equal(retired.get(SLOT.upstreamsIdle), 0)
 })
 
 test('every outcome has its slot', () => {
