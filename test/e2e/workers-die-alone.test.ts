@@ -112,8 +112,7 @@ test('one that dies while it is on its way out is told of as well', async () => 
 test('whoever comes while none is up waits', async () => {
   await using origin = await startOrigin()
   await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
-  await untilServing(gateway, 2)
-  const clients = await connectMany(gateway, 2)
+  const clients = (await place(gateway, 2, 1)).map(({ client }) => client)
   for (const client of clients) void client.write(telling('worker-exits'))
   for (let i = 0; i < 10; i++) {
     using client = await connect(gateway.port)

@@ -39,7 +39,11 @@ export async function connectMany(gateway: RunningGateway, count: number): Promi
 /** Until so many workers serve: the log tells when the first one does. */
 export async function untilServing(gateway: RunningGateway, workers: number): Promise<void> {
   for (const end = performance.now() + DEADLINE_MS; performance.now() < end; ) {
-    close(await connectMany(gateway, 2 * workers))
+    const clients = await connectMany(gateway, 2 * workers)
+    // So that they do not count any more when whoever has asked comes.
+    for (const client of clients) client.socket.end()
+    for (const client of clients) await client.ended()
+    close(clients)
     if (counted(threadsOf(gateway)).size >= workers) return
   }
   throw new Error(`not ${workers} workers, but ${[...counted(threadsOf(gateway))].join('; ')}`)
