@@ -3,6 +3,9 @@ import type { Settings } from './config/settings.ts'
 import type { Snapshot } from './config/snapshot.ts'
 import { type BindResult, Door } from './listener/door.ts'
 import { type Moved, Place } from './listener/place.ts'
+import { Collected } from './metrics/collected.ts'
+import { createForgetting } from './metrics/forgetting.ts'
+import type { Facts } from './metrics/gateway-families.ts'
 import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
@@ -10,8 +13,11 @@ import { tellWhatIsWaitedFor } from './observe/waiting.ts'
 import type { WorkerLines } from './observe/worker-lines.ts'
 import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
+import { SLOT, type Tally } from './workers/tally.ts'
 
 export interface GatewaySinks extends ServingSinks {
+  /** Of this thread's records. */
+  readonly tally?: Tally
   /** A way for the lines of one more thread; without it one thread serves, whatever the configuration says. */
   readonly workerLines?: () => WorkerLines
 }
@@ -33,6 +39,12 @@ export interface Gateway {
   drain(): Promise<number>
   /** Connections that a stop would wait for, or waits for. */
   busyCount(): number
+  /** What all threads have counted since `admin` was set for the first time. */
+  readonly collected: Collected
+  /** Brings what only counts at a look up to date, on every thread: within a tenth of a second, or as far as it got. */
+  refreshMetrics(): Promise<void>
+  /** What the gateway itself knows. */
+  facts(): Facts
   /** Ends at once what still runs; each exchange has left its record when this resolves. */
   cut(): Promise<void>
 }
@@ -49,7 +61,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
   const { log } = sinks
   // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
   const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
-  const { local, crew, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
+  const { local, crew, collected, facts, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
   const door = new Door(snapshot.server, { accept, acceptFailed })
   const place = new Place(door, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
@@ -81,6 +93,13 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
     },
 
     busyCount,
+    collected,
+    facts,
+
+    refreshMetrics() {
+      local.refreshMetrics()
+      return crew.refreshMetrics()
+    },
 
     cut() {
       local.clients.destroy()
@@ -93,13 +112,19 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
 function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: Error) => void) {
   const { log, workerLines } = sinks
   const notices = createServingNotices()
-  const local = createServing(snapshot, sinks, { notices })
+  const collected = new Collected()
+  const pages = collected.join()
+  const local = createServing(snapshot, sinks, { notices, onPage: (memory) => pages.take(memory) })
+  const connections = { accepted: 0, refused: 0 }
+  const onOverLimit = (): void => void connections.refused++
   /** Connections go to the crew. */
   let isForCrew = false
   const crew = new Crew({
     log,
     workerLines,
+    collected,
     notices,
+    onOverLimit,
     maxConnections: () => local.snapshot().server.maxConnections,
     placesElsewhere: () => local.clients.places,
     onUp() {
@@ -115,6 +140,11 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     onLost: (error) => onLost(new Error(error)),
   })
 
+  const forgetting = createForgetting(collected, (label, value) => {
+    local.forgetMetrics(label, value)
+    crew.forgetMetrics(label, value)
+  })
+
   function wantedWorkers(): number {
     return workerLines === undefined || !crew.isAvailable ? 1 : local.snapshot().server.workers
   }
@@ -123,16 +153,23 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
   function serveHere(): void {
     isForCrew = false
     local.clients.resume()
-    for (const { accepted, isUnix } of crew.resize(0)) local.clients.accept(accepted, isUnix, () => crew.places)
+    for (const { accepted, isUnix } of crew.resize(0)) serveOne(accepted, isUnix)
+  }
+
+  function serveOne(accepted: net.Socket, isUnix: boolean): void {
+    local.clients.accept(accepted, isUnix, () => crew.places, onOverLimit)
   }
 
   return {
     local,
     crew,
+    collected,
+    facts: () => factsOf(local, crew, connections, isForCrew ? crew.count : 1, sinks.tally),
 
     accept(accepted: net.Socket, isUnix: boolean): void {
+      connections.accepted++
       if (isForCrew) crew.accept(accepted, isUnix)
-      else local.clients.accept(accepted, isUnix, () => crew.places)
+      else serveOne(accepted, isUnix)
     },
 
     begin(settings: Settings, generation: number): void {
@@ -144,10 +181,35 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
 
     change(next: Snapshot, settings: Settings | undefined): void {
       local.publish(next)
+      forgetting.publish(next)
       if (settings !== undefined) crew.publish(settings, next.generation)
       if (wantedWorkers() < 2) serveHere()
       else if (settings !== undefined) crew.resize(wantedWorkers())
     },
+  }
+}
+
+function factsOf(
+  local: Serving,
+  crew: Crew,
+  connections: { readonly accepted: number; readonly refused: number },
+  workers: number,
+  tally: Tally | undefined,
+): Facts {
+  const { written, dropped } = crew.records
+  const { generation, server } = local.snapshot()
+  const busy = local.clients.busyCount + crew.busyCount
+  // A worker tells of its busy ones a moment after its places were given.
+  const idle = Math.max(0, local.clients.places + crew.places - busy)
+  return {
+    workers,
+    workerRestarts: crew.deaths,
+    clients: { ...connections, busy, idle, limit: server.maxConnections },
+    records: {
+      written: written + (tally?.get(SLOT.records) ?? 0),
+      dropped: dropped + (tally?.get(SLOT.recordsDropped) ?? 0),
+    },
+    generation,
   }
 }
 

@@ -4,6 +4,8 @@ import type { Exchange, Path } from './exchange/exchange.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES, type FailureCode } from './failure.ts'
 import { Clients } from './listener/clients.ts'
+import type { PageMemory } from './metrics/series.ts'
+import { startThreadMetrics, type ThreadMetrics } from './metrics/thread.ts'
 import { announce, EVENTS, type EventKind } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import { createNotices, onceAMinute } from './observe/once-a-minute.ts'
@@ -23,6 +25,10 @@ export interface Serving {
   snapshot(): Snapshot
   /** Puts a new snapshot in force for every request from now on; exchanges that run keep theirs. */
   publish(snapshot: Snapshot): void
+  /** Brings what is counted as it changes, and what is only looked at, to where others read it. */
+  refreshMetrics(): void
+  /** Of a name that the configuration has not had for long. */
+  forgetMetrics(label: 'upstream' | 'api_key', value: string): void
   /** Lets go of what is idle towards upstreams. */
   close(): void
 }
@@ -32,6 +38,10 @@ export interface ServingOptions {
   readonly gauges?: Int32Array
   /** Of a worker: see `Path`. */
   readonly catchUp?: () => void
+  /** Of a worker; 0 is the main thread. */
+  readonly worker?: number
+  /** Where others read what is counted here: see `Series`. Without it, nothing is counted. */
+  readonly onPage?: ((memory: PageMemory) => void) | undefined
   /** `createServingNotices`; where several threads serve, one for all. */
   readonly notices?: SharedArrayBuffer
 }
@@ -49,7 +59,7 @@ export const CRASH_DRAIN_MS = 5000
 export function createServing(
   snapshot: Snapshot,
   sinks: ServingSinks,
-  { gauges, catchUp, notices = createServingNotices() }: ServingOptions = {},
+  { gauges, catchUp, worker = 0, onPage, notices = createServingNotices() }: ServingOptions = {},
 ): Serving {
   const reportBug = (error: unknown): void => {
     announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
@@ -68,7 +78,9 @@ export function createServing(
     notices,
     NOTICES.descriptors,
   )
-  const pools = new Pools<Exchange>(upstreamEvents(reportBug))
+  const pools = new Pools<Exchange>(upstreamEvents(reportBug), (upstream, failure, tookMs) => {
+    path.traffic?.upstream(upstream.name).connected(failure ?? 'ok', tookMs / 1000)
+  })
   pools.publish(snapshot)
   const path: Path = {
     snapshot,
@@ -80,7 +92,16 @@ export function createServing(
       else report(EVENTS.suspicious, exchange, failure)
     },
     reportBug,
+    traffic: undefined,
   }
+  let metrics: ThreadMetrics | undefined
+  /** From when somebody wants them on, to the end. */
+  const startMetrics = (): void => {
+    if (metrics !== undefined || onPage === undefined || path.snapshot.admin === undefined) return
+    metrics = startThreadMetrics(worker, onPage)
+    path.traffic = metrics.traffic
+  }
+  startMetrics()
   adaptProcess(needsRoots(snapshot))
   const told = {
     proxyHeaderFailed: reportProxyHeaders(sinks.log, notices),
@@ -94,9 +115,12 @@ export function createServing(
     publish(next) {
       adaptProcess(needsRoots(next))
       path.snapshot = next
+      startMetrics()
       clients.publish(next.server)
       pools.publish(next)
     },
+    refreshMetrics: () => metrics?.refresh(pools.connections()),
+    forgetMetrics: (label, value) => metrics?.traffic.forget(label, value),
     close: () => pools.close(),
   }
 }

@@ -22,11 +22,13 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   http2: [...BASE, 'http', 'http1'],
   listener: [...WIRE, 'config/snapshot'],
   upstream: [...WIRE, 'config/snapshot'],
-  exchange: [...WIRE, 'upstream', 'access', 'config/snapshot', 'observe/record'],
-  serving: [...WIRE, 'listener', 'upstream', 'exchange', 'config/snapshot', 'observe'],
-  workers: [...BASE, 'serving', 'listener', ...SETTLED, 'config/assemble', 'observe'],
-  gateway: ['runtime', 'serving', 'workers', 'listener', ...SETTLED, 'observe'],
-  cli: [...BASE, 'gateway', 'serving', 'access', 'config', 'observe', 'tools'],
+  // Numbers and their names; what is counted when, the path says.
+  metrics: ['failure', 'http', 'config/snapshot'],
+  exchange: [...WIRE, 'upstream', 'access', 'metrics', 'config/snapshot', 'observe/record'],
+  serving: [...WIRE, 'listener', 'upstream', 'exchange', 'metrics', 'config/snapshot', 'observe'],
+  workers: [...BASE, 'serving', 'listener', 'metrics', ...SETTLED, 'config/assemble', 'observe'],
+  gateway: ['runtime', 'serving', 'workers', 'listener', 'metrics', ...SETTLED, 'observe'],
+  cli: [...BASE, 'gateway', 'serving', 'access', 'config', 'metrics', 'observe', 'tools'],
   main: ['runtime', 'cli'],
 
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.

@@ -3,7 +3,7 @@
  * traffic waits: nothing here may take time for each key.
  */
 import { createFieldRules } from '../http/field-rules.ts'
-import { createKeyTable } from './key-table.ts'
+import { createKeyTable, unpackKeys } from './key-table.ts'
 import { createRouteTable } from './route-table.ts'
 import type { JwtKeySettings, Settings, UpstreamSettings } from './settings.ts'
 import type { JwtKey, OwnField, RouteTable, Snapshot, Upstream } from './snapshot.ts'
@@ -21,6 +21,8 @@ export function assemble(settings: Settings): Configuration {
       staticKeys: createKeyTable(settings.staticKeys, upstreams, all),
       jwtKeys: createJwtKeys(settings.jwtKeys, upstreams, all),
     }),
+    keyNames: () =>
+      [...unpackKeys(settings.staticKeys), ...settings.jwtKeys.map(({ id }) => ({ name: id }))].map(({ name }) => name),
     upstreams: Object.freeze(upstreams),
     withOwnField: Object.freeze(upstreams.filter(hasOwnField).sort((a, b) => b.prefix.length - a.prefix.length)),
     withQueryKeys: Object.freeze(upstreams.filter(({ takesQueryKeys }) => takesQueryKeys)),

@@ -237,9 +237,12 @@ export interface Snapshot {
   /** No file says any of this: the gateway waits for one that is valid. */
   readonly isDefault: boolean
   readonly server: ServerSettings
+  readonly admin?: unknown
   /** The identity of every request when `allow_anonymous` is set; it has all upstreams open and no name. */
   readonly anonymous: Identity | undefined
   readonly keys: KeyRing
+  /** Names of all identities; asking takes time for each key. */
+  readonly keyNames: () => readonly string[]
   readonly upstreams: readonly Upstream[]
   /** Those that take keys in a field of their own, the longest prefix first. */
   readonly withOwnField: readonly (Upstream & { readonly credential: OwnField })[]

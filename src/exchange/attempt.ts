@@ -8,6 +8,7 @@ import type { Pool } from '../upstream/pool.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import { loginOwner, logsConnectionIn } from './login.ts'
+import { connectEnded, connecting, requestSent, routed } from './measure.ts'
 import { refuse } from './refuse.ts'
 import { readsResponseHead } from './response-head.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
@@ -27,6 +28,7 @@ export function attempt(
 ): void {
   const upstream = exchange.upstream!
   const { repeated } = exchange.head!
+  routed(exchange)
   if (repeated === undefined) forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
@@ -85,11 +87,13 @@ function connect(exchange: Exchange): void {
   const upstream = exchange.upstream!
   const { version } = exchange
   const pool = exchange.pool!
+  connecting(exchange)
   const waiter: Waiter<Exchange> = {
     trying(address) {
       exchange.upstreamAddress = address
     },
     connected(connection) {
+      connectEnded(exchange)
       exchange.cancelConnect = undefined
       if (connection.isHttp2 && !exchange.hasRetried) keepForReplay(exchange, connection.isHttp2)
       sendHeld(exchange, connection)
@@ -148,6 +152,7 @@ function send(
     repeated !== undefined && before === ''
       ? connection.sendRepeatedHead(repeated, method, end - start)
       : connection.sendHead(headFor(exchange, connection, repeated), method, before, buffer, start, end)
+  requestSent(exchange)
   // Both ways: after a retry it still says how the connection before it was.
   exchange.isSendBlocked = !mayGoOn && !exchange.isRequestDone
   if (exchange.isSendBlocked) exchange.downstream.pauseRequest()

@@ -3,6 +3,7 @@ import type { FailureCode } from '../failure.ts'
 import { type Downstream, isRefused, type RefusedHead, type ResponseSink } from '../http/downstream.ts'
 import type { FieldLine, RequestHead } from '../http/message.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
+import type { Traffic, UpstreamCounts } from '../metrics/traffic.ts'
 import type { RequestRecord } from '../observe/record.ts'
 import type { ByteStore } from '../runtime/byte-store.ts'
 import { monotonicMs } from '../runtime/clock.ts'
@@ -18,6 +19,8 @@ export interface Path {
   readonly catchUp: (() => void) | undefined
   readonly pools: Pools<Exchange>
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
+  /** Where traffic is counted, once somebody wants metrics. */
+  traffic: Traffic | undefined
   readonly reportRefusal: (exchange: Exchange, failure: FailureCode) => void
   readonly reportBug: (error: unknown) => void
 }
@@ -127,6 +130,16 @@ export class Exchange {
   upstreamAddress: string | undefined = undefined
   isOver = false
 
+  // measure
+  /** Its head was read to the end, which is later than its start where that took several reads. */
+  readonly headReadMs: number
+  counts: UpstreamCounts | undefined = undefined
+  connectingAtMs = 0
+  /** Waited for connections, so far. */
+  connectMs = 0
+  hasReached = false
+  isStreaming = false
+
   constructor(
     path: Path,
     downstream: Downstream<Exchange>,
@@ -140,6 +153,7 @@ export class Exchange {
     this.head = isRefused(head) ? undefined : head
     this.refusedHead = isRefused(head) ? head : undefined
     this.startedAtMs = headBeganMs ?? monotonicMs()
+    this.headReadMs = headBeganMs === undefined || path.traffic === undefined ? this.startedAtMs : monotonicMs()
     this.isRequestDone = isRefused(head) || downstream.isRequestComplete
   }
 }

@@ -1,5 +1,6 @@
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
+import { leftFlight } from './measure.ts'
 import { record } from './record.ts'
 import { dropReplay } from './retry.ts'
 import { releaseTail } from './tail.ts'
@@ -17,6 +18,7 @@ export function finish(exchange: Exchange, keep: boolean): void {
   exchange.connection = undefined
   try {
     connection?.release(false)
+    leftFlight(exchange)
     record(exchange)
   } finally {
     // Nobody comes by here again: without this a bug of ours would leave the client's connection to itself, for good.

@@ -4,6 +4,7 @@ import { isRegistered } from '../http/method.ts'
 import { memoOf } from './clearance.ts'
 import { clientAddress } from './client-address.ts'
 import type { Exchange } from './exchange.ts'
+import { recorded } from './measure.ts'
 
 const MASK = '***'
 
@@ -15,15 +16,17 @@ export function record(exchange: Exchange): void {
   if (refusedHead !== undefined && !refusedHead.hasRequestLine && failure !== 'tls_on_plain_port') return
   const clientIp = clientAddress(exchange)
   const { peerIp } = exchange.downstream
+  const method = shownMethod(exchange)
+  const apiKey = exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name
   exchange.path.writeRecord(
     {
       level: recordLevel(failure, exchange.cause),
       clientIp,
       peerIp: peerIp === clientIp ? undefined : peerIp,
-      method: shownMethod(exchange),
+      method,
       requestUrl: shownTarget(exchange),
       requestBodyLength: failure === 'key_in_target' ? undefined : head?.contentLengthText,
-      apiKey: exchange.identity === exchange.snapshot.anonymous ? undefined : exchange.identity?.name,
+      apiKey,
       subject: exchange.identity?.subject,
       clientCertificate: exchange.downstream.tls?.subject,
       targetUrl: shownTargetUrl(exchange),
@@ -44,6 +47,7 @@ export function record(exchange: Exchange): void {
     },
     exchange.snapshot,
   )
+  recorded(exchange, apiKey, method)
 }
 
 function shownTargetUrl({ upstream, upstreamTarget }: Exchange): string | undefined {

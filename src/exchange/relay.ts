@@ -8,6 +8,7 @@ import { mayEcho, withoutEchoes } from './echoes.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
 import { challengesConnection, loginOwner } from './login.ts'
+import { responseSent } from './measure.ts'
 import { refuse } from './refuse.ts'
 import { headForClient } from './response-head.ts'
 import { addToReplay, dropReplay, mayRetry } from './retry.ts'
@@ -110,6 +111,7 @@ export function responseHead(
     start,
     end,
   )
+  responseSent(exchange)
   if (isComplete) responseDone(exchange)
   // Also after an answer that was whole at once: what is left of the request has the idle clock, as after any other.
   watch(exchange)

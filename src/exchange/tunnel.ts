@@ -5,6 +5,7 @@ import { Deadline } from '../runtime/deadline.ts'
 import { withoutEchoes } from './echoes.ts'
 import type { Exchange } from './exchange.ts'
 import { finish } from './finish.ts'
+import { responseSent } from './measure.ts'
 import { breakOff } from './relay.ts'
 import { dropReplay } from './retry.ts'
 import { watch } from './watch.ts'
@@ -46,6 +47,7 @@ export function openTunnel(
     return true
   }
   const mayGoOn = exchange.response.sendHead(withoutEchoes(exchange, head), false, '', buffer, start, end)
+  responseSent(exchange)
   watch(exchange)
   downstream.openTunnel()
   return mayGoOn

@@ -100,8 +100,8 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
 
   // ---- in
 
-  /** `elsewhere`: connections that count as well, and are somebody else's. */
-  accept(accepted: net.Socket, isUnix: boolean, elsewhere: () => number): void {
+  /** `elsewhere`: connections that count as well, and are somebody else's. `onOverLimit`: there was no place for it. */
+  accept(accepted: net.Socket, isUnix: boolean, elsewhere: () => number, onOverLimit: () => void): void {
     const isFull = (): boolean => this.places + elsewhere() >= this.#settings.maxConnections
     if (this.#isOfNobody(accepted, isUnix)) accepted.destroy()
     else if (!isFull()) this.takeIn(accepted, isUnix)
@@ -109,8 +109,10 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
       // One turn of the event loop: an idle connection whose next request has come already is not idle.
       setImmediate(() => {
         if (isFull()) this.makeRoom()
-        if (isFull()) this.takeOver(accepted, isUnix)
-        else this.takeIn(accepted, isUnix)
+        if (isFull()) {
+          onOverLimit()
+          this.takeOver(accepted, isUnix)
+        } else this.takeIn(accepted, isUnix)
       })
     }
   }

@@ -71,6 +71,8 @@ export interface Logging {
 
 /** Of the thread that writes. */
 export interface MainLogging extends Logging {
+  /** What this thread has counted. */
+  readonly tally: Tally
   /** The way of another thread's lines into this log; that thread opens its end with `openWorkerLogging`. */
   workerLines(): WorkerLines
 }
@@ -94,6 +96,7 @@ export function openLogging(env: NodeJS.ProcessEnv = process.env, tally: Tally =
   return {
     log,
     ...membersOf(settings, sink, tally),
+    tally,
     workerLines: collectLines(sink, tally),
   }
 }

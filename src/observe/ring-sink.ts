@@ -8,7 +8,7 @@ import { BATCH_LENGTH, EXIT_FLUSH_MS, EXIT_POLL_MS, FLUSH_MS, type Sink } from '
 export interface RingSinkOptions {
   /** Asks the thread that writes to come; or brings it a line, in the order of the calls. */
   readonly notify: (line?: string) => void
-  /** Where lines that are left out are counted. */
+  /** Where records that are left out are counted. */
   readonly tally: Tally
 }
 
@@ -30,8 +30,8 @@ export function createRingSink(shared: SharedArrayBuffer, { notify, tally }: Rin
     }, FLUSH_MS).unref()
   }
 
-  function append(line: string): void {
-    if (!writer.write(line)) tally.add(SLOT.linesDropped, 1)
+  function append(line: string, records: number): void {
+    if (!writer.write(line)) tally.add(SLOT.recordsDropped, records)
     unasked += line.length
     if (unasked >= BATCH_LENGTH) ask()
   }
@@ -48,11 +48,11 @@ export function createRingSink(shared: SharedArrayBuffer, { notify, tally }: Rin
 
   return {
     write(line) {
-      append(line)
+      append(line, 1)
       askLater()
     },
     writeSoon(line) {
-      append(line)
+      append(line, 0)
       if (isTurnEndPlanned) return
       isTurnEndPlanned = true
       setImmediate(() => {

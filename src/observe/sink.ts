@@ -23,9 +23,9 @@ export const EXIT_FLUSH_MS = 1000
 export const EXIT_POLL_MS = 5
 
 export interface Sink {
-  /** A line that may wait up to 20 ms for company. */
+  /** A request record: a line that may wait up to 20 ms for company. */
   write(line: string): void
-  /** A line that goes out at the end of this turn of the event loop. */
+  /** An event: a line that goes out at the end of this turn of the event loop. */
   writeSoon(line: string): void
   /** Writes what can be written without waiting. */
   flushNow(): void
@@ -50,7 +50,7 @@ export interface SinkOptions {
   readonly fd: number
   /** The line that stands where lines are missing; empty: none. */
   readonly describeDropped: (count: number) => string
-  /** Where lines that are left out are counted. */
+  /** Where records that are left out are counted. */
   readonly tally?: Tally
 }
 
@@ -63,10 +63,10 @@ export function createSink({ fd, describeDropped, tally = new Tally() }: SinkOpt
   let isTurnEndPlanned = false
   let callForMore: (() => void) | undefined
 
-  function append(line: string): void {
+  function append(line: string, records: number): void {
     if (dropped > 0 || batch.bytes() + line.length > QUEUE_BYTES) {
       dropped++
-      tally.add(SLOT.linesDropped, 1)
+      tally.add(SLOT.recordsDropped, records)
       return
     }
     batch.enter(line)
@@ -103,11 +103,11 @@ export function createSink({ fd, describeDropped, tally = new Tally() }: SinkOpt
 
   return {
     write(line) {
-      append(line)
+      append(line, 1)
       if (timer === undefined) wakeAfter(FLUSH_MS)
     },
     writeSoon(line) {
-      append(line)
+      append(line, 0)
       if (isTurnEndPlanned) return
       isTurnEndPlanned = true
       setImmediate(() => {

@@ -70,7 +70,7 @@ export function collectLines(sink: Sink & LineIntake, tally: Tally): () => Worke
         ways.delete(way)
         const unwritten = way.reader.abandon() + way.messages.length
         way.messages = []
-        tally.add(SLOT.linesDropped, unwritten)
+        tally.add(SLOT.recordsDropped, unwritten)
         const missing = unwritten + way.reader.missing()
         if (missing > 0) sink.tellDropped(missing)
       },

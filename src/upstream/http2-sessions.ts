@@ -99,6 +99,11 @@ export class Http2Sessions<E> implements SessionHome<E> {
     return this.#speaksHttp2 === false
   }
 
+  /** For each connection, whether it carries an exchange. */
+  *states(): Iterable<boolean> {
+    for (const { busy } of this.#open) yield busy > 0
+  }
+
   /** The connection with a place that carries fewest exchanges. */
   take(): Http2ClientConnection<E> | undefined {
     let best: Http2ClientConnection<E> | undefined

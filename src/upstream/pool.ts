@@ -1,10 +1,11 @@
 import type { Address, Upstream } from '../config/snapshot.ts'
+import type { FailureCode } from '../failure.ts'
 import type { UpstreamConnection, UpstreamEvents } from '../http/upstream-connection.ts'
 import type { ClientConnection } from '../http1/client-connection.ts'
 import { Http2ClientConnection } from '../http2/client-connection.ts'
 import { monotonicMs } from '../runtime/clock.ts'
-import type { Waiter } from './connect.ts'
-import { Dialler } from './dialler.ts'
+import type { Connectable, Waiter } from './connect.ts'
+import { Dialler, type Reach } from './dialler.ts'
 import { type Http2Pool, Http2Sessions, type Http2Version, type ReachWaiter, Undecided } from './http2-sessions.ts'
 import { Pooled, type PoolOf, type Spot } from './pooled.ts'
 import { type Lookup, Resolver } from './resolve.ts'
@@ -25,6 +26,16 @@ const STALE_MS = 1_000
  */
 const LOOK_AGAIN_MS = 10_000
 
+/** Hears of each new connection that was tried, and how long that took. Undefined: it was made. */
+export type OnDialled = (upstream: Upstream, failure: FailureCode | undefined, tookMs: number) => void
+
+/** How many connections an upstream has in each state. */
+export interface ConnectionCounts {
+  idle: number
+  busy: number
+  connecting: number
+}
+
 /**
  * The connections to one endpoint. Idle ones are a stack for each address: the warmest is used first and the others come to
  * their end.
@@ -37,6 +48,11 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   readonly #dialler: Dialler
   /** Made when HTTP/2 is wanted for the first time. */
   #http2: Http2Sessions<E> | undefined = undefined
+  readonly #onDialled: OnDialled | undefined
+  /** All HTTP/1 connections that were made and are not closed. */
+  readonly #all = new Set<Pooled<E>>()
+  /** By name of the upstream, how many connections are being made. */
+  readonly #dialling = new Map<string, number>()
   /** Those that were logged in by a client and wait for it, or carry its exchange. */
   readonly #owned = new Set<Pooled<E>>()
   /** Upstreams of the current snapshot that lead here, by name. */
@@ -52,10 +68,11 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   #clock: NodeJS.Timeout | undefined = undefined
   #isRetired = false
 
-  constructor(upstream: Upstream, events: UpstreamEvents<E>, lookup?: Lookup) {
+  constructor(upstream: Upstream, events: UpstreamEvents<E>, lookup?: Lookup, onDialled?: OnDialled) {
     const { target, proxy } = upstream
     this.#upstream = upstream
     this.events = events
+    this.#onDialled = onDialled
     this.#resolver = new Resolver(proxy?.host ?? target.host, lookup, () => this.#leaveGone())
     this.#dialler = new Dialler(upstream, this.#resolver)
     this.#users = new Map([[upstream.name, upstream]])
@@ -109,7 +126,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   /** Makes a new connection, within the upstream's time for that. Returns how to cancel. */
   connect(upstream: Upstream, waiter: Waiter<E, ClientConnection<E>>): () => void {
     const dialled = new Map<object, Pooled<E>>()
-    return this.#dialler.reach(upstream.connectTimeoutMs, {
+    return this.#dial(upstream, {
       alpn: HTTP1_ALONE,
       newConnection: (address) => {
         const pooled = new Pooled<E>(this, upstream, address)
@@ -123,6 +140,42 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
       },
       failed: (failure, cause) => waiter.failed(failure, cause),
     })
+  }
+
+  /** Makes a new connection, and tells what came of it. */
+  #dial<C extends Connectable>(upstream: Upstream, reach: Reach<C>): () => void {
+    const { name } = upstream
+    const beganMs = monotonicMs()
+    this.#dialling.set(name, (this.#dialling.get(name) ?? 0) + 1)
+    let isOver = false
+    const over = (): boolean => {
+      const wasOver = isOver
+      isOver = true
+      if (!wasOver) this.#dialling.set(name, this.#dialling.get(name)! - 1)
+      return wasOver
+    }
+    const giveUp = this.#dialler.reach<C>(upstream.connectTimeoutMs, {
+      ...reach,
+      connected: (connection) => {
+        if (!over()) this.#onDialled?.(upstream, undefined, monotonicMs() - beganMs)
+        reach.connected(connection)
+      },
+      failed: (failure, cause) => {
+        if (!over()) this.#onDialled?.(upstream, failure, monotonicMs() - beganMs)
+        reach.failed(failure, cause)
+      },
+    })
+    return () => {
+      over()
+      giveUp()
+    }
+  }
+
+  /** Adds what it has to the counts of each upstream, which `of` gives. */
+  countConnections(of: (upstream: string) => ConnectionCounts): void {
+    for (const { user, isBusy } of this.#all) of(user.name)[isBusy ? 'busy' : 'idle']++
+    for (const isBusy of this.#http2?.states() ?? []) of(this.#upstream.name)[isBusy ? 'busy' : 'idle']++
+    for (const [name, count] of this.#dialling) of(name).connecting += count
   }
 
   // ---- HTTP/2
@@ -149,7 +202,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   /** A new connection, of which the handshake says what it speaks. */
   reach(upstream: Upstream, version: Http2Version, waiter: ReachWaiter<E>): () => void {
     const { scheme } = this.#upstream.target
-    return this.#dialler.reach(upstream.connectTimeoutMs, {
+    return this.#dial(upstream, {
       alpn: version === 'http2' ? HTTP2_ALONE : EITHER,
       newConnection: (address) => {
         const http1 = (): ClientConnection<E> => {
@@ -204,6 +257,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     pooled.spot = spot
     pooled.isBusy = true
     pooled.bornMs = this.nowMs
+    this.#all.add(pooled)
     this.#opened()
   }
 
@@ -244,6 +298,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     this.#owned.delete(pooled)
     // It has never been connected.
     if (spot === undefined) return
+    this.#all.delete(pooled)
     this.#count--
     if (pooled.isBusy) spot.busy--
     else remove(spot.idle, pooled)

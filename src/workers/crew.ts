@@ -4,10 +4,12 @@
  */
 import type net from 'node:net'
 import type { Settings } from '../config/settings.ts'
+import type { Collected } from '../metrics/collected.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { WorkerLines } from '../observe/worker-lines.ts'
 import { whyNoPassage } from '../runtime/handle-passing.ts'
+import { CrewMetrics, type Records } from './crew-metrics.ts'
 import { type Arrival, type Death, Member, type MemberEvents } from './member.ts'
 import type { NewSettings } from './messages.ts'
 import { chooseNext } from './share-out.ts'
@@ -16,11 +18,14 @@ export interface CrewOptions {
   readonly log: Log
   /** For each worker; undefined: there can be none. */
   readonly workerLines: (() => WorkerLines) | undefined
+  readonly collected: Collected
   /** `createServingNotices`. */
   readonly notices: SharedArrayBuffer
   readonly maxConnections: () => number
   /** Connections within the limit that are none of the crew's. */
   readonly placesElsewhere: () => number
+  /** A connection has come past the limit. */
+  readonly onOverLimit: () => void
   /** One of them takes connections. */
   readonly onUp: () => void
   /** There can be no crew. It takes nothing from here on; `resize(0)` gives back whoever waits. */
@@ -50,6 +55,7 @@ const MAX_ASKING = 512
 
 export class Crew {
   readonly #options: CrewOptions
+  readonly #metrics: CrewMetrics
   readonly #members: Member[] = []
   #wanted = 0
   #settings: NewSettings | undefined
@@ -75,6 +81,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options
+    this.#metrics = new CrewMetrics(options.collected)
   }
 
   /** False where a crew has been found impossible. */
@@ -94,6 +101,28 @@ export class Crew {
     let busy = 0
     for (const member of this.#members) busy += member.busyCount
     return busy
+  }
+
+  /** How many serve. */
+  get count(): number {
+    return this.#members.filter(({ state, isDead }) => state === 'up' && !isDead).length
+  }
+
+  get deaths(): number {
+    return this.#metrics.deaths
+  }
+
+  /** What all workers have told of their records. */
+  get records(): Records {
+    return this.#metrics.records(this.#members)
+  }
+
+  refreshMetrics(): Promise<void> {
+    return this.#metrics.refresh(this.#members)
+  }
+
+  forgetMetrics(label: 'upstream' | 'api_key', value: string): void {
+    for (const member of this.#members) member.forgetMetrics(label, value)
   }
 
   /** When this returns, no worker begins an exchange with anything older. */
@@ -195,8 +224,11 @@ export class Crew {
     onLost: (error) => this.#options.onLost(error),
     onDeath: (member, death) => this.#replace(member, death),
     onDraining: (member) => this.#noteDraining(member),
+    onPage: (member, memory) => this.#metrics.take(member, memory),
+    onRefreshed: (member, number) => this.#metrics.refreshed(member, number),
     onEnded: (member) => {
       this.#members.splice(this.#members.indexOf(member), 1)
+      this.#metrics.ended(member)
       this.#noteDraining(member)
       if (this.#members.length === 0) this.#stop?.ended.resolve()
     },
@@ -204,6 +236,7 @@ export class Crew {
 
   #replace(member: Member, { reason, stack }: Death): void {
     announce(this.#options.log, EVENTS.workerDied, { worker: member.id, reason, stack })
+    this.#metrics.deaths++
     if (this.#stop !== undefined) return
     if (!this.#hasBeenUp && ++this.#stillborn >= MAX_STILLBORN) {
       this.#giveUp(`none of them starts: ${reason}`)
@@ -287,6 +320,7 @@ export class Crew {
     if (richest !== undefined) richest.askForRoom(arrival)
     else {
       arrival.isOverLimit = true
+      this.#options.onOverLimit()
       this.#place(arrival)
     }
   }

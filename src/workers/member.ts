@@ -3,11 +3,13 @@ import type net from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import { MessageChannel, type MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads'
 import { GAUGES, GAUGES_BYTES } from '../listener/gauges.ts'
+import type { PageMemory } from '../metrics/series.ts'
 import type { WorkerLines } from '../observe/worker-lines.ts'
 import { MAX_NUMBER, openPassage, type Passage } from '../runtime/handle-passing.ts'
 import { startThread } from '../runtime/threads.ts'
 import { ANSWERS, type FromWorker, type NewSettings, OFFERS, type ToWorker, type WorkerStart } from './messages.ts'
 import type { Candidate } from './share-out.ts'
+import { createTally, Tally } from './tally.ts'
 
 /** A connection on its way to a worker. It is kept open here until somebody has it. */
 export interface Arrival {
@@ -40,6 +42,10 @@ export interface MemberEvents {
   /** It will take nothing more, by a bug or because it has gone by itself; once. */
   onDeath(member: Member, death: Death): void
   onDraining(member: Member): void
+  /** It counts there from now on. */
+  onPage(member: Member, memory: PageMemory): void
+  /** It has done what `refreshMetrics` of this number asked for. */
+  onRefreshed(member: Member, number: number): void
   /** Its thread has ended. */
   onEnded(member: Member): void
 }
@@ -75,6 +81,8 @@ export class Member implements Candidate {
   /** Looks at its heartbeat that found it unchanged, in a row. */
   missedBeats = 0
   readonly #events: MemberEvents
+  /** What it tells of its records. */
+  readonly tally: Tally
   readonly #gauges: Int32Array
   readonly #lines: WorkerLines
   readonly #passage: Passage
@@ -101,6 +109,8 @@ export class Member implements Candidate {
     this.#lines = lines
     const gauges = new SharedArrayBuffer(GAUGES_BYTES)
     this.#gauges = new Int32Array(gauges)
+    const tally = createTally()
+    this.tally = new Tally(tally)
     this.#passage = openPassage({
       onJoined: () => this.#joined(),
       onAnswer: (kind, number) => this.#answered(kind, number),
@@ -113,6 +123,8 @@ export class Member implements Candidate {
     port1.unref()
     const start: WorkerStart = {
       ...given,
+      worker: id,
+      tally,
       gauges,
       lines: lines.shared,
       passage: this.#passage.address,
@@ -333,6 +345,14 @@ export class Member implements Candidate {
     return hasTurned
   }
 
+  refreshMetrics(number: number): void {
+    this.#post({ type: 'refresh-metrics', number })
+  }
+
+  forgetMetrics(label: 'upstream' | 'api_key', value: string): void {
+    this.#post({ type: 'forget-metrics', label, value })
+  }
+
   #post(message: ToWorker): void {
     if (this.state !== 'ended') this.#thread?.postMessage(message)
   }
@@ -353,6 +373,12 @@ export class Member implements Candidate {
         break
       case 'draining':
         this.#events.onDraining(this)
+        break
+      case 'page':
+        this.#events.onPage(this, message.memory)
+        break
+      case 'refreshed':
+        this.#events.onRefreshed(this, message.number)
         break
       case 'ended':
         this.terminate()

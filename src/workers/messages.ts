@@ -1,10 +1,15 @@
 /** What the thread that accepts and one that serves say to each other. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Settings } from '../config/settings.ts'
+import type { PageMemory } from '../metrics/series.ts'
 import type { PassageAddress } from '../runtime/handle-passing.ts'
 
 /** All that a worker begins with. */
 export interface WorkerStart {
+  /** From 1 on. */
+  readonly worker: number
+  /** `createTally`. */
+  readonly tally: SharedArrayBuffer
   readonly settings: Settings
   /** Of these settings. */
   readonly generation: number
@@ -34,6 +39,10 @@ export type ToWorker =
   | { readonly type: 'drain' }
   /** End now; every exchange leaves its record. */
   | { readonly type: 'cut' }
+  /** Somebody wants to read metrics. */
+  | { readonly type: 'refresh-metrics'; readonly number: number }
+  /** Of a name that the configuration has not had for long. */
+  | { readonly type: 'forget-metrics'; readonly label: 'upstream' | 'api_key'; readonly value: string }
 
 /** That it is up is said by its joining the passage. */
 export type FromWorker =
@@ -45,6 +54,10 @@ export type FromWorker =
   | { readonly type: 'line'; readonly line: string }
   /** A bug: it takes nothing new, lets its exchanges run for a moment, and ends. */
   | { readonly type: 'broken'; readonly reason: string; readonly stack: string | undefined }
+  /** Where it counts from now on. */
+  | { readonly type: 'page'; readonly memory: PageMemory }
+  /** The answer to `refresh-metrics` of this number. */
+  | { readonly type: 'refreshed'; readonly number: number }
   /** What is idle has been closed. */
   | { readonly type: 'draining' }
   /** Nothing is left, and every line is out: it may be taken away. */

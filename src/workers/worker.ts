@@ -9,6 +9,7 @@ import { openWorkerLogging } from '../observe/logging.ts'
 import { joinPassage } from '../runtime/handle-passing.ts'
 import { CRASH_DRAIN_MS, createServing } from '../serving.ts'
 import { ANSWERS, type FromWorker, type NewSettings, OFFERS, type ToWorker, type WorkerStart } from './messages.ts'
+import { Tally } from './tally.ts'
 
 const HEARTBEAT_MS = 1000
 
@@ -24,6 +25,7 @@ const logging = openWorkerLogging(
   start.lines,
   (line) => post(line === undefined ? { type: 'lines' } : { type: 'line', line }),
   process.env,
+  new Tally(start.tally),
 )
 const { log, writeRecord } = logging
 
@@ -58,7 +60,13 @@ const gauges = new Int32Array(start.gauges)
 const serving = createServing(
   { ...assemble(start.settings), generation },
   { log, writeRecord },
-  { gauges, catchUp, notices: start.notices },
+  {
+    gauges,
+    catchUp,
+    worker: start.worker,
+    onPage: (memory) => post({ type: 'page', memory }),
+    notices: start.notices,
+  },
 )
 
 // Also where no request comes: pools let go of what is not configured any more.
@@ -120,6 +128,13 @@ port.on('message', (message: ToWorker) => {
       serving.clients.drain(end)
       serving.clients.destroy()
       end()
+      break
+    case 'refresh-metrics':
+      serving.refreshMetrics()
+      post({ type: 'refreshed', number: message.number })
+      break
+    case 'forget-metrics':
+      serving.forgetMetrics(message.label, message.value)
   }
 })
 

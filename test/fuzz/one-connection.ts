@@ -91,6 +91,7 @@ export class OneConnection {
       pools: { of: () => pool } as unknown as Path['pools'],
       writeRecord: (record, from) => this.#records.push(format(record, from).replaceAll(TIMES, '')),
       reportRefusal() {},
+      traffic: undefined,
       reportBug: (error) => assert.fail(error as Error),
     }
     this.#connect()

@@ -72,6 +72,7 @@ function configuration(
     upstreams: [upstream],
     withQueryKeys: upstream.takesQueryKeys ? [upstream] : [],
     takesUpgrades: upstream.takesUpgrades,
+    keyNames: () => [],
     withOwnField: typeof upstream.credential === 'object' ? [{ ...upstream, credential: upstream.credential }] : [],
   }
 }

@@ -75,6 +75,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     anonymous: isAnonymous ? identity('', target) : undefined,
     keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },
     upstreams: [target],
+    keyNames: () => [],
     withOwnField: [],
     withQueryKeys: target.takesQueryKeys ? [target] : [],
     takesUpgrades: target.takesUpgrades,
@@ -90,6 +91,7 @@ export function exchangeOf(head: string, snapshotNow: Snapshot, downstream: Part
     writeRecord() {},
     reportRefusal() {},
     reportBug() {},
+    traffic: undefined,
   }
   return new Exchange(
     path,

@@ -3,7 +3,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import type { Snapshot } from '../../../src/config/snapshot.ts'
 import { openLogging, openWorkerLogging } from '../../../src/observe/logging.ts'
 import type { RequestRecord } from '../../../src/observe/record.ts'
-import { createTally, SLOT, sum, Tally } from '../../../src/workers/tally.ts'
+import { createTally, SLOT, Tally } from '../../../src/workers/tally.ts'
 
 export interface Plan {
   readonly threads: number
@@ -18,7 +18,7 @@ export interface Plan {
 export interface Logged {
   /** Of each thread: lines that it had surely given to the log. */
   readonly sent: readonly number[]
-  /** Lines that were left out, as it was counted. */
+  /** Records that were left out, as it was counted. */
   readonly dropped: number
   /** Records that the log was given. */
   readonly records: number
@@ -138,8 +138,8 @@ async function logInAll(plan: Plan): Promise<void> {
   await logging.flush(10_000)
   const logged: Logged = {
     sent: [...progress],
-    dropped: sum(tallies, SLOT.linesDropped),
-    records: sum(tallies, SLOT.records),
+    dropped: tallies.reduce((sum, tally) => sum + tally.get(SLOT.recordsDropped), 0),
+    records: tallies.reduce((sum, tally) => sum + tally.get(SLOT.records), 0),
   }
   process.send!(logged, () => process.exit(0))
 }

