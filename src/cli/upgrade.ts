@@ -80,6 +80,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
     }
     let report = ''
     const reports = child.stdio[REPORT_FD] as Readable | null | undefined
+    reports?.on('error', () => {})
     reports?.setEncoding('utf8').on('data', (text: string) => {
       report += text
       if (successor !== child || !report.endsWith('\n')) return

@@ -46,7 +46,7 @@ export class Door {
     const handed = this.#handed
     this.#handed = undefined
     const result =
-      (handed && (await useHanded(handed, address, accept))) ??
+      (handed && (await useHanded(handed, address, this.#settings.socketMode, accept))) ??
       (path === undefined ? await bindTcp(address, accept) : await bindUnix(path, wanted!.mode, accept))
     if (!result.ok) return result
     this.#text = address.text
@@ -95,9 +95,14 @@ export class Door {
 
 /**
  * Listens on a socket that was handed over. Undefined: it is not the one that is wanted now, and has been closed; then another
- * is bound, unless systemd says otherwise than the configuration, which somebody has to decide.
+ * is bound, unless systemd says otherwise than the configuration, which somebody has to decide. `mode`: of a Unix socket's file.
  */
-async function useHanded(handed: HandedSocket, wanted: BindAddress, accept: Accept): Promise<Bound | undefined> {
+async function useHanded(
+  handed: HandedSocket,
+  wanted: BindAddress,
+  mode: number,
+  accept: Accept,
+): Promise<Bound | undefined> {
   const path = unixPathOf(handed.fd)
   const isUnix = wanted.path !== undefined
   if (handed.text !== undefined && handed.text !== wanted.text) {
@@ -116,9 +121,9 @@ async function useHanded(handed: HandedSocket, wanted: BindAddress, accept: Acce
       error: `systemd has handed over a socket at ${found}, and server.bind_address is ${wanted.text}: make them the same, or stop the socket unit`,
     }
   }
-  return isUnix && handed.isOurs
-    ? { ...bound, file: lstatSync(wanted.path, { bigint: true, throwIfNoEntry: false }) }
-    : bound
+  if (!isUnix || !handed.isOurs) return bound
+  await changeMode(wanted.path, mode)
+  return { ...bound, file: lstatSync(wanted.path, { bigint: true, throwIfNoEntry: false }) }
 }
 
 /** Where every address is listened on, one family stands for both. */
