@@ -90,7 +90,16 @@ async function live(
 
   const { generation, server } = snapshot
   const { maxConnections, workers } = server
-  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections, workers })
+  const upgrade = createUpgrade({
+    log,
+    sockets: () => namedSockets({ server: gateway.handover() }),
+    obstacle: obstacleToUpgrades(piped !== undefined),
+  })
+  const reloader = createReloader({
+    ...{ gateway, log, path, address, bindAddress, generation, maxConnections, workers },
+    mayGoOn: upgrade.settled,
+  })
+  processEvents.onUpgrade(() => void reloader.idle().then(upgrade.begin))
   if (watching === undefined) {
     announce(log, EVENTS.notWatched, { path })
     processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
@@ -104,12 +113,6 @@ async function live(
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
-  const upgrade = createUpgrade({
-    log,
-    sockets: () => namedSockets({ server: gateway.handover() }),
-    obstacle: obstacleToUpgrades(piped !== undefined),
-  })
-  processEvents.onUpgrade(upgrade.begin)
   const isUpgraded = await Promise.race([
     processEvents.stopRequested.then(() => false),
     upgrade.completed.then(() => true),

@@ -28,6 +28,8 @@ export interface UpgradeOptions {
 export interface Upgrade {
   /** Starts a successor, unless one is starting. */
   begin(): void
+  /** Resolves when no successor is starting: at once, or when it has failed; or when this process is on its way out. */
+  settled(): Promise<void>
   /** Resolves when a successor listens. */
   readonly completed: Promise<void>
   /** The gateway stops: a successor that does not listen yet goes with it. */
@@ -54,6 +56,8 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
   const { promise: completed, resolve: complete } = Promise.withResolvers<void>()
   let successor: ChildProcess | undefined
   let isOver = false
+  let settled = Promise.withResolvers<void>()
+  settled.resolve()
 
   function begin(): void {
     if (isOver || successor !== undefined) return
@@ -63,6 +67,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
     }
     const child = start(sockets(), command ?? ownCommand())
     successor = child
+    settled = Promise.withResolvers<void>()
     announce(log, EVENTS.upgradeStarted, { successor: child.pid })
     const timer = setTimeout(() => fail(`it does not listen after ${limitMs / 1000} s`), limitMs)
     const settle = (): void => {
@@ -76,6 +81,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
       if (successor !== child) return
       settle()
       child.kill('SIGKILL')
+      settled.resolve()
       if (!isOver) announce(log, EVENTS.upgradeFailed, { error })
     }
     let report = ''
@@ -102,9 +108,11 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
 
   return {
     begin,
+    settled: () => settled.promise,
     completed,
     close() {
       isOver = true
+      settled.resolve()
       successor?.kill('SIGTERM')
     },
   }
