@@ -3,6 +3,7 @@
  * parses all heads of a read in one go: 3400 pipelined ones, which fit into one, hold up the thread for half a second (measured).
  */
 import type net from 'node:net'
+import type { Writable } from 'node:stream'
 
 const HEAD_MS = 5000
 const ANSWER_MS = 10_000
@@ -239,14 +240,19 @@ class Reply implements AdminReply {
   }
 }
 
-function drained(socket: net.Socket): Promise<void> {
+/** There is room again, or never will be. */
+export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
+    if (stream.closed) {
+      resolve()
+      return
+    }
     const go = (): void => {
-      socket.off('drain', go)
-      socket.off('close', go)
+      stream.off('drain', go)
+      stream.off('close', go)
       resolve()
     }
-    socket.once('drain', go)
-    socket.once('close', go)
+    stream.once('drain', go)
+    stream.once('close', go)
   })
 }
