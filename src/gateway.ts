@@ -11,7 +11,7 @@ import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
 import type { WorkerLines } from './observe/worker-lines.ts'
-import type { HandedSocket } from './runtime/handed-sockets.ts'
+import type { HandedSocket, SharedSocket } from './runtime/handed-sockets.ts'
 import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
 import { SLOT, type Tally } from './workers/tally.ts'
@@ -41,7 +41,7 @@ export interface Gateway {
   /** How long a stop goes on accepting. */
   shutdownDelayMs(): number
   /** The socket that is listened on, for another process. */
-  handover(): { readonly fd: number; readonly text: string } | undefined
+  handover(): SharedSocket | undefined
   /** Another process listens on the same socket: the same as `drain`, but idle clients have a moment for a request on its way. */
   handOver(): Promise<number>
   /** Stops accepting and lets every exchange finish. Resolves with what `server.shutdown_timeout_ms` cut: how many connections. */

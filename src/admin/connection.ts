@@ -57,10 +57,12 @@ export class AdminConnection {
     answer: (request: AdminRequest, reply: AdminReply) => Promise<void>,
     onWaiting: () => void,
     onClosed: () => void,
+    mayKeep: () => boolean,
   ) {
     this.#socket = socket
     this.#answer = answer
     this.#onWaiting = onWaiting
+    this.#mayKeep = mayKeep
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       clearTimeout(this.#timer)
@@ -80,6 +82,7 @@ export class AdminConnection {
   }
 
   readonly #onWaiting: () => void
+  readonly #mayKeep: () => boolean
 
   destroy(): void {
     this.#socket.destroy()
@@ -110,7 +113,7 @@ export class AdminConnection {
   }
 
   #serve({ request, isOld, keeps }: ParsedHead): void {
-    const reply = new Reply(this.#socket, request.method === 'HEAD', isOld, keeps, () => {
+    const reply = new Reply(this.#socket, request.method === 'HEAD', isOld, keeps && this.#mayKeep(), () => {
       if (!reply.keeps) this.#goOn()
       // One head in a turn of the event loop.
       else

@@ -15,6 +15,8 @@ const MAX_CONNECTIONS = 64
 /** So long metrics are made in one turn of the event loop, for all who ask together. */
 const SLICE_MS = 1
 const PIECE_LENGTH = 16 * 1024
+/** For a request that is on its way, as clients of the gateway have it. */
+const RETIRE_MS = 500
 
 const OPEN_TO_OTHERS =
   'admin.token is not set, and this address can be reached from other machines. With a token (Authorization: Bearer), or on a loopback address, this answers.\n'
@@ -23,6 +25,8 @@ export interface AdminServer {
   take(socket: net.Socket): void
   /** For requests from now on. */
   publish(settings: AdminSettings): void
+  /** Lets everybody have the answer that is asked for, and no further one; resolves when they have left. */
+  retire(): Promise<void>
   /** Ends every connection. */
   close(): void
 }
@@ -32,6 +36,7 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
   /** Those that have waited longest for a head first. */
   const connections = new Set<AdminConnection>()
   const slices = createSlices()
+  let left: (() => void) | undefined
 
   function take(socket: net.Socket): void {
     if (connections.size >= MAX_CONNECTIONS) {
@@ -49,7 +54,11 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
       () => {
         if (connections.delete(connection)) connections.add(connection)
       },
-      () => connections.delete(connection),
+      () => {
+        connections.delete(connection)
+        if (connections.size === 0) left?.()
+      },
+      () => left === undefined,
     )
     connections.add(connection)
   }
@@ -58,6 +67,16 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
     take,
     publish(next) {
       current = next
+    },
+    async retire() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      left = resolve
+      if (connections.size === 0) resolve()
+      const timer = setTimeout(() => {
+        for (const connection of connections) if (connection.isWaiting) connection.destroy()
+      }, RETIRE_MS)
+      await promise
+      clearTimeout(timer)
     },
     close() {
       for (const connection of connections) connection.destroy()

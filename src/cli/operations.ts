@@ -1,4 +1,5 @@
 /** The life of the operations door: it comes, moves and goes with the configuration, and stays to the end of a stop. */
+import { closeSync } from 'node:fs'
 import type net from 'node:net'
 import type { AdminServer } from '../admin/door.ts'
 import { isLocal } from '../admin/is-local.ts'
@@ -9,7 +10,7 @@ import { Door } from '../listener/door.ts'
 import { Place } from '../listener/place.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import type { HandedSocket } from '../runtime/handed-sockets.ts'
+import type { HandedSocket, SharedSocket } from '../runtime/handed-sockets.ts'
 import type { AdminSourcesOptions } from './admin-sources.ts'
 
 interface Open {
@@ -37,13 +38,20 @@ export class Operations {
     return this.#open?.address ?? ''
   }
 
-  get handover(): { readonly fd: number; readonly text: string } | undefined {
+  get handover(): SharedSocket | undefined {
     return this.#open?.door.handover
   }
 
   /** False: its address cannot be bound, and has been told. */
   async start(settings: AdminSettings | undefined): Promise<boolean> {
-    if (settings === undefined) return true
+    if (settings === undefined) {
+      // Whoever came by it would wait for an answer in vain. What systemd holds is in use as soon as a reload says so.
+      if (this.#handed?.isOurs) {
+        closeSync(this.#handed.fd)
+        this.#handed = undefined
+      }
+      return true
+    }
     const error = await this.#openAt(settings)
     if (error === undefined) return true
     announce(this.#log, EVENTS.adminBindFailed, { address: settings.bindAddress.text, error })
@@ -100,18 +108,22 @@ export class Operations {
       announce(this.#log, EVENTS.adminNotMoved, { address: settings.bindAddress.text, error: moved.error })
   }
 
-  /** A successor listens on the same socket: who asks is to ask there. */
-  handOver(): void {
-    this.#open?.door.handOver()
-    this.close()
+  /** A successor listens on the same socket: who asks is to ask there. Resolves when those that have come have their answers. */
+  async handOver(): Promise<void> {
+    const open = this.#open
+    if (open === undefined) return
+    await open.place.stop()
+    open.door.handOver()
+    await open.server.retire()
   }
 
   close(): void {
     const open = this.#open
     if (open === undefined) return
     this.#open = undefined
-    void open.place.stop()
     open.door.unbind()
+    // An attempt to listen again may be under way.
+    void open.place.stop().then(() => open.door.unbind())
     open.server.close()
     open.sources.close()
   }

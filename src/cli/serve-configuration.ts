@@ -91,7 +91,8 @@ async function live(surroundings: Surroundings): Promise<number> {
       configuration,
       snapshot: () => snapshot,
       notReady: () => [
-        ...(address === undefined ? ['starting'] : []),
+        // Behind a predecessor somebody serves all the while.
+        ...(address === undefined && handed.reportFd === undefined ? ['starting'] : []),
         ...(isLeaving ? ['draining'] : []),
         ...(snapshot.isDefault ? ['default configuration'] : []),
       ],
@@ -130,8 +131,8 @@ async function live(surroundings: Surroundings): Promise<number> {
   setImmediate(() => flushCompileCache())
 
   await Promise.race([processEvents.stopRequested, upgrade.completed])
-  isLeaving = true
   const isUpgraded = upgrade.close()
+  isLeaving = !isUpgraded
   watching?.close()
   await reloader.close()
   return leave(surroundings, gateway, operations, isUpgraded)
@@ -146,8 +147,10 @@ async function leave(
 ): Promise<number> {
   try {
     if (isUpgraded) {
-      operations.handOver()
-      return await drainBehindSuccessor(gateway, processEvents, log)
+      const hasLeft = Promise.race([operations.handOver(), processEvents.stopRequested])
+      const code = await drainBehindSuccessor(gateway, processEvents, log)
+      await hasLeft
+      return code
     }
     if (options.pidFile !== undefined) removePidFile(options.pidFile)
     await goOnForAWhile(gateway, processEvents)

@@ -7,7 +7,7 @@ import { closeSync, writeSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import { HANDOVER, type Handover, type SocketName } from '../runtime/handed-sockets.ts'
+import { HANDOVER, type Handover, type SharedSocket, type SocketName } from '../runtime/handed-sockets.ts'
 
 /** How long a successor may take until it listens. */
 const LIMIT_MS = 30_000
@@ -18,7 +18,7 @@ const LISTENS = 'listening'
 export interface UpgradeOptions {
   readonly log: Log
   /** What the successor is to listen on. */
-  readonly sockets: () => readonly (Shared & { readonly name: SocketName })[]
+  readonly sockets: () => readonly (SharedSocket & { readonly name: SocketName })[]
   /** Why this process can have no successor, if that is so. */
   readonly obstacle?: string | undefined
   readonly limitMs?: number
@@ -36,10 +36,8 @@ export interface Upgrade {
   close(): boolean
 }
 
-type Shared = { readonly fd: number; readonly text: string }
-
 /** Those that are listened on. */
-export function namedSockets(sockets: Readonly<Partial<Record<SocketName, Shared | undefined>>>) {
+export function namedSockets(sockets: Readonly<Partial<Record<SocketName, SharedSocket | undefined>>>) {
   return Object.entries(sockets).flatMap(([name, socket]) =>
     socket === undefined ? [] : [{ name: name as SocketName, ...socket }],
   )
@@ -134,7 +132,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
 function start(sockets: ReturnType<UpgradeOptions['sockets']>, [program, ...args]: readonly string[]): ChildProcess {
   const handover: Handover = {
     reportFd: REPORT_FD,
-    sockets: sockets.map(({ name, text }, nth) => ({ name, text, fd: REPORT_FD + 1 + nth })),
+    sockets: sockets.map((socket, nth) => ({ ...socket, fd: REPORT_FD + 1 + nth })),
   }
   return spawn(program!, args, {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...sockets.map(({ fd }) => fd)],

@@ -1,7 +1,7 @@
 import { closeSync, lstatSync } from 'node:fs'
 import type net from 'node:net'
 import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
-import { type HandedSocket, unixPathOf } from '../runtime/handed-sockets.ts'
+import { type HandedSocket, type SharedSocket, unixPathOf } from '../runtime/handed-sockets.ts'
 import { descriptorOf } from '../runtime/sockets.ts'
 import { type Accept, type Bound, bind, bindTcp, describe } from './bind.ts'
 import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
@@ -23,6 +23,8 @@ export class Door {
   #socket: (UnixSocket & { mode: number; accepted: number }) | undefined = undefined
   /** Of the present socket, as the configuration has it. */
   #text = ''
+  /** The present socket is not systemd's. */
+  #isOurs = true
   /** What this process was started with, until the first address is bound. */
   #handed: HandedSocket | undefined
 
@@ -45,11 +47,13 @@ export class Door {
     }
     const handed = this.#handed
     this.#handed = undefined
+    const used = handed && (await useHanded(handed, address, this.#settings.socketMode, accept))
     const result =
-      (handed && (await useHanded(handed, address, this.#settings.socketMode, accept))) ??
+      used ??
       (path === undefined ? await bindTcp(address, accept) : await bindUnix(path, wanted!.mode, accept))
     if (!result.ok) return result
     this.#text = address.text
+    this.#isOurs = used === undefined || handed!.isOurs
     const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
     this.#server.on('error', this.#events.acceptFailed)
@@ -70,9 +74,9 @@ export class Door {
   }
 
   /** The present socket, for a process that is to listen on it as well. */
-  get handover(): { readonly fd: number; readonly text: string } | undefined {
+  get handover(): SharedSocket | undefined {
     const fd = this.#server === undefined ? undefined : descriptorOf(this.#server)
-    return fd === undefined ? undefined : { fd, text: this.#text }
+    return fd === undefined ? undefined : { fd, text: this.#text, isOurs: this.#isOurs }
   }
 
   /** Stops accepting on the present socket, which somebody else listens on: nothing of it is removed. */

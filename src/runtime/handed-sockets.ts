@@ -5,6 +5,15 @@
  */
 import { closeSync, readFileSync, readlinkSync } from 'node:fs'
 
+/** A socket that is listened on, for a process that is to listen on it as well. */
+export interface SharedSocket {
+  readonly fd: number
+  /** Its address as the configuration has it. */
+  readonly text: string
+  /** See `HandedSocket`. */
+  readonly isOurs: boolean
+}
+
 /** What the socket is for. */
 export type SocketName = 'server' | 'admin'
 
@@ -29,7 +38,7 @@ export const HANDOVER = 'FLUXGATE_HANDOVER'
 
 export interface Handover {
   readonly reportFd: number
-  readonly sockets: readonly Omit<HandedSocket, 'isOurs'>[]
+  readonly sockets: readonly HandedSocket[]
 }
 
 const FIRST_SYSTEMD_FD = 3
@@ -46,7 +55,7 @@ export function takeHandedSockets(env: NodeJS.ProcessEnv, pid: number = process.
   for (const name of [HANDOVER, 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[name]
   const given = handover === undefined ? undefined : parseHandover(handover)
   if (given !== undefined) {
-    return { reportFd: given.reportFd, sockets: given.sockets.map((socket) => ({ ...socket, isOurs: true })) }
+    return { reportFd: given.reportFd, sockets: given.sockets.map((socket) => ({ ...socket, isOurs: socket.isOurs ?? true })) }
   }
   if (forPid !== String(pid)) return { reportFd: undefined, sockets: [] }
   const sockets: HandedSocket[] = []

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { adminPort, askAdmin } from '../support/admin.ts'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { DEADLINE_MS } from '../support/deadline.ts'
 import { assertWhole, EventStreams, openStreams } from '../support/event-streams.ts'
@@ -187,6 +189,34 @@ test('an address that is another one by now is bound anew', async () => {
   process.kill(pid, 'SIGTERM')
 })
 
+test('an operations door that is in the file no more is closed, and not held by a successor that never answers', async () => {
+  await using gateway = await startGateway({ admin: { bind_address: '127.0.0.1:0' } })
+  const port = adminPort(gateway)
+  // The file is changed and the signal comes before that could be seen.
+  writeFileSync(gateway.configPath, 'version: 1\napi_keys: { allow_anonymous: true }\nupstreams: {}\n')
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await gateway.waitForLog('shutdown complete')
+  await assert.rejects(connect(port))
+  process.kill(pid, 'SIGTERM')
+})
+
+test('probes find a gateway that is ready all through upgrades', async () => {
+  await using gateway = await startGateway({ admin: { bind_address: '127.0.0.1:0' }, server: { workers: 2 } })
+  const port = adminPort(gateway)
+  let isOver = false
+  const probes = (async () => {
+    for (let nth = 0; !isOver; nth++) {
+      const { status, text } = await askAdmin(port, '/ready')
+      assert.deepEqual([nth, status, text], [nth, 200, 'ready\n'])
+    }
+  })()
+  let { pid } = gateway
+  for (let nth = 1; nth <= 2; nth++) pid = await Promise.race([upgrade(gateway, pid, nth), probes.then(() => 0)])
+  isOver = true
+  await probes
+  process.kill(pid, 'SIGTERM')
+})
+
 test('a configuration that came through a pipe cannot be read again', async () => {
   await using gateway = await startGateway(
     {},
@@ -230,6 +260,30 @@ test('a socket of systemd is listened on, and left where it is', async () => {
   assert.equal((await client.response()).status, 200)
   gateway.signal('SIGTERM')
   assert.equal((await gateway.exited).code, 0)
+})
+
+test('the file of a Unix socket of systemd is left where it is after an upgrade as well', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'fluxgate-'))
+  const path = join(directory, 'gateway.sock')
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  await using gateway = await startGateway(
+    { server: { bind_address: `unix:${path}` } },
+    { under: ACTIVATED, descriptors: [fd], wait: false },
+  )
+  await gateway.waitForLog(LISTENING)
+  // Node removes the file with its server.
+  linkSync(path, `${path}.kept`)
+  await new Promise((resolve) => server.close(resolve))
+  renameSync(`${path}.kept`, path)
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await gateway.waitForLog('shutdown complete')
+  process.kill(pid, 'SIGTERM')
+  await gateway.waitForLog('shutdown complete', 2)
+  await gateway.exited
+  assert.ok(existsSync(path))
+  rmSync(directory, { recursive: true })
 })
 
 test('a socket of systemd at another address than the configuration names is a mistake', async () => {

@@ -5,24 +5,26 @@ import { test } from 'node:test'
 import { createAdminServer } from '../../../src/admin/door.ts'
 import type { AdminSources } from '../../../src/admin/sources.ts'
 import type { AdminSettings } from '../../../src/config/snapshot.ts'
+import { connect } from '../../support/raw-client.ts'
 
 const LINES = 50_000
+const SETTINGS = { bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' }, token: undefined }
+
+async function open(exposition: AdminSources['exposition']) {
+  const sources = { notReady: () => [], exposition, status: () => Promise.reject(new Error('nobody asks')) }
+  const door = createAdminServer(SETTINGS as AdminSettings, sources)
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => door.take(socket)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { door, server, port: (server.address() as AddressInfo).port }
+}
 
 test('long metrics are zipped without a listener for each wait', async () => {
   const warnings: Error[] = []
   const warned = (warning: Error): void => void warnings.push(warning)
   process.on('warning', warned)
-  const sources: AdminSources = {
-    notReady: () => [],
-    // No two alike, so that gzip has work to do.
-    exposition: () => Promise.resolve(Array.from({ length: LINES }, (_, i) => `series{label="${Math.sin(i)}"} ${i}\n`)),
-    status: () => Promise.reject(new Error('nobody asks')),
-  }
-  const settings = { bindAddress: { host: '127.0.0.1', port: 0, text: '127.0.0.1:0' }, token: undefined }
-  const door = createAdminServer(settings as AdminSettings, sources)
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => door.take(socket)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  // No two alike, so that gzip has work to do.
+  const lines = Array.from({ length: LINES }, (_, i) => `series{label="${Math.sin(i)}"} ${i}\n`)
+  const { door, server, port } = await open(() => Promise.resolve(lines))
   const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { 'Accept-Encoding': 'gzip' } })
   assert.equal((await response.text()).split('\n').length, LINES + 1)
   // A warning is told in a later turn.
@@ -30,5 +32,27 @@ test('long metrics are zipped without a listener for each wait', async () => {
   assert.deepEqual(warnings, [])
   process.off('warning', warned)
   door.close()
+  server.close()
+})
+
+test('whoever has asked gets the answer after the door has been handed over, and is told to go', async () => {
+  const asked = Promise.withResolvers<void>()
+  const made = Promise.withResolvers<string[]>()
+  const { door, server, port } = await open(() => {
+    asked.resolve()
+    return made.promise
+  })
+  using scraper = await connect(port)
+  using idle = await connect(port)
+  void scraper.write('GET /metrics HTTP/1.1\r\n\r\nGET /live HTTP/1.1\r\n\r\n')
+  await asked.promise
+  const left = door.retire()
+  await idle.ended()
+  made.resolve(['a 1\n'])
+  assert.equal((await scraper.response()).text, 'a 1\n')
+  const last = await scraper.response(1)
+  assert.deepEqual([last.text, last.value('connection')], ['ok\n', 'close'])
+  scraper.socket.end()
+  await left
   server.close()
 })
