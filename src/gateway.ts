@@ -168,6 +168,10 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
       announce(log, EVENTS.oneWorker, { reason })
       serveHere()
     },
+    onStray({ accepted, isUnix, isOverLimit }) {
+      if (isOverLimit) local.clients.takeOver(accepted, isUnix)
+      else serveOne(accepted, isUnix)
+    },
     onLost: (error) => onLost(new Error(error)),
   })
 
@@ -248,7 +252,9 @@ function factsOf(
 async function drainAll(local: Serving, crew: Crew, log: Log, how: 'drain' | 'retire'): Promise<number> {
   const { shutdownTimeoutMs } = local.snapshot().server
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
-  const ended = Promise.all([new Promise<void>((resolve) => local.clients[how](resolve)), crew.drain(how)])
+  local.clients[how](() => {})
+  // What workers cannot take any more comes back here: so this thread is the last one.
+  const ended = crew.drain(how).then(() => new Promise<void>((resolve) => local.clients[how](resolve)))
   const timeout = Promise.withResolvers<void>()
   let cut = 0
   const limit =

@@ -48,9 +48,12 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
       connections.delete(waiting)
       waiting.destroy()
     }
+    // A reload may move the door to a loopback address, and those that have come by the old one are still here.
+    const cameLocally = isLocal(current.bindAddress)
     const connection = new AdminConnection(
       socket,
-      (request, reply) => answer(request, reply, current, sources, slices),
+      (request, reply) =>
+        answer(request, reply, current, cameLocally && isLocal(current.bindAddress), sources, slices),
       () => {
         if (connections.delete(connection)) connections.add(connection)
       },
@@ -90,6 +93,7 @@ async function answer(
   { method, path, fields }: AdminRequest,
   reply: AdminReply,
   settings: AdminSettings,
+  isNear: boolean,
   sources: AdminSources,
   slices: Slices,
 ): Promise<void> {
@@ -114,7 +118,7 @@ async function answer(
       reply.send(404, 'There are /live, /ready, /metrics and /status.\n')
       return
   }
-  if (settings.token === undefined && !isLocal(settings.bindAddress)) reply.send(403, OPEN_TO_OTHERS)
+  if (settings.token === undefined && !isNear) reply.send(403, OPEN_TO_OTHERS)
   else if (settings.token !== undefined && !isBearer(fields.get('authorization'), settings.token)) {
     reply.send(401, 'This wants Authorization: Bearer with the value of admin.token.\n', {
       'WWW-Authenticate': 'Bearer',

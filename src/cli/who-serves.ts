@@ -1,6 +1,6 @@
 /** What whoever started this process wants to know of it: a file with its pid, and systemd. */
 import { spawn } from 'node:child_process'
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 
 /** Puts the pid into a file, in one step, so that nobody reads half of it. What went wrong, if anything did. */
 export function writePidFile(path: string, pid: number = process.pid): string | undefined {
@@ -10,6 +10,7 @@ export function writePidFile(path: string, pid: number = process.pid): string | 
     renameSync(aside, path)
     return undefined
   } catch (error) {
+    rmSync(aside, { force: true })
     return (error as Error).message
   }
 }

@@ -37,8 +37,11 @@ export function requestSent(exchange: Exchange): void {
 /** The head of its response is out to the client. */
 export function responseSent(exchange: Exchange): void {
   if (exchange.counts === undefined) return
-  exchange.isStreaming = true
-  add(exchange.counts.streams, 1)
+  // A write may have ended it, and then nobody would count it out.
+  if (!exchange.isOver) {
+    exchange.isStreaming = true
+    add(exchange.counts.streams, 1)
+  }
   exchange.path.traffic!.responseSent(monotonicMs() - exchange.headAtMs)
 }
 

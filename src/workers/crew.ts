@@ -30,6 +30,8 @@ export interface CrewOptions {
   readonly onUp: () => void
   /** There can be no crew. It takes nothing from here on; `resize(0)` gives back whoever waits. */
   readonly onUnavailable: (reason: string) => void
+  /** Another process listens, and no worker can take this one any more: it is the caller's. */
+  readonly onStray: (arrival: Arrival) => void
   /** A connection was lost, as there was no descriptor for it. */
   readonly onLost: (error: string) => void
 }
@@ -53,6 +55,8 @@ const MAX_WAITING_OVER_LIMIT = 512
 /** So many may wait for one worker to make room: each holds a descriptor, and it may be stuck. */
 const MAX_ASKING = 512
 
+type Leaving = 'retire' | 'drain'
+
 export class Crew {
   readonly #options: CrewOptions
   readonly metrics: CrewMetrics
@@ -72,7 +76,9 @@ export class Crew {
   #notBefore = 0
   #starting: NodeJS.Timeout | undefined
   #looking: NodeJS.Timeout | undefined
-  #stop: { readonly ended: PromiseWithResolvers<void>; readonly draining: Set<Member> } | undefined
+  #stop:
+    | { readonly how: Leaving; readonly ended: PromiseWithResolvers<void>; readonly draining: Set<Member> }
+    | undefined
   #draining = Promise.withResolvers<void>()
   #isLeaving = false
   #whyNot: string | undefined
@@ -267,8 +273,15 @@ export class Crew {
   /** Those with a place are as many as the limit says. */
   #wait(arrival: Arrival): void {
     const over = arrival.isOverLimit ? this.#waiting.filter(({ isOverLimit }) => isOverLimit).length : 0
-    if (this.#stop !== undefined || over >= MAX_WAITING_OVER_LIMIT) arrival.accepted.destroy()
+    if (this.#stop !== undefined) this.#turnAway(arrival)
+    else if (over >= MAX_WAITING_OVER_LIMIT) arrival.accepted.destroy()
     else this.#waiting.push(arrival)
+  }
+
+  /** It has come before a stop, and no worker has it. */
+  #turnAway(arrival: Arrival): void {
+    if (this.#stop?.how === 'retire') this.#options.onStray(arrival)
+    else arrival.accepted.destroy()
   }
 
   #placeWaiting(): void {
@@ -295,7 +308,7 @@ export class Crew {
    */
   #squeeze(arrival: Arrival): void {
     if (this.#stop !== undefined) {
-      arrival.accepted.destroy()
+      this.#turnAway(arrival)
       return
     }
     if (!this.#isFull) {
@@ -354,12 +367,11 @@ export class Crew {
    * Resolves when every exchange of every worker is over, and every line of theirs is in the log. `retire`: somebody else listens, and
    * idle clients have a moment for a request that is on its way.
    */
-  drain(how: 'retire' | 'drain' = 'drain'): Promise<void> {
+  drain(how: Leaving = 'drain'): Promise<void> {
     const ended = Promise.withResolvers<void>()
-    this.#stop = { ended, draining: new Set(this.#members) }
+    this.#stop = { how, ended, draining: new Set(this.#members) }
     clearTimeout(this.#starting)
-    for (const { accepted } of this.#waiting) accepted.destroy()
-    this.#waiting = []
+    for (const arrival of this.#waiting.splice(0)) this.#turnAway(arrival)
     for (const member of [...this.#members]) {
       member.holdProcess()
       if (member.missedBeats >= STUCK_LOOKS) member.terminate()

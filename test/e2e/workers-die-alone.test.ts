@@ -127,6 +127,25 @@ test('whoever comes while none is up waits', async () => {
   close([...clients, late])
 })
 
+test('whoever waits while none is up is served after an upgrade', { timeout: 60_000 }, async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })
+  await untilServing(gateway, 2)
+  // With each death the pause before the next start grows.
+  for (let deaths = 1; deaths <= 3; deaths++) {
+    using killer = await connect(gateway.port)
+    void killer.write(telling('worker-exits'))
+    await gateway.waitForLog(DIED, deaths)
+  }
+  const clients = await Promise.all([connect(gateway.port), connect(gateway.port)])
+  for (const client of clients) void client.write(get('/up/x'))
+  gateway.signal('SIGUSR2')
+  for (const client of clients) assert.equal((await client.response()).status, 200)
+  await gateway.waitForLog('Upgrade complete; draining')
+  close(clients)
+  process.kill(Number(/"Upgrade complete; draining","successor":(\d+)/.exec(gateway.log())![1]), 'SIGTERM')
+})
+
 test('one that is stuck is told of and gets nothing new, until it comes back', { timeout: 60_000 }, async () => {
   await using origin = await startOrigin()
   await using gateway = await startWorkers({ server: { workers: 2 }, ...upTo(origin) })

@@ -35,6 +35,22 @@ test('long metrics are zipped without a listener for each wait', async () => {
   server.close()
 })
 
+test('a door that moves to a loopback address tells nothing to those who have come from elsewhere', async () => {
+  const { door, server, port } = await open(() => Promise.resolve(['a 1\n']))
+  door.publish({ ...SETTINGS, bindAddress: { ...SETTINGS.bindAddress, host: '0.0.0.0' } } as AdminSettings)
+  using stranger = await connect(port)
+  void stranger.write('GET /live HTTP/1.1\r\n\r\n')
+  assert.equal((await stranger.response()).status, 200)
+  door.publish(SETTINGS as AdminSettings)
+  void stranger.write('GET /metrics HTTP/1.1\r\n\r\n')
+  assert.equal((await stranger.response(1)).status, 403)
+  using near = await connect(port)
+  void near.write('GET /metrics HTTP/1.1\r\n\r\n')
+  assert.equal((await near.response()).status, 200)
+  door.close()
+  server.close()
+})
+
 test('whoever has asked gets the answer after the door has been handed over, and is told to go', async () => {
   const asked = Promise.withResolvers<void>()
   const made = Promise.withResolvers<string[]>()
