@@ -36,6 +36,7 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
   /** Those that have waited longest for a head first. */
   const connections = new Set<AdminConnection>()
   const slices = createSlices()
+  const status = createStatusText(sources, slices)
   let left: (() => void) | undefined
 
   function take(socket: net.Socket): void {
@@ -53,7 +54,7 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
     const connection = new AdminConnection(
       socket,
       (request, reply) =>
-        answer(request, reply, current, cameLocally && isLocal(current.bindAddress), sources, slices),
+        answer(request, reply, current, cameLocally && isLocal(current.bindAddress), { sources, slices, status }),
       () => {
         if (connections.delete(connection)) connections.add(connection)
       },
@@ -89,13 +90,30 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
 
 type Slices = ReturnType<typeof createSlices>
 
+/** Where answers come from. */
+interface Answers {
+  readonly sources: AdminSources
+  readonly slices: Slices
+  readonly status: () => Promise<string>
+}
+
+/** It takes milliseconds with hundreds of upstreams: once in a turn of the event loop, for all who have asked before. */
+function createStatusText(sources: AdminSources, slices: Slices): () => Promise<string> {
+  let asked: Promise<string> | undefined
+  async function make(): Promise<string> {
+    await slices.nextTurn()
+    asked = undefined
+    return `${JSON.stringify(await sources.status(), undefined, 2)}\n`
+  }
+  return () => (asked ??= make())
+}
+
 async function answer(
   { method, path, fields }: AdminRequest,
   reply: AdminReply,
   settings: AdminSettings,
   isNear: boolean,
-  sources: AdminSources,
-  slices: Slices,
+  { sources, slices, status }: Answers,
 ): Promise<void> {
   if (method !== 'GET' && method !== 'HEAD') {
     reply.send(405, 'GET and HEAD are answered here.\n', { Allow: 'GET, HEAD' })
@@ -124,8 +142,7 @@ async function answer(
       'WWW-Authenticate': 'Bearer',
     })
   } else if (path === '/metrics') await sendMetrics(fields, method === 'HEAD', reply, sources, slices)
-  else
-    reply.send(200, `${JSON.stringify(await sources.status(), undefined, 2)}\n`, { 'Content-Type': 'application/json' })
+  else reply.send(200, await status(), { 'Content-Type': 'application/json' })
 }
 
 function isBearer(given: string | undefined, token: string): boolean {
@@ -189,6 +206,7 @@ function createSlices() {
     return turn
   }
   return {
+    nextTurn,
     async *cut(lines: Iterable<string>): AsyncGenerator<string> {
       await nextTurn()
       let piece = ''

@@ -49,8 +49,7 @@ export class Door {
     this.#handed = undefined
     const used = handed && (await useHanded(handed, address, this.#settings.socketMode, accept))
     const result =
-      used ??
-      (path === undefined ? await bindTcp(address, accept) : await bindUnix(path, wanted!.mode, accept))
+      used ?? (path === undefined ? await bindTcp(address, accept) : await bindUnix(path, wanted!.mode, accept))
     if (!result.ok) return result
     this.#text = address.text
     this.#isOurs = used === undefined || handed!.isOurs

@@ -55,7 +55,10 @@ export function takeHandedSockets(env: NodeJS.ProcessEnv, pid: number = process.
   for (const name of [HANDOVER, 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[name]
   const given = handover === undefined ? undefined : parseHandover(handover)
   if (given !== undefined) {
-    return { reportFd: given.reportFd, sockets: given.sockets.map((socket) => ({ ...socket, isOurs: socket.isOurs ?? true })) }
+    return {
+      reportFd: given.reportFd,
+      sockets: given.sockets.map((socket) => ({ ...socket, isOurs: socket.isOurs ?? true })),
+    }
   }
   if (forPid !== String(pid)) return { reportFd: undefined, sockets: [] }
   const sockets: HandedSocket[] = []

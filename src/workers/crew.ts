@@ -4,37 +4,13 @@
  */
 import type net from 'node:net'
 import type { Settings } from '../config/settings.ts'
-import type { Collected } from '../metrics/collected.ts'
 import { announce, EVENTS } from '../observe/events.ts'
-import type { Log } from '../observe/log.ts'
-import type { WorkerLines } from '../observe/worker-lines.ts'
 import { whyNoPassage } from '../runtime/handle-passing.ts'
 import { CrewMetrics } from './crew-metrics.ts'
+import type { CrewOptions } from './crew-options.ts'
 import { type Arrival, type Death, Member, type MemberEvents } from './member.ts'
 import type { NewSettings } from './messages.ts'
 import { chooseNext } from './share-out.ts'
-
-export interface CrewOptions {
-  readonly log: Log
-  /** For each worker; undefined: there can be none. */
-  readonly workerLines: (() => WorkerLines) | undefined
-  readonly collected: Collected
-  /** `createServingNotices`. */
-  readonly notices: SharedArrayBuffer
-  readonly maxConnections: () => number
-  /** Connections within the limit that are none of the crew's. */
-  readonly placesElsewhere: () => number
-  /** A connection has come past the limit. */
-  readonly onOverLimit: () => void
-  /** One of them takes connections. */
-  readonly onUp: () => void
-  /** There can be no crew. It takes nothing from here on; `resize(0)` gives back whoever waits. */
-  readonly onUnavailable: (reason: string) => void
-  /** Another process listens, and no worker can take this one any more: it is the caller's. */
-  readonly onStray: (arrival: Arrival) => void
-  /** A connection was lost, as there was no descriptor for it. */
-  readonly onLost: (error: string) => void
-}
 
 /** From a death to the next start: at once, then a second, then twice as long each time. */
 const FIRST_PAUSE_MS = 1000

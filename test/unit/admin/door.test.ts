@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
+import { duplexPair } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { createAdminServer } from '../../../src/admin/door.ts'
 import type { AdminSources } from '../../../src/admin/sources.ts'
@@ -49,6 +51,24 @@ test('a door that moves to a loopback address tells nothing to those who have co
   assert.equal((await near.response()).status, 200)
   door.close()
   server.close()
+})
+
+test('a status is made once for all who ask at the same time', async () => {
+  let made = 0
+  const door = createAdminServer(SETTINGS as AdminSettings, {
+    notReady: () => [],
+    exposition: () => Promise.resolve([]),
+    status: () => Promise.resolve({ made: ++made } as never),
+  })
+  const texts = Array.from({ length: 20 }, async () => {
+    const [near, far] = duplexPair()
+    door.take(far as net.Socket)
+    near.write('GET /status HTTP/1.1\r\nConnection: close\r\n\r\n')
+    return text(near)
+  })
+  for (const each of await Promise.all(texts)) assert.match(each, /\{\n {2}"made": 1\n\}\n$/)
+  assert.equal(made, 1)
+  door.close()
 })
 
 test('whoever has asked gets the answer after the door has been handed over, and is told to go', async () => {

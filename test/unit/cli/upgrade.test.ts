@@ -70,7 +70,15 @@ test('what the system refuses leaves things as they were', async () => {
     upgrade.begin()
     await upgrade.settled()
     process.exit(/^Upgrade failed; going on spawn .* EMFILE$/.test(said.at(-1)) ? 0 : 1)`
-  const child = spawn('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', program])
+  const child = spawn('sh', [
+    '-c',
+    'ulimit -n 64; exec "$@"',
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    program,
+  ])
   assert.deepEqual(await once(child, 'exit'), [0, null])
   // And what is thrown.
   createUpgrade({ log, sockets: () => [], command: ['no\0program'] }).begin()
