@@ -20,7 +20,7 @@ import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered, type Reloader } from './reload.ts'
 import { drain, drainBehindSuccessor, goOnForAWhile, listen, serviceCommand } from './serve.ts'
 import { createUpgrade, namedSockets, obstacleToUpgrades, type Report, reportTo } from './upgrade.ts'
-import { notifySystemd, removePidFile, writePidFile } from './who-serves.ts'
+import { notifySystemd, preparePidFile, removePidFile } from './who-serves.ts'
 
 export interface ServeOptions {
   /** Without a valid file there is no gateway. */
@@ -100,9 +100,11 @@ async function live(surroundings: Surroundings): Promise<number> {
     },
     socketOf('admin'),
   )
-  const opened = await operations.start(snapshot.admin)
-  if (opened) address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
-  if (address === undefined || !writePid(options.pidFile, log)) {
+  const pidFile = options.pidFile === undefined ? undefined : preparePidFile(options.pidFile)
+  if (isFine(pidFile?.error, options.pidFile, log) && (await operations.start(snapshot.admin)))
+    address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
+  if (address === undefined || !isFine(pidFile?.put(), options.pidFile, log)) {
+    pidFile?.drop()
     report.failed('it cannot listen, or not write its pid file: its log says why')
     return 1
   }
@@ -131,11 +133,10 @@ async function live(surroundings: Surroundings): Promise<number> {
   setImmediate(() => flushCompileCache())
 
   await Promise.race([processEvents.stopRequested, upgrade.completed])
-  const isUpgraded = upgrade.close()
-  isLeaving = !isUpgraded
+  isLeaving = !upgrade.close()
   watching?.close()
   await reloader.close()
-  return leave(surroundings, gateway, operations, isUpgraded)
+  return leave(surroundings, gateway, operations, !isLeaving)
 }
 
 /** To the end of what runs. */
@@ -188,8 +189,7 @@ function load({
   return loaded
 }
 
-function writePid(path: string | undefined, log: Log): boolean {
-  const error = path === undefined ? undefined : writePidFile(path)
+function isFine(error: string | undefined, path: string | undefined, log: Log): boolean {
   if (error !== undefined) announce(log, EVENTS.pidFileFailed, { path, error })
   return error === undefined
 }

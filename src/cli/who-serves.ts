@@ -1,18 +1,34 @@
 /** What whoever started this process wants to know of it: a file with its pid, and systemd. */
 import { spawn } from 'node:child_process'
-import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 
-/** Puts the pid into a file, in one step, so that nobody reads half of it. What went wrong, if anything did. */
-export function writePidFile(path: string, pid: number = process.pid): string | undefined {
+/** The file with the pid, written beside its place; what went wrong, if anything did. */
+export interface PidFile {
+  readonly error: string | undefined
+  /** In one step, so that nobody reads half of it. What went wrong, if anything did. */
+  put(): string | undefined
+  /** This process will not serve. */
+  drop(): void
+}
+
+/** Before anybody is accepted: what cannot be written is known while it costs no connection. */
+export function preparePidFile(path: string, pid: number = process.pid): PidFile {
   const aside = `${path}.${pid}`
-  try {
-    writeFileSync(aside, `${pid}\n`)
-    renameSync(aside, path)
-    return undefined
-  } catch (error) {
-    rmSync(aside, { force: true })
-    return (error as Error).message
+  const drop = (): void => rmSync(aside, { force: true })
+  function attempt(step: () => void): string | undefined {
+    try {
+      step()
+      return undefined
+    } catch (error) {
+      drop()
+      return (error as Error).message
+    }
   }
+  const error = attempt(() => {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${path} is a directory`)
+    writeFileSync(aside, `${pid}\n`)
+  })
+  return { error, put: () => error ?? attempt(() => renameSync(aside, path)), drop }
 }
 
 /** Unless it is a successor's by now. */

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, linkSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,11 +41,14 @@ async function upgrade(gateway: RunningGateway, pid: number, nth: number): Promi
 class Lane {
   answered = 0
   readonly #open: () => Promise<RawClient>
+  readonly #isBrief: boolean
   #isOver = false
   readonly ended: Promise<void>
 
-  constructor(open: () => Promise<RawClient>) {
+  /** `isBrief`: one request on each connection. */
+  constructor(open: () => Promise<RawClient>, isBrief = false) {
     this.#open = open
+    this.#isBrief = isBrief
     this.ended = this.#run()
   }
 
@@ -49,7 +62,7 @@ class Lane {
         const response = await client.response(nth)
         assert.deepEqual([response.status, response.text], [200, 'ok'])
         this.answered++
-        if (response.value('connection') === 'close') break
+        if (this.#isBrief || response.value('connection') === 'close') break
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
     }
@@ -127,6 +140,24 @@ test('the pid file follows the one that accepts, and goes with the last one', as
   process.kill(pid, 'SIGTERM')
   await gateway.exited
   assert.ok(!existsSync(path))
+})
+
+test('a successor that cannot write its pid takes nobody', { timeout: 60_000 }, async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startGateway({ server: { workers: 2 }, ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
+  // Nothing can be written where a folder stands.
+  rmSync(join(gateway.directory, 'pid'))
+  mkdirSync(join(gateway.directory, 'pid'))
+  const lanes = Array.from({ length: 4 }, () => new Lane(() => connect(gateway.port), true))
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Upgrade failed; going on')
+  const before = lanes.map(({ answered }) => answered)
+  await gateway.until(() => lanes.every(({ answered }, i) => answered > before[i]! + 5), 'requests behind it')
+  for (const lane of lanes) await lane.end()
+  assert.deepEqual(
+    readdirSync(gateway.directory).filter((name) => name.startsWith('pid.')),
+    [],
+  )
 })
 
 test('without a place for its pid the gateway does not start', async () => {
