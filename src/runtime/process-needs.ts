@@ -2,7 +2,7 @@
  * What a process has to have from its start, whoever starts it (docs/decisions/0019, 0031). `bin/fluxgate` and the image give it;
  * any other start makes up for what is missing by becoming the same program once more, with everything there.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
 
@@ -70,6 +70,22 @@ export function becomeWhole(): string | undefined {
   }
   process.execve(process.execPath, args, next)
   return undefined
+}
+
+export const ENOUGH_THREADS = Number(VARIABLES.UV_THREADPOOL_SIZE)
+
+/**
+ * Threads for name look-ups (and files) that run in this process already; 0: none yet, or it cannot be told. The first that needs one
+ * starts them all, and from then on there are never more.
+ */
+export function startedThreads(folder = '/proc/self/task'): number {
+  try {
+    const names = readdirSync(folder).map((id) => readFileSync(join(folder, id, 'comm'), 'latin1'))
+    return names.filter((name) => name === 'libuv-worker\n').length
+  } catch {
+    // No Linux, or a thread that has just ended.
+    return 0
+  }
 }
 
 let hasSystemRoots = false
