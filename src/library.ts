@@ -3,7 +3,7 @@
  * belongs to a process: it takes no signals, never exits, watches no file, and writes nowhere unless it is told where.
  */
 import type { ConfigurationInput } from './config/schema/input.ts'
-import type { LineStream } from './observe/line-sink.ts'
+import type { LineStream } from './observe/line-target.ts'
 
 /** The content of a configuration file, as an object. */
 export type GatewayConfiguration = ConfigurationInput

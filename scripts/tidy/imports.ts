@@ -31,7 +31,16 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   cli: [...BASE, 'gateway', 'serving', 'access', 'config', 'metrics', 'observe', 'tools'],
   main: ['runtime', 'cli'],
   // What programs import instead of running the command: the same gateway, without what belongs to a process.
-  library: [...BASE, 'gateway', 'config', 'observe', 'workers/tally', 'cli/reload', 'cli/changed-fields', 'cli/descriptors'],
+  library: [
+    ...BASE,
+    'gateway',
+    'config',
+    'observe',
+    'workers/tally',
+    'cli/reload',
+    'cli/changed-fields',
+    'cli/descriptors',
+  ],
 
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.
   'config/text': [],

@@ -1,17 +1,7 @@
 import { monotonicMs } from '../runtime/clock.ts'
 import { SLOT, type Tally } from '../workers/tally.ts'
+import type { LineStream, LineTarget } from './line-target.ts'
 import { EXIT_FLUSH_MS, EXIT_POLL_MS, type LineIntake, QUEUE_BYTES, type Sink } from './sink.ts'
-
-/** What takes lines in a program that has the gateway in its process. */
-export type LineTarget = LineStream | ((line: string) => void)
-
-/** What is needed of a `stream.Writable`. */
-export interface LineStream {
-  readonly writable: boolean
-  write(text: string): boolean
-  once(event: 'drain' | 'close', listener: () => void): unknown
-  off(event: 'drain' | 'close', listener: () => void): unknown
-}
 
 export interface LineSinkOptions {
   /** The line that stands where lines are missing; empty: none. */
