@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isOneFile } from './one-file.ts'
 import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
 
 const FLAGS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
@@ -14,8 +15,15 @@ const VARIABLES = { UV_THREADPOOL_SIZE: '32', MALLOC_ARENA_MAX: '1' } as const
 /** Holds the pid of a process that has become itself again, so that it does so once, whatever it finds. */
 const MARK = 'FLUXGATE_STARTED_AS'
 
-/** As in `bin/fluxgate`; from here and from `dist/runtime/`. */
-const COMPILE_CACHE = join(import.meta.dirname, '../../node_modules/.cache/compile')
+/** As in `bin/fluxgate`; from here and from `dist/runtime/`. What is in one file has no use for it. */
+function compileCache(): NodeJS.ProcessEnv {
+  return isOneFile ? {} : { NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/compile') }
+}
+
+/** Of the program that runs here, to be started again by `process.execPath`. */
+export function ownArguments(): readonly string[] {
+  return isOneFile ? process.argv.slice(2) : [...process.execArgv, ...process.argv.slice(1)]
+}
 
 export interface Missing {
   readonly flags: readonly string[]
@@ -60,10 +68,10 @@ export function becomeWhole(): string | undefined {
   if ((process.permission as typeof process.permission | undefined)?.has('child') === false) return undefined
   // A failed execve aborts the process.
   if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
-  const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
+  // Those that are part of a file cannot be missing, unless somebody has built it wrongly.
+  const args = [process.execPath, ...(isOneFile ? [] : flags), ...ownArguments()]
   // No need of its own, but the second start is to be a fast one. Where nothing can be written Node goes on without it.
-  const NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE ?? COMPILE_CACHE
-  const next: NodeJS.ProcessEnv = { ...env, ...variables, NODE_COMPILE_CACHE, [MARK]: String(process.pid) }
+  const next: NodeJS.ProcessEnv = { ...compileCache(), ...env, ...variables, [MARK]: String(process.pid) }
   if (isLost) {
     delete next[EXTRA_ROOTS]
     next[MARK] += ` ${extra}`

@@ -1,6 +1,7 @@
 /** Threads beside the one that serves, and an end of the process that none of them can hold up. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
+import { embeddedCode, isOneFile } from './one-file.ts'
 
 const running = new Set<Worker>()
 
@@ -20,7 +21,9 @@ export interface Given {
  */
 export function startThread(entry: URL, limits: ResourceLimits, given?: Given): Worker {
   const { Worker } = process.getBuiltinModule('node:worker_threads')
-  const thread = new Worker(entry, {
+  const code = embeddedCode(entry)
+  const thread = new Worker(code ?? entry, {
+    eval: code !== undefined,
     resourceLimits: limits,
     ...(given === undefined
       ? { execArgv: [] }
@@ -49,12 +52,22 @@ export async function exitProcess(code: number): Promise<never> {
   process.exit(code)
 }
 
+/** Holds the pid of a process that has nothing left to do, and its exit code: the one-file executable evaluates nothing. */
+const EXIT = 'FLUXGATE_EXIT'
+
+/** The first thing that a process does: it may be one that only ends. */
+export function exitAsTold(): void {
+  const [pid, code] = (process.env[EXIT] ?? '').split(' ')
+  if (pid === String(process.pid)) process.exit(Number(code))
+}
+
 /** Where nothing can take its place (no /proc, a filter of system calls), the end counts more than the code. */
 function replaceProcess(code: number): void {
   const programs = process.platform === 'linux' ? ['/proc/self/exe', process.execPath] : [process.execPath]
+  const args = isOneFile ? [] : ['--eval', `process.exit(${code})`]
   for (const program of programs) {
     try {
-      process.execve?.(program, [process.execPath, '--eval', `process.exit(${code})`], {})
+      process.execve?.(program, [process.execPath, ...args], { [EXIT]: `${process.pid} ${code}` })
     } catch {
       // The next one, or none.
     }

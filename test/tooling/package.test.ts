@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Watch } from '../support/deadline.ts'
+import { startDemo } from '../support/demo.ts'
 
 // What `npm publish` would send, installed in an empty folder.
 
@@ -93,7 +93,8 @@ test('it is small, and holds nothing of the development', () => {
 test('with its dependencies it takes less than 15 MB', () => {
   let bytes = 0
   for (const entry of readdirSync(path.join(app, 'node_modules'), { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && !entry.parentPath.includes('node-linux-')) bytes += statSync(path.join(entry.parentPath, entry.name)).size
+    if (entry.isFile() && !entry.parentPath.includes('node-linux-'))
+      bytes += statSync(path.join(entry.parentPath, entry.name)).size
   }
   assert.ok(bytes < 15 * 1024 * 1024, `${bytes} bytes`)
 })
@@ -112,35 +113,10 @@ test('the compiled form stands line by line where the source does', () => {
 test('its command says its version, and runs the demo', async () => {
   const version = run(command, ['--version'], scratch)
   assert.match(version, /^fluxgate \d+\.\d+\.\d+\n$/)
-  const demo = spawn(command, ['demo', '--bind-address', '127.0.0.1:0'], {
-    cwd: scratch,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  try {
-    const watch = new Watch()
-    let output = ''
-    for (const stream of [demo.stdout, demo.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-        watch.notice()
-      })
-    }
-    const address = await watch.until(
-      () => /listening on (\S+)/.exec(output)?.[1],
-      () => `listening: ${output}`,
-    )
-    const key = await watch.until(
-      () => /Bearer (\S+?)["'\s]/.exec(output)?.[1],
-      () => `a key: ${output}`,
-    )
-    const response = await fetch(`http://${address}/openai/v1/models`, { headers: { authorization: `Bearer ${key}` } })
-    assert.equal(response.status, 200, output)
-    demo.kill('SIGTERM')
-    const code = await new Promise((resolve) => demo.once('exit', resolve))
-    assert.equal(code, 0, output)
-  } finally {
-    demo.kill('SIGKILL')
-  }
+  await using demo = await startDemo(command, scratch, process.env)
+  const headers = { authorization: `Bearer ${demo.key}` }
+  assert.equal((await fetch(`http://${demo.address}/openai/v1/models`, { headers })).status, 200)
+  assert.equal(await demo.stop(), 0)
 })
 
 const CONSUMER = `
