@@ -1,8 +1,8 @@
 /**
  * `npm run build [FOLDER]`: dist/, what the npm package and the image are made of. Starts it once to see that it runs.
  *
- * The JavaScript is the source with its types blanked out, as Node itself does it: every line and column is where it is in `src/`,
- * comments included, so a stack trace of the package can be read in the repository, and no source map is needed (they would be
+ * The JavaScript is the source with its types blanked out, as Node itself does it, and its comments: every line and column is
+ * where it is in `src/`, so a stack trace of the package can be read in the repository, and no source map is needed (they would be
  * larger than the code). The types are those of the library, and what these lean on.
  */
 import { spawnSync } from 'node:child_process'
@@ -10,6 +10,7 @@ import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmS
 import { stripTypeScriptTypes } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { transformSync } from 'esbuild'
 import { lineOf } from './tidy/tree.ts'
 
 const out = process.argv[2] ?? 'dist'
@@ -39,11 +40,22 @@ function rewrite(path: string, text: string): string {
   return rewritten
 }
 
+/** Lines that are nothing but a comment, and blanks at the ends of lines. */
+const COMMENT_LINES = /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/)[\s\S])*\*\/)[ \t]*$|[ \t]+$/gm
+
+/** A third of the package were comments. What only looks like one, in a text of several lines, would change the code: that is compared. */
+function blankComments(path: string, code: string): string {
+  const blanked = code.replace(COMMENT_LINES, (lines) => lines.replace(/[^\n]/g, ''))
+  const essence = (text: string): string => transformSync(text, { minifyWhitespace: true, legalComments: 'none' }).code
+  if (essence(blanked) !== essence(code)) fail(`${path}: a text of several lines has one that looks like a comment`)
+  return blanked
+}
+
 function emitCode(): void {
   for (const path of globSync('src/**/*.ts')) {
     const target = join(out, `${path.slice('src/'.length, -'.ts'.length)}.js`)
     mkdirSync(dirname(target), { recursive: true })
-    writeFileSync(target, rewrite(path, stripTypeScriptTypes(readFileSync(path, 'utf8'))))
+    writeFileSync(target, rewrite(path, blankComments(path, stripTypeScriptTypes(readFileSync(path, 'utf8')))))
   }
 }
 

@@ -21,17 +21,19 @@ const OBJECT = 'config'
 
 /** @throws GatewayError with every problem */
 export function load(given: GatewayConfiguration | ConfigurationFile, env: NodeJS.ProcessEnv): Loaded {
+  if (typeof given !== 'object' || given === null) throw invalid([`${OBJECT}: must be an object, or { path: FILE }`])
   const path = 'path' in given && typeof given.path === 'string' ? resolve(given.path) : undefined
   const content = path === undefined ? contentOf(given) : readSource(path, MAX_CONFIGURATION_BYTES)
   const loaded = loadSettings(content.path, env, content)
   const show = (problem: Problem): string => formatProblem(path === undefined ? placeless(problem) : problem)
-  if (!loaded.ok) {
-    const problems = loaded.problems.map(show)
-    throw failed('ERR_FLUXGATE_CONFIGURATION', `the configuration is not valid:\n  ${problems.join('\n  ')}`, problems)
-  }
+  if (!loaded.ok) throw invalid(loaded.problems.map(show))
   const { settings } = loaded
   const server = asksForWorkers(content) ? settings.server : { ...settings.server, workers: 1 }
   return { settings: { ...settings, server }, warnings: loaded.warnings.map(show) }
+}
+
+function invalid(problems: readonly string[]): Error {
+  return failed('ERR_FLUXGATE_CONFIGURATION', `the configuration is not valid:\n  ${problems.join('\n  ')}`, problems)
 }
 
 function contentOf(given: unknown): SourceContent {
@@ -58,8 +60,7 @@ function textOf(given: unknown): string {
   } catch (error) {
     // Of a cycle, V8 tells on several lines which names are in it.
     const why = String((error as Error).message).split('\n', 1)[0]!
-    const problem = `${OBJECT}: cannot be written as JSON: ${why}`
-    throw failed('ERR_FLUXGATE_CONFIGURATION', `the configuration is not valid:\n  ${problem}`, [problem])
+    throw invalid([`${OBJECT}: cannot be written as JSON: ${why}`])
   }
 }
 

@@ -21,7 +21,7 @@ function compileCache(): NodeJS.ProcessEnv {
 }
 
 /** Of the program that runs here, to be started again by `process.execPath`. */
-export function ownArguments(): readonly string[] {
+function ownArguments(): readonly string[] {
   return isOneFile ? process.argv.slice(2) : [...process.execArgv, ...process.argv.slice(1)]
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -135,6 +135,10 @@ test('a configuration that is not valid starts nothing, and replaces nothing', a
   assert.deepEqual((await codeOf(startGateway({ config: call })))[1], [
     'config: cannot be written as JSON: holds a function',
   ])
+  const nothing = undefined as unknown as GatewayConfiguration
+  assert.deepEqual((await codeOf(startGateway({ config: nothing })))[1], [
+    'config: must be an object, or { path: FILE }',
+  ])
   const [code] = await codeOf(startGateway({ config: upTo(origin), bindAddress: 'here' }))
   assert.equal(code, 'ERR_FLUXGATE_CONFIGURATION')
 
@@ -260,4 +264,29 @@ test("what a function for lines throws is the program's, and the gateway goes on
     timeout: 50_000,
   })
   assert.deepEqual([stdout, stderr], ['503 true\n', ''])
+})
+
+test('where look-ups have few threads already, the log says so', {
+  skip: !existsSync('/proc/self/task') && 'no /proc',
+}, () => {
+  const program = (before: string): string => `
+    import { startGateway } from '${ROOT}/src/library.ts'
+    import { readFile } from 'node:fs/promises'
+    ${before}
+    const config = { version: 1, server: { bind_address: '127.0.0.1:0', allow_anonymous: true } }
+    const lines = []
+    await using gateway = await startGateway({ config, env: {}, log: (line) => lines.push(line) })
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    console.log(lines.find((line) => line.includes('threads'))?.replace(/^.*? WARN /, ''))
+  `
+  const [late, early] = ["await readFile('/etc/hosts')", ''].map(
+    (before) =>
+      spawnSync(process.execPath, ['--input-type=module', '--eval', program(before)], {
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH },
+        timeout: 50_000,
+      }).stdout,
+  )
+  assert.equal(late, 'Few threads for name look-ups threads=4 cure="start the program with UV_THREADPOOL_SIZE=32"\n')
+  assert.equal(early, 'undefined\n')
 })

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -165,6 +166,25 @@ test('a TypeScript program compiles against it, and runs', () => {
   assert.notEqual(status, 0)
   assert.match(stdout, /request_pth/)
   assert.match(stdout, /"two"/)
+})
+
+test('its bill of materials names what it needs, and nothing else', () => {
+  const { components } = JSON.parse(run(process.execPath, ['scripts/sbom.ts'], ROOT)) as {
+    components: readonly { readonly name: string; readonly version: string }[]
+  }
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
+  assert.deepEqual(Object.fromEntries(components.map(({ name, version }) => [name, version])), {
+    ...dependencies,
+    ...optionalDependencies,
+  })
+})
+
+test('the example of the guide compiles', () => {
+  const guide = readFileSync(path.join(ROOT, 'docs/guide/install.md'), 'utf8')
+  const example = /```ts\n(import \{ startGateway[\s\S]*?)```/.exec(guide)![1]!
+  writeFileSync(path.join(app, 'example.ts'), example)
+  const options = ['--module', 'nodenext', '--target', 'esnext', '--lib', 'esnext,dom', '--types', '', '--strict']
+  run(path.join(MODULES, '.bin/tsc'), [...options, '--noEmit', '--ignoreConfig', 'example.ts'], app)
 })
 
 test('what is not exported cannot be imported', () => {
