@@ -25,9 +25,8 @@ export function startThread(entry: URL, limits: ResourceLimits, given?: Given): 
   const thread = new Worker(code ?? entry, {
     eval: code !== undefined,
     resourceLimits: limits,
-    ...(given === undefined
-      ? { execArgv: [] }
-      : { workerData: given.workerData, transferList: [...given.transferList] }),
+    ...(given !== undefined && { workerData: given.workerData, transferList: [...given.transferList] }),
+    ...((given === undefined || isForTextOnly()) && { execArgv: [] }),
     stdin: false,
     stdout: true,
     stderr: true,
@@ -36,6 +35,11 @@ export function startThread(entry: URL, limits: ResourceLimits, given?: Given): 
   running.add(thread)
   thread.once('exit', () => running.delete(thread))
   return thread
+}
+
+/** A program that was given as text (`node --input-type=module --eval …`) has an option with which no thread begins at a file. */
+function isForTextOnly(): boolean {
+  return process.execArgv.some((option) => option.startsWith('--input-type'))
 }
 
 /**

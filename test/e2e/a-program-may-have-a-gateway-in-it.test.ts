@@ -213,6 +213,8 @@ test('a stream that takes nothing, or has gone, holds up nothing', async () => {
   })
   await using gateway = await startGateway({ config: upTo(origin), env: ENV, log: slow })
   for (let n = 0; n < 3; n++) assert.equal(await ask(gateway), 200)
+  // Else it would gather in the stream, where nothing bounds it.
+  assert.ok(slow.writableLength <= written[0]!.length, `${slow.writableLength} characters wait in the stream`)
   release!()
   await gateway.stop()
   const lines = written.join('').trimEnd().split('\n')
@@ -289,4 +291,29 @@ test('where look-ups have few threads already, the log says so', {
   )
   assert.equal(late, 'Few threads for name look-ups threads=4 cure="start the program with UV_THREADPOOL_SIZE=32"\n')
   assert.equal(early, 'undefined\n')
+})
+
+test('no thread is started that nobody has asked for', { timeout: 60_000 }, () => {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'fluxgate-library-')), 'fluxgate.yaml')
+  writeFileSync(file, 'version: 1\nserver: { bind_address: "127.0.0.1:0", allow_anonymous: true }\n')
+  const program = `
+    import threads from 'node:worker_threads'
+    let started = 0
+    threads.Worker = class extends threads.Worker { constructor(...all) { super(...all); started++ } }
+    const { startGateway } = await import('${ROOT}/src/library.ts')
+    const server = { bind_address: '127.0.0.1:0', allow_anonymous: true }
+    const seen = []
+    for (const config of [{ path: '${file}' }, { version: 1, server }, { version: 1, server: { ...server, workers: 3 } }]) {
+      const gateway = await startGateway({ config })
+      await gateway.stop()
+      seen.push(started)
+    }
+    console.log(seen.join())
+  `
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+    timeout: 50_000,
+  })
+  rmSync(path.dirname(file), { recursive: true })
+  assert.deepEqual([stdout, stderr], ['0,0,3\n', ''])
 })
