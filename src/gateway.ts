@@ -10,7 +10,7 @@ import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
-import type { WorkerLines } from './observe/worker-lines.ts'
+import type { WorkerWay } from './observe/worker-lines.ts'
 import type { HandedSocket } from './runtime/handed-sockets.ts'
 import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
@@ -20,7 +20,7 @@ export interface GatewaySinks extends ServingSinks {
   /** Of this thread's records. */
   readonly tally?: Tally
   /** A way for the lines of one more thread; without it one thread serves, whatever the configuration says. */
-  readonly workerLines?: () => WorkerLines
+  readonly workerLines?: () => WorkerWay
 }
 
 export interface Gateway {

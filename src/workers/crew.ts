@@ -7,7 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Collected } from '../metrics/collected.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import type { WorkerLines } from '../observe/worker-lines.ts'
+import type { WorkerWay } from '../observe/worker-lines.ts'
 import { whyNoPassage } from '../runtime/handle-passing.ts'
 import { CrewMetrics } from './crew-metrics.ts'
 import { type Arrival, type Death, Member, type MemberEvents } from './member.ts'
@@ -17,7 +17,7 @@ import { chooseNext } from './share-out.ts'
 export interface CrewOptions {
   readonly log: Log
   /** For each worker; undefined: there can be none. */
-  readonly workerLines: (() => WorkerLines) | undefined
+  readonly workerLines: (() => WorkerWay) | undefined
   readonly collected: Collected
   /** `createServingNotices`. */
   readonly notices: SharedArrayBuffer
