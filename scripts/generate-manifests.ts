@@ -13,7 +13,7 @@ import { parse } from 'yaml'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CHART = 'deploy/helm/fluxgate'
 const TARGET = 'deploy/kubernetes'
-const VALUES = `${TARGET}/values.yaml`
+const VALUES = 'deploy/helm/plain-values.yaml'
 const SELF = 'scripts/generate-manifests.ts'
 /** Of kinds that a cluster has only with an operator: `kubectl apply -f deploy/kubernetes` leaves folders out. */
 const FOLDERS: Readonly<Record<string, string>> = { 'service-monitor.yaml': 'prometheus-operator' }

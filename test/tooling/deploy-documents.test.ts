@@ -39,9 +39,9 @@ const FILES = globSync('deploy/**/*.{yaml,yml}', { cwd: ROOT })
   .filter((file) => !file.includes('/templates/'))
   .sort()
 
-const MANIFESTS = FILES.filter(
-  (file) => file.startsWith('deploy/kubernetes/') && !file.endsWith('/values.yaml'),
-).flatMap((file) => documentsOf(read(file)))
+const MANIFESTS = FILES.filter((file) => file.startsWith('deploy/kubernetes/')).flatMap((file) =>
+  documentsOf(read(file)),
+)
 
 const ofKind = (kind: string): Document[] => MANIFESTS.filter((document) => document.kind === kind)
 const [deployment] = ofKind('Deployment')
