@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
@@ -16,17 +16,20 @@ const TARGET = 'deploy/kubernetes'
 const VALUES = 'deploy/helm/plain-values.yaml'
 const SELF = 'scripts/generate-manifests.ts'
 /** Of kinds that a cluster has only with an operator: `kubectl apply -f deploy/kubernetes` leaves folders out. */
-const FOLDERS: Readonly<Record<string, string>> = { 'service-monitor.yaml': 'prometheus-operator' }
+const FOLDERS: Readonly<Record<string, string>> = {
+  'service-monitor.yaml': 'prometheus-operator',
+  'prometheus-rule.yaml': 'prometheus-operator',
+}
 /** A helm that knows no cluster takes some version for granted, not always one that the chart admits. */
 const KUBERNETES = '1.31.0'
 
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8')
 
-/** Of everything that the manifests are made from. */
+/** Of everything that the manifests are made from. The alerts are a link to where they stand; the dashboard is in none of them. */
 function digest(): string {
-  const files = globSync(`${CHART}/**/*`, { cwd: ROOT, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'))
+  const files = globSync(`${CHART}/**/*`, { cwd: ROOT })
+    .map((file) => file.replaceAll(path.sep, '/'))
+    .filter((file) => statSync(path.join(ROOT, file)).isFile() && !file.endsWith('.json'))
   const hash = createHash('sha256')
   for (const file of [...files, VALUES].sort()) hash.update(`${file}\0${read(file)}\0`)
   return hash.digest('hex').slice(0, 16)
@@ -37,7 +40,6 @@ const header = (): string => `# Rendered from ${CHART} (${digest()}) and ${VALUE
 function written(): string[] {
   return globSync(`${TARGET}/**/*.yaml`, { cwd: ROOT })
     .map((file) => file.replaceAll(path.sep, '/'))
-    .filter((file) => file !== VALUES)
     .sort()
 }
 
@@ -52,7 +54,7 @@ function render(): Map<string, string> | undefined {
     const [, source, text] = /^# Source: fluxgate\/templates\/(\S+)\n([\s\S]*)$/.exec(document) ?? []
     if (source === undefined) continue
     // Nothing here belongs to helm, and it should not look as if it did.
-    const own = text!.replaceAll(/^ *(?:app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n/gm, '')
+    const own = text!.replaceAll(/^ *(?:app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n| +$/gm, '')
     files.set([TARGET, FOLDERS[source], source].filter(Boolean).join('/'), `${header()}${own.trimEnd()}\n`)
   }
   return files

@@ -17,6 +17,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { formatProblem, loadSettings } from '../../src/config/load.ts'
+import { blocksOf } from '../support/pages.ts'
 
 // What is in deploy/ can be read, is about the same ports, names and times everywhere, and configures a gateway.
 
@@ -122,6 +123,11 @@ test('a pod has the time that its gateway was promised', () => {
   assert.ok(pod.terminationGracePeriodSeconds * 1000 > shutdown_delay_ms + shutdown_timeout_ms)
 })
 
+test('the alerts of the manifests are those that are tested', () => {
+  const [{ spec }] = ofKind('PrometheusRule') as [Document]
+  assert.deepEqual(spec, documentsOf(read('deploy/prometheus/fluxgate.rules.yaml'))[0])
+})
+
 test('a container has no rights that it does not need', () => {
   assert.equal(pod.automountServiceAccountToken, false)
   assert.equal(pod.securityContext.runAsNonRoot, true)
@@ -176,6 +182,17 @@ function template(...args: readonly string[]): { status: number | null; stdout: 
     encoding: 'utf8',
   })
 }
+
+test('the chart takes the values of its page', { skip }, () => {
+  const [values] = blocksOf('deploy/README.md', 'yaml')
+  writeFileSync(path.join(scratch, 'my-values.yaml'), values!.text)
+  const { status, stdout, stderr } = template('--values', path.join(scratch, 'my-values.yaml'))
+  assert.equal(status, 0, stderr)
+  const kinds = documentsOf(stdout).map(({ kind }) => kind)
+  for (const kind of ['NetworkPolicy', 'ServiceMonitor', 'PrometheusRule']) assert.ok(kinds.includes(kind), kind)
+  const dashboard = documentsOf(stdout).find(({ data }) => data?.['fluxgate.json'] !== undefined)
+  assert.deepEqual(JSON.parse(dashboard.data['fluxgate.json']), JSON.parse(read('deploy/grafana/fluxgate.json')))
+})
 
 test('the chart renders with each of its switches', { skip }, () => {
   for (const args of [
