@@ -198,6 +198,7 @@ test('the chart renders with each of its switches', { skip }, () => {
   for (const args of [
     [],
     ['--set', 'secrets.values.admin-token=t', '--set', 'check=false'],
+    ['--set', 'prometheusRule.enabled=true', '--set', 'prometheusRule.runbook=https://wiki.example/fluxgate'],
     ['--set', 'existingConfigMap=mine', '--set', 'secrets.existing=mine', '--set', 'serviceMonitor.enabled=true'],
     [
       '--set',
