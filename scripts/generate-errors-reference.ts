@@ -13,12 +13,12 @@ function answerRow([name, failure]: [FailureCode, (typeof FAILURES)[FailureCode]
   const cells = [
     String(failure.status),
     code(`fluxgate_${name}`),
+    failure.message,
     code(errorType(failure.status)),
     code(failure.outcome),
     failure.side,
     failure.close ? 'closed' : 'kept',
     recordLevel(name, undefined).toUpperCase() + (failure.warn ? ', event' : ''),
-    failure.message,
   ]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }
@@ -36,16 +36,16 @@ about each of them.
 
 - *code* is in the field \`x-fluxgate-error\` and in \`error.code\` of the body, and the \`code\` of
   \`fluxgate_refusals_total\` ([metrics](metrics.md)). The log has it without \`fluxgate_\`.
+- *message* follows \`fluxgate:\` in the body.
 - *type* is \`error.type\` of the body, and *outcome* the \`outcome\` of the record.
 - *side* says whose failure it is.
 - *connection* says what becomes of the client's connection over HTTP/1.1. Other rules may close one that would be kept.
 - *record* is the level of the request's record. Where an *event* is logged beside it, the [log reference](log.md#events) has it.
-- *message* follows \`fluxgate: \` in the body.
 
 Where the head of a response has gone out already, there is no answer left to make. The connection is cut, and the record has the
 code all the same.
 
-| status | code | type | outcome | side | connection | record | message |
+| status | code | message | type | outcome | side | connection | record |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${answers.map(answerRow).join('')}
 ## Without an answer
