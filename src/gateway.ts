@@ -11,6 +11,7 @@ import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
 import type { WorkerLines } from './observe/worker-lines.ts'
+import type { HandedSocket } from './runtime/handed-sockets.ts'
 import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
 import { SLOT, type Tally } from './workers/tally.ts'
@@ -35,6 +36,14 @@ export interface Gateway {
    * @param settings what it was made of, for other threads
    */
   publish(snapshot: Snapshot, settings?: Settings): Promise<Moved>
+  /** From now on every answer says that its connection closes; who comes is served all the same. */
+  askToLeave(): void
+  /** How long a stop goes on accepting. */
+  shutdownDelayMs(): number
+  /** The socket that is listened on, for another process. */
+  handover(): { readonly fd: number; readonly text: string } | undefined
+  /** Another process listens on the same socket: the same as `drain`, but idle clients have a moment for a request on its way. */
+  handOver(): Promise<number>
   /** Stops accepting and lets every exchange finish. Resolves with what `server.shutdown_timeout_ms` cut: how many connections. */
   drain(): Promise<number>
   /** Connections that a stop would wait for, or waits for. */
@@ -56,13 +65,19 @@ const CUT_MS = { atOnce: 100, timeout: 1000 } as const
  * Puts the rooms together: one door, and behind it either this thread, which serves by itself, or a crew of others.
  *
  * @param settings what the snapshot was made of; without them one thread serves
+ * @param handed a socket to listen on, from whoever started this process
  */
-export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?: Settings): Gateway {
+export function createGateway(
+  snapshot: Snapshot,
+  sinks: GatewaySinks,
+  settings?: Settings,
+  handed?: HandedSocket,
+): Gateway {
   const { log } = sinks
   // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
   const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
   const { local, crew, collected, facts, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
-  const door = new Door(snapshot.server, { accept, acceptFailed })
+  const door = new Door(snapshot.server, { accept, acceptFailed }, handed)
   const place = new Place(door, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
     onFoundAgain: (address) => announce(log, EVENTS.listening, {}, address),
@@ -89,7 +104,23 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
     async drain() {
       await place.stop()
       door.unbind()
-      return drainAll(local, crew, log)
+      return drainAll(local, crew, log, 'drain')
+    },
+
+    askToLeave() {
+      local.clients.askToLeave()
+      crew.askToLeave()
+    },
+
+    shutdownDelayMs: () => local.snapshot().server.shutdownDelayMs,
+    handover: () => door.handover,
+
+    async handOver() {
+      await place.stop()
+      door.handOver()
+      // Whoever has just been accepted gets a place.
+      await new Promise(setImmediate)
+      return drainAll(local, crew, log, 'retire')
     },
 
     busyCount,
@@ -98,7 +129,7 @@ export function createGateway(snapshot: Snapshot, sinks: GatewaySinks, settings?
 
     refreshMetrics() {
       local.refreshMetrics()
-      return crew.refreshMetrics()
+      return crew.metrics.refresh()
     },
 
     cut() {
@@ -142,7 +173,7 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
 
   const forgetting = createForgetting(collected, (label, value) => {
     local.forgetMetrics(label, value)
-    crew.forgetMetrics(label, value)
+    crew.metrics.forget(label, value)
   })
 
   function wantedWorkers(): number {
@@ -196,14 +227,14 @@ function factsOf(
   workers: number,
   tally: Tally | undefined,
 ): Facts {
-  const { written, dropped } = crew.records
+  const { written, dropped } = crew.metrics.records
   const { generation, server } = local.snapshot()
-  const busy = local.clients.busyCount + crew.busyCount
-  // A worker tells of its busy ones a moment after its places were given.
-  const idle = Math.max(0, local.clients.places + crew.places - busy)
+  const idle = local.clients.yieldingCount + crew.yieldingCount
+  // A worker tells of its idle ones a moment after a place was given.
+  const busy = Math.max(0, local.clients.places + crew.places - idle)
   return {
     workers,
-    workerRestarts: crew.deaths,
+    workerRestarts: crew.metrics.deaths,
     clients: { ...connections, busy, idle, limit: server.maxConnections },
     records: {
       written: written + (tally?.get(SLOT.records) ?? 0),
@@ -214,10 +245,10 @@ function factsOf(
 }
 
 /** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
-async function drainAll(local: Serving, crew: Crew, log: Log): Promise<number> {
+async function drainAll(local: Serving, crew: Crew, log: Log, how: 'drain' | 'retire'): Promise<number> {
   const { shutdownTimeoutMs } = local.snapshot().server
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
-  const ended = Promise.all([new Promise<void>((resolve) => local.clients.drain(resolve)), crew.drain()])
+  const ended = Promise.all([new Promise<void>((resolve) => local.clients[how](resolve)), crew.drain(how)])
   const timeout = Promise.withResolvers<void>()
   let cut = 0
   const limit =

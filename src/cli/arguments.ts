@@ -21,6 +21,7 @@ export type Command =
       readonly requiresConfiguration: boolean
       /** Over the file's. */
       readonly bindAddress: string | undefined
+      readonly pidFile: string | undefined
     }
   | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string; readonly speaksTls: boolean }
@@ -147,6 +148,7 @@ function complete(command: CommandName, given: GivenOptions): Command {
         configPath,
         requiresConfiguration: given.has('--require-configuration'),
         bindAddress: given.get('--bind-address')?.[0],
+        pidFile: given.get('--pid-file')?.[0],
       }
     case 'check':
       return { name: command, configPath }

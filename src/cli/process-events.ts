@@ -4,7 +4,7 @@ import { wasHungUpEarly } from './early-signals.ts'
 
 /**
  * What the outside tells the process. SIGTERM and SIGINT ask for a stop and, a second time, for an exit at once, which has the
- * time to write the records of what it cuts and no more; SIGHUP asks for a reload; SIGUSR2 asks for nothing, which without a handler would kill. (Node ignores SIGPIPE by itself, and the start
+ * time to write the records of what it cuts and no more; SIGHUP asks for a reload, SIGUSR2 for an upgrade; while there is nothing to upgrade it asks for nothing, which without a handler would kill. (Node ignores SIGPIPE by itself, and the start
  * script keeps SIGUSR1 from opening a debugger.)
  *
  * An exception that nobody caught is a bug, and what it left half done is unknown. Going on could serve one client's bytes
@@ -26,6 +26,8 @@ export interface ProcessEvents {
   isStoppedAtOnce(): boolean
   /** For SIGHUP. One that came before there was anything to reload is answered now. */
   onHangup(reload: () => void): void
+  /** For SIGUSR2. */
+  onUpgrade(begin: () => void): void
   /** For the second signal: ends what runs, so that it leaves its records, and says before how much that is. */
   onStopAtOnce(cut: () => Promise<void> | void, busyCount?: () => number): void
 }
@@ -40,6 +42,7 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
   let isStoppedAtOnce = false
   let wasHungUp = wasHungUpEarly()
   let reload: (() => void) | undefined
+  let beginUpgrade = (): void => {}
   let cut = (): Promise<void> | void => {}
   let countBusy: (() => number) | undefined
   const events: ProcessEvents = {
@@ -51,6 +54,9 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
     onHangup(listener) {
       reload = listener
       if (wasHungUp) listener()
+    },
+    onUpgrade(begin) {
+      beginUpgrade = begin
     },
     onStopAtOnce(listener, busyCount) {
       cut = listener
@@ -84,7 +90,7 @@ export function takeProcessEvents({ log }: Pick<Logging, 'log'>): ProcessEvents 
     wasHungUp = true
     reload?.()
   })
-  process.on('SIGUSR2', () => {})
+  process.on('SIGUSR2', () => beginUpgrade())
   // Node would write it to stderr in a format of its own.
   process.removeAllListeners('warning')
   process.on('warning', (warning) => {

@@ -25,10 +25,14 @@ export interface ReloaderOptions {
   readonly generation: number
   readonly maxConnections: number
   readonly workers: number
+  /** Changes wait until this resolves: a successor that is about to listen must not find its new address taken by this process. */
+  readonly mayGoOn?: () => Promise<void>
 }
 
 export interface Reloader {
   onEvent(event: WatchEvent): void
+  /** Resolves when no change is being published. */
+  idle(): Promise<void>
   /** Takes no more changes; resolves when the one that is being published is through. */
   close(): Promise<void>
 }
@@ -74,7 +78,7 @@ function announceReload(log: Log, path: string, isAnonymous: boolean, { changes,
   })
 }
 
-export function createReloader({ gateway, log, path, bindAddress, ...start }: ReloaderOptions): Reloader {
+export function createReloader({ gateway, log, path, bindAddress, mayGoOn, ...start }: ReloaderOptions): Reloader {
   let { address, generation, maxConnections, workers } = start
   let isClosed = false
   let published = Promise.resolve()
@@ -103,6 +107,7 @@ export function createReloader({ gateway, log, path, bindAddress, ...start }: Re
 
   function onChanged(changed: Changed): void {
     published = published
+      .then(() => mayGoOn?.())
       .then(() => publish(changed))
       .catch((error: unknown) => announce(log, EVENTS.reloadFailed, { path, ...describeError(error) }))
   }
@@ -113,6 +118,7 @@ export function createReloader({ gateway, log, path, bindAddress, ...start }: Re
       else if (event.type === 'invalid') announce(log, EVENTS.invalid, { path, error: event.error })
       else announce(log, EVENTS[event.type], { path })
     },
+    idle: () => published,
     close() {
       isClosed = true
       return published

@@ -9,7 +9,12 @@ import { shownOption, usageError } from './usage.ts'
 type Run = Extract<Command, { name: 'run' }>
 
 /** Runs the gateway until it is told to stop; the exit code of the process. */
-export async function run({ configPath: path, requiresConfiguration, bindAddress: text }: Run): Promise<number> {
+export async function run({
+  configPath: path,
+  requiresConfiguration,
+  bindAddress: text,
+  pidFile,
+}: Run): Promise<number> {
   let bindAddress: BindAddress | undefined
   if (text !== undefined) {
     const parsed = parseBindAddress(text, process.cwd())
@@ -29,5 +34,5 @@ export async function run({ configPath: path, requiresConfiguration, bindAddress
       ? { watching: startWatchThread({ path, clock: REAL_CLOCK }), piped }
       : { watching: undefined, piped }
   const { serveConfiguration } = await import('./serve-configuration.ts')
-  return serveConfiguration(path, { isRequired: requiresConfiguration, bindAddress }, origin)
+  return serveConfiguration(path, { isRequired: requiresConfiguration, bindAddress, pidFile }, origin)
 }

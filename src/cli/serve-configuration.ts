@@ -11,17 +11,21 @@ import { createGateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { MainLogging } from '../observe/logging.ts'
+import { takeHandedSockets } from '../runtime/handed-sockets.ts'
 import { announceChangedFields } from './changed-fields.ts'
 import { warnOfFewDescriptors } from './descriptors.ts'
 import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered } from './reload.ts'
-import { drain, listen, serviceCommand } from './serve.ts'
+import { drain, drainBehindSuccessor, goOnForAWhile, listen, serviceCommand } from './serve.ts'
+import { createUpgrade, namedSockets, obstacleToUpgrades, reportTo } from './upgrade.ts'
+import { notifySystemd, removePidFile, writePidFile } from './who-serves.ts'
 
 export interface ServeOptions {
   /** Without a valid file there is no gateway. */
   readonly isRequired: boolean
   /** Counts instead of the file's, for as long as the process lives. */
   readonly bindAddress: BindAddress | undefined
+  readonly pidFile: string | undefined
 }
 
 /** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
@@ -36,21 +40,24 @@ export type Origin =
 
 async function live(
   path: string,
-  { isRequired, bindAddress }: ServeOptions,
+  { isRequired, bindAddress, pidFile }: ServeOptions,
   { watching, piped }: Origin,
   logging: MainLogging,
   processEvents: ProcessEvents,
 ): Promise<number> {
-  const { log, writeRecord, workerLines } = logging
+  const { log, writeRecord, workerLines, tally } = logging
+  const handed = takeHandedSockets(process.env)
+  const report = reportTo(handed.reportFd)
   announce(log, EVENTS.starting, { path })
   tellProxyVariables(log, process.env)
   logging.flushNow()
 
   const loaded = loadSettings(path, process.env, piped)
   if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
-  // Nothing better will ever come through a pipe.
-  else if (isRequired || piped !== undefined) {
+  // Nothing better will ever come through a pipe; and a predecessor goes on with what is fine.
+  else if (isRequired || piped !== undefined || handed.reportFd !== undefined) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    report.failed(`the configuration is not valid: ${loaded.error}`)
     return 1
   } else if (bindAddress === undefined && typeof loaded.bindAddress === 'string') {
     announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
@@ -58,7 +65,8 @@ async function live(
   }
   const settings = loaded.ok ? loaded.settings : fallBack(path, loaded, logging)
   const snapshot = numbered(assemble(settings), 1, bindAddress)
-  const gateway = createGateway(snapshot, { log, writeRecord, workerLines }, settings)
+  const serverSocket = handed.sockets.find(({ name }) => name === 'server')
+  const gateway = createGateway(snapshot, { log, writeRecord, workerLines, tally }, settings, serverSocket)
   processEvents.onStopAtOnce(
     () => gateway.cut(),
     () => gateway.busyCount(),
@@ -71,11 +79,27 @@ async function live(
   }
   warnOfFewDescriptors(log, snapshot.server)
   const address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
-  if (address === undefined) return 1
+  const pidFileError = address === undefined || pidFile === undefined ? undefined : writePidFile(pidFile)
+  if (pidFileError !== undefined) announce(log, EVENTS.pidFileFailed, { path: pidFile, error: pidFileError })
+  if (address === undefined || pidFileError !== undefined) {
+    report.failed('it cannot listen, or not write its pid file: its log says why')
+    return 1
+  }
+  report.listening()
+  notifySystemd(process.env)
 
   const { generation, server } = snapshot
   const { maxConnections, workers } = server
-  const reloader = createReloader({ gateway, log, path, address, bindAddress, generation, maxConnections, workers })
+  const upgrade = createUpgrade({
+    log,
+    sockets: () => namedSockets({ server: gateway.handover() }),
+    obstacle: obstacleToUpgrades(piped !== undefined),
+  })
+  const reloader = createReloader({
+    ...{ gateway, log, path, address, bindAddress, generation, maxConnections, workers },
+    mayGoOn: upgrade.settled,
+  })
+  processEvents.onUpgrade(() => void reloader.idle().then(upgrade.begin))
   if (watching === undefined) {
     announce(log, EVENTS.notWatched, { path })
     processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
@@ -89,9 +113,16 @@ async function live(
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
-  await processEvents.stopRequested
+  const isUpgraded = await Promise.race([
+    processEvents.stopRequested.then(() => false),
+    upgrade.completed.then(() => true),
+  ])
+  upgrade.close()
   watching?.close()
   await reloader.close()
+  if (pidFile !== undefined && !isUpgraded) removePidFile(pidFile)
+  if (isUpgraded) return drainBehindSuccessor(gateway, processEvents, log)
+  await goOnForAWhile(gateway, processEvents)
   return drain(gateway, processEvents, log)
 }
 

@@ -53,6 +53,33 @@ export async function listen(
   return result.address
 }
 
+/**
+ * At a stop: whoever balances load hears late of it, so for `server.shutdown_delay_ms` clients that come are served, and told with
+ * each answer that the connection ends.
+ */
+export async function goOnForAWhile(
+  gateway: Pick<Gateway, 'askToLeave' | 'shutdownDelayMs'>,
+  events: ProcessEvents,
+): Promise<void> {
+  const delayMs = gateway.shutdownDelayMs()
+  if (delayMs === 0 || events.hasCrashed()) return
+  gateway.askToLeave()
+  const isOver = new AbortController()
+  await Promise.race([wait(delayMs, undefined, { signal: isOver.signal }).catch(() => {}), events.crashed])
+  isOver.abort()
+}
+
+/** After a successor has taken over: what runs comes to its end, and a signal to stop is one to stop. */
+export async function drainBehindSuccessor(
+  gateway: Pick<Gateway, 'drain' | 'handOver'>,
+  events: ProcessEvents,
+  log: Log,
+): Promise<number> {
+  const left = gateway.handOver()
+  const isStopped = await Promise.race([left.then(() => false), events.stopRequested.then(() => true)])
+  return drain({ drain: () => (isStopped ? gateway.drain() : left) }, events, log)
+}
+
 /** Lets what runs come to its end, for `crashDrainMs` if we have crashed; the exit code of the process. */
 export async function drain(
   gateway: Pick<Gateway, 'drain'>,

@@ -9,6 +9,7 @@ export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key' | 'toke
 export const OPTION_VALUES = {
   '--config': '<CONFIG>',
   '--require-configuration': undefined,
+  '--pid-file': '<PATH>',
   '--bind-address': '<ADDRESS>',
   '--tls': undefined,
   '--upstream': '<NAME>',
@@ -49,7 +50,7 @@ export const USAGES: Readonly<Record<CommandName, Usage>> = {
   run: {
     lines: ['Usage: fluxgate [OPTIONS]', '       fluxgate <COMMAND> [OPTIONS]'],
     about: 'Fluxgate proxy service: between applications and LLM providers, keys in one place, bytes untouched',
-    options: ['--config', '--bind-address', '--require-configuration'],
+    options: ['--config', '--bind-address', '--require-configuration', '--pid-file'],
   },
   check: {
     lines: ['Usage: fluxgate check [OPTIONS]'],
@@ -99,6 +100,7 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
     'Without a valid configuration print its problems and exit with 1, instead of waiting for one',
   '--bind-address':
     'Where to listen: 127.0.0.1:8080, [::1]:8080 or unix:PATH [default: server.bind_address of the file]',
+  '--pid-file': 'Holds the pid of the process that accepts; after an upgrade (SIGUSR2) that is another one',
   '--tls': 'Speak TLS, with a certificate that is thrown away in the end; needs openssl',
   '--upstream': 'Upstream of the configuration to compare with',
   '--direct': 'Needs no provider: compares against a recording origin of its own, with a battery of odd requests',

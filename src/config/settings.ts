@@ -52,6 +52,7 @@ export const DEFAULT_SETTINGS: Settings = {
     bodyTimeoutMs: DEFAULTS.body_timeout_ms,
     keepAliveTimeoutMs: DEFAULTS.keep_alive_timeout_ms,
     shutdownTimeoutMs: undefined,
+    shutdownDelayMs: DEFAULTS.shutdown_delay_ms,
     socketMode: DEFAULT_SOCKET_MODE,
     proxyProtocol: undefined,
     trustedProxies: undefined,

@@ -221,6 +221,8 @@ export interface ServerSettings {
   readonly bodyTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly shutdownTimeoutMs: number | undefined
+  /** How long a stop goes on accepting. */
+  readonly shutdownDelayMs: number
   /** Permissions of the socket's file, where the address is one. */
   readonly socketMode: number
   /** Peers that must send a PROXY header; undefined: nobody. */

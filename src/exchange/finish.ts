@@ -9,6 +9,7 @@ import { releaseTail } from './tail.ts'
 export function finish(exchange: Exchange, keep: boolean): void {
   if (exchange.isOver) return
   exchange.isOver = true
+  leftFlight(exchange)
   exchange.endedAtMs = monotonicMs()
   exchange.deadline?.close()
   exchange.cancelConnect?.()
@@ -18,7 +19,6 @@ export function finish(exchange: Exchange, keep: boolean): void {
   exchange.connection = undefined
   try {
     connection?.release(false)
-    leftFlight(exchange)
     record(exchange)
   } finally {
     // Nobody comes by here again: without this a bug of ours would leave the client's connection to itself, for good.

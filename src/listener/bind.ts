@@ -40,7 +40,10 @@ export async function bindTcp({ host, port }: TcpBindAddress, accept: Accept): P
 }
 
 /** The call to the kernel is made before this returns. */
-export function bind(address: { host: string; port: number } | { path: string }, accept: Accept): Promise<Bound> {
+export function bind(
+  address: { host: string; port: number } | { path: string } | { fd: number },
+  accept: Accept,
+): Promise<Bound> {
   return new Promise((resolve) => {
     const server = net.createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true, allowHalfOpen: true }, accept)
     server.once('error', (error: NodeJS.ErrnoException) =>

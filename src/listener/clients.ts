@@ -98,6 +98,11 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
     return this.#open.size - this.#closing.size
   }
 
+  /** Those that would give way to another one: idle, or answered to their end. */
+  get yieldingCount(): number {
+    return this.#idle.size + this.#closing.size
+  }
+
   // ---- in
 
   /** `elsewhere`: connections that count as well, and are somebody else's. `onOverLimit`: there was no place for it. */
@@ -257,12 +262,12 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
 
   connectionIdle(connection: ClientsConnection<E>): void {
     if (!connection.isOverLimit) this.#idle.add(connection)
-    this.#gauges[GAUGES.yielding] = this.#idle.size + this.#closing.size
+    this.#gauges[GAUGES.yielding] = this.yieldingCount
   }
 
   connectionBusy(connection: ClientsConnection<E>): void {
     this.#idle.remove(connection)
-    this.#gauges[GAUGES.yielding] = this.#idle.size + this.#closing.size
+    this.#gauges[GAUGES.yielding] = this.yieldingCount
   }
 
   connectionClosing(connection: ClientsConnection<E>): void {
@@ -279,7 +284,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
 
   #tell(): void {
     this.#gauges[GAUGES.released] = this.#granted - this.places
-    this.#gauges[GAUGES.yielding] = this.#idle.size + this.#closing.size
+    this.#gauges[GAUGES.yielding] = this.yieldingCount
     this.#gauges[GAUGES.busy] = this.busyCount
     this.#gauges[GAUGES.overLimit] = this.#overLimit
   }
@@ -293,9 +298,14 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   retire(left: () => void): void {
     this.isDraining = true
     this.#drained = left
-    this.#askToLeave()
+    this.#tellToLeave()
     this.#closeIdleLater()
     this.#tellIfDrained()
+  }
+
+  /** The same for a gateway that goes on accepting: who comes is served, and told to go. */
+  askToLeave(): void {
+    this.retire(() => {})
   }
 
   /** After all, clients may stay; those that have been told to leave do that. */
@@ -313,7 +323,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
     this.#hasLingered = false
   }
 
-  #askToLeave(): void {
+  #tellToLeave(): void {
     for (const connection of this.#open) askToLeave(connection)
   }
 
@@ -335,7 +345,7 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
     this.#stopLingering()
     this.#drained = drained
     this.#closeIdle()
-    this.#askToLeave()
+    this.#tellToLeave()
     this.#tellIfDrained()
   }
 

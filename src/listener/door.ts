@@ -1,6 +1,9 @@
+import { closeSync, lstatSync } from 'node:fs'
 import type net from 'node:net'
 import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
-import { bindTcp, describe } from './bind.ts'
+import { type HandedSocket, unixPathOf } from '../runtime/handed-sockets.ts'
+import { descriptorOf } from '../runtime/sockets.ts'
+import { type Accept, type Bound, bind, bindTcp, describe } from './bind.ts'
 import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
 
 export type BindResult = { ok: true; address: string } | { ok: false; error: string }
@@ -18,10 +21,15 @@ export class Door {
   #server: net.Server | undefined = undefined
   /** Of the Unix socket that is listened on. */
   #socket: (UnixSocket & { mode: number; accepted: number }) | undefined = undefined
+  /** Of the present socket, as the configuration has it. */
+  #text = ''
+  /** What this process was started with, until the first address is bound. */
+  #handed: HandedSocket | undefined
 
-  constructor(settings: ServerSettings, events: DoorEvents) {
+  constructor(settings: ServerSettings, events: DoorEvents, handed?: HandedSocket) {
     this.#settings = settings
     this.#events = events
+    this.#handed = handed
   }
 
   publish(settings: ServerSettings): void {
@@ -31,14 +39,17 @@ export class Door {
   async bind(address: BindAddress): Promise<BindResult> {
     const { path } = address
     const wanted = path === undefined ? undefined : { path, mode: this.#settings.socketMode, accepted: 0 }
+    const accept = (accepted: net.Socket): void => {
+      if (wanted !== undefined) wanted.accepted++
+      this.#events.accept(accepted, wanted !== undefined)
+    }
+    const handed = this.#handed
+    this.#handed = undefined
     const result =
-      path === undefined
-        ? await bindTcp(address, (accepted) => this.#events.accept(accepted, false))
-        : await bindUnix(path, wanted!.mode, (accepted) => {
-            wanted!.accepted++
-            this.#events.accept(accepted, true)
-          })
+      (handed && (await useHanded(handed, address, this.#settings.socketMode, accept))) ??
+      (path === undefined ? await bindTcp(address, accept) : await bindUnix(path, wanted!.mode, accept))
     if (!result.ok) return result
+    this.#text = address.text
     const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
     this.#server.on('error', this.#events.acceptFailed)
@@ -58,6 +69,19 @@ export class Door {
     return error
   }
 
+  /** The present socket, for a process that is to listen on it as well. */
+  get handover(): { readonly fd: number; readonly text: string } | undefined {
+    const fd = this.#server === undefined ? undefined : descriptorOf(this.#server)
+    return fd === undefined ? undefined : { fd, text: this.#text }
+  }
+
+  /** Stops accepting on the present socket, which somebody else listens on: nothing of it is removed. */
+  handOver(): void {
+    this.#server?.close()
+    this.#server = undefined
+    this.#socket = undefined
+  }
+
   /**
    * Stops accepting on the present socket, for a stop or for a rebind to an address that overlaps it. The file of a Unix socket
    * goes with it.
@@ -67,6 +91,47 @@ export class Door {
     this.#server = undefined
     this.#socket = undefined
   }
+}
+
+/**
+ * Listens on a socket that was handed over. Undefined: it is not the one that is wanted now, and has been closed; then another
+ * is bound, unless systemd says otherwise than the configuration, which somebody has to decide. `mode`: of a Unix socket's file.
+ */
+async function useHanded(
+  handed: HandedSocket,
+  wanted: BindAddress,
+  mode: number,
+  accept: Accept,
+): Promise<Bound | undefined> {
+  const path = unixPathOf(handed.fd)
+  const isUnix = wanted.path !== undefined
+  if (handed.text !== undefined && handed.text !== wanted.text) {
+    closeSync(handed.fd)
+    return undefined
+  }
+  const bound = await bind({ fd: handed.fd }, accept)
+  if (!bound.ok) return { ...bound, error: `the socket that was handed over cannot be listened on: ${bound.error}` }
+  const found = path === undefined ? describe(bound.server.address()) : `unix:${path}`
+  const fits =
+    handed.text !== undefined || (isUnix ? path === wanted.path : isSameAddress(found, wanted.host, wanted.port))
+  if (!fits) {
+    bound.server.close()
+    return {
+      ok: false,
+      error: `systemd has handed over a socket at ${found}, and server.bind_address is ${wanted.text}: make them the same, or stop the socket unit`,
+    }
+  }
+  if (!isUnix || !handed.isOurs) return bound
+  await changeMode(wanted.path, mode)
+  return { ...bound, file: lstatSync(wanted.path, { bigint: true, throwIfNoEntry: false }) }
+}
+
+/** Where every address is listened on, one family stands for both. */
+function isSameAddress(found: string, host: string, port: number): boolean {
+  const wanted = [describe({ address: host, port, family: '' })]
+  if (host === '0.0.0.0') wanted.push(`[::]:${port}`)
+  if (host === '::') wanted.push(`0.0.0.0:${port}`)
+  return wanted.includes(found)
 }
 
 function closeServer(server: net.Server | undefined, socket: UnixSocket | undefined): void {

@@ -1,13 +1,17 @@
-import { type BigIntStats, constants, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { type BigIntStats, constants, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { chmod, lstat, stat, unlink } from 'node:fs/promises'
 import net from 'node:net'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Accept, BACKLOG, type Bound, bind, type Unbound } from './bind.ts'
 
 /**
  * Unix sockets to listen on. A socket's file outlives a process that is killed, and then nobody can bind its path before it is
- * removed; so it is, but only if it is a socket and nobody listens on it. (On a clean stop libuv removes the file.)
+ * removed; so it is, but only if it is a socket and nobody listens on it.
+ *
+ * libuv removes whatever stands at the path that it has bound when it closes the socket, also where somebody else listens there by
+ * then: a process that has taken over, say. So it binds another name, and the file gets its own by a link; what is
+ * removed, and when, is decided here.
  */
 
 /** From another process's bind to its listen, and plenty. */
@@ -25,16 +29,48 @@ export async function bindUnix(path: string, mode: number, accept: Accept): Prom
 
 /** The mask holds for the whole process, so it is set for one call of the kernel: nothing else of ours runs meanwhile. */
 async function bindWithMode(path: string, mode: number, accept: Accept): Promise<Bound> {
+  const birthName = nameBeside(path)
   const before = process.umask(0o777 & ~mode)
   let binding: Promise<Bound>
   try {
-    binding = bind({ path }, accept)
+    binding = bind({ path: birthName }, accept)
   } finally {
     process.umask(before)
   }
-  const file = fileAt(path)
+  const file = fileAt(birthName)
+  const obstacle = file === undefined ? undefined : moveTo(path, birthName)
   const result = await binding
-  return result.ok ? { ...result, file } : result
+  if (!result.ok) return { ...result, error: result.error.replaceAll(birthName, path) }
+  if (obstacle === undefined) return { ...result, file }
+  result.server.close()
+  return obstacle
+}
+
+/** In the same folder, and no longer than the name that it stands in for: a path has 107 bytes at most. */
+function nameBeside(path: string): string {
+  const room = Math.max(1, Math.min(12, Buffer.byteLength(basename(path))))
+  return join(
+    dirname(path),
+    Math.random()
+      .toString(36)
+      .slice(2, 2 + room)
+      .padEnd(1, '0'),
+  )
+}
+
+/** Never over something that stands there. */
+function moveTo(path: string, birthName: string): Unbound | undefined {
+  const inUse = { ok: false, code: 'EADDRINUSE', error: `listen EADDRINUSE: address already in use ${path}` } as const
+  try {
+    linkSync(birthName, path)
+    unlinkSync(birthName)
+    return undefined
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' || fileAt(path) !== undefined) return inUse
+    // A file system without links.
+    return move(birthName, path) ? undefined : { ok: false, code, error: message }
+  }
 }
 
 function fileAt(path: string): BigIntStats | undefined {
@@ -121,16 +157,16 @@ function isStillThere({ path, file }: UnixSocket): boolean {
   return found !== undefined && file !== undefined && isSame(found, file)
 }
 
-/** libuv removes whatever stands at the path of a socket that it closes, so what is somebody else's has to be elsewhere meanwhile. */
+/** Its file goes, unless somebody else's stands there by now. */
 export function closeUnix(server: net.Server, socket: UnixSocket): void {
-  const { path } = socket
-  const aside = `${path}.${process.pid}`
-  const isAside = !isStillThere(socket) && move(path, aside)
+  try {
+    if (isStillThere(socket)) unlinkSync(socket.path)
+  } catch {
+    // Where we may remove nothing it stays, and whoever comes next finds that nobody listens.
+  }
   server.close()
-  if (isAside) move(aside, path)
 }
 
-/** Whether there was something that could be moved: where we may not rename, libuv can remove nothing either. */
 function move(from: string, to: string): boolean {
   try {
     renameSync(from, to)

@@ -196,6 +196,22 @@ export const EVENTS = {
     'reason',
     '`server.workers` asks for more than one thread, and this system has no way to hand connections from one to another. Everything else works as always.',
   ),
+  upgradeStarted: info(
+    'Upgrade started',
+    'successor',
+    'SIGUSR2: another process of that pid was started, and is to listen on the same sockets.',
+  ),
+  upgradeComplete: info(
+    'Upgrade complete; draining',
+    'successor',
+    'The other process listens. This one accepts nobody any more, lets what runs come to its end, and exits.',
+  ),
+  upgradeFailed: error(
+    'Upgrade failed; going on',
+    'error',
+    'There is no other process that listens, for this reason; its own lines, if it wrote any, are in this log. Nothing has changed.',
+  ),
+  pidFileFailed: error('Failed to write the pid file', 'path error', 'The gateway does not start without it.'),
   stopping: info('Shutdown signal received ({}); shutting down proxy', '', 'No new connections; what runs may end.'),
   stoppingAtOnce: warn(
     'Second shutdown signal received ({}); exiting at once',

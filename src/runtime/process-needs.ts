@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { hasHandedSockets } from './handed-sockets.ts'
 import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
 
 const FLAGS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
@@ -60,6 +61,8 @@ export function becomeWhole(): string | undefined {
   if ((process.permission as typeof process.permission | undefined)?.has('child') === false) return undefined
   // A failed execve aborts the process.
   if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
+  // Node has marked all descriptors but the first three as ours alone: sockets that were handed over would be lost.
+  if (hasHandedSockets(env)) return undefined
   const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
   // No need of its own, but the second start is to be a fast one. Where nothing can be written Node goes on without it.
   const NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE ?? COMPILE_CACHE

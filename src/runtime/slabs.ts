@@ -19,12 +19,18 @@ const MAX_SPARE_BYTES = 524_288
 /** Views of a slab up to this length are kept, so that writing from it allocates nothing. */
 const MAX_VIEWED_BYTES = 2_048
 
+interface Slab {
+  readonly memory: Buffer
+  /** By length; of the first slab of a size alone, which is the only one as long as the kernel takes everything. */
+  readonly views: (Buffer | undefined)[] | undefined
+  /** Of the others, the last view: what TLS writes, which takes nothing at once, is often as long as what it wrote before. */
+  last: Buffer
+}
+
 interface Size {
   readonly bytes: number
-  current: Buffer
-  /** Of the current slab, by length. */
-  views: (Buffer | undefined)[]
-  readonly spare: Buffer[]
+  current: Slab
+  readonly spare: Slab[]
 }
 
 const sizes: (Size | undefined)[] = []
@@ -39,14 +45,21 @@ function sizeOf(length: number): Size {
 }
 
 function newSize(bytes: number): Size {
-  return { bytes, current: Buffer.allocUnsafeSlow(bytes), views: [], spare: [] }
+  return { bytes, current: newSlab(bytes, []), spare: [] }
+}
+
+function newSlab(bytes: number, views?: (Buffer | undefined)[]): Slab {
+  const memory = Buffer.allocUnsafeSlow(bytes)
+  return { memory, views, last: memory }
 }
 
 /** So much of a slab, to be filled and written at once, and then either forgotten or kept. */
 export function slabOf(length: number): Buffer {
-  const { current, views } = sizeOf(length)
-  if (length > MAX_VIEWED_BYTES) return current.subarray(0, length)
-  return (views[length] ??= current.subarray(0, length))
+  const { current } = sizeOf(length)
+  const { memory, views } = current
+  if (views !== undefined && length <= MAX_VIEWED_BYTES) return (views[length] ??= memory.subarray(0, length))
+  if (current.last.length !== length) current.last = memory.subarray(0, length)
+  return current.last
 }
 
 /** Latin-1 text and `buffer[start..end)` behind it, in a slab. */
@@ -61,8 +74,7 @@ export function copyToSlab(text: string, buffer: Buffer, start: number, end: num
 export function keepSlab(length: number): () => void {
   const size = sizeOf(length)
   const kept = size.current
-  size.current = size.spare.pop() ?? Buffer.allocUnsafeSlow(size.bytes)
-  size.views = []
+  size.current = size.spare.pop() ?? newSlab(size.bytes)
   return () => {
     if ((size.spare.length + 1) * size.bytes <= MAX_SPARE_BYTES) size.spare.push(kept)
   }

@@ -85,6 +85,12 @@ export const WRITE_HIGH_WATER_BYTES = BULK_THRESHOLD
 
 type WithHandle = { _handle: unknown }
 
+/** Of a server that listens, for a process that is to share its socket. */
+export function descriptorOf(server: net.Server): number | undefined {
+  const handle = (server as unknown as WithHandle)._handle as { fd?: number } | null
+  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined
+}
+
 /**
  * Takes over a socket accepted by a server with `pauseOnConnect`. The result allows half-open: its owner sees 'end' and
  * decides. Where handles cannot be moved, the accepted socket itself is read by 'data' events.

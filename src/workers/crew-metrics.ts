@@ -24,8 +24,12 @@ export class CrewMetrics {
   /** Wishes that have not been answered by all. */
   readonly #asked = new Map<number, { readonly missing: Set<Member>; readonly done: () => void }>()
 
-  constructor(collected: Collected) {
+  /** Those that are there; the list is the crew's. */
+  readonly #members: readonly Member[]
+
+  constructor(collected: Collected, members: readonly Member[]) {
     this.#collected = collected
+    this.#members = members
   }
 
   take(member: Member, memory: PageMemory): void {
@@ -43,16 +47,16 @@ export class CrewMetrics {
   }
 
   /** Of all workers, those that have ended too. */
-  records(members: readonly Member[]): Records {
+  get records(): Records {
     const count = (slot: Slot): number =>
-      members.reduce((sum, { tally }) => sum + tally.get(slot), this.#ended.get(slot))
+      this.#members.reduce((sum, { tally }) => sum + tally.get(slot), this.#ended.get(slot))
     return { written: count(SLOT.records), dropped: count(SLOT.recordsDropped) }
   }
 
   /** Resolves when they have stored what only counts at a look, or after REFRESH_MS. */
-  refresh(members: readonly Member[]): Promise<void> {
+  refresh(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const missing = new Set(members.filter(({ state }) => state === 'up' || state === 'leaving'))
+    const missing = new Set(this.#members.filter(({ state }) => state === 'up' || state === 'leaving'))
     if (missing.size === 0) return Promise.resolve()
     const number = ++this.#lastNumber
     const done = (): void => {
@@ -64,6 +68,10 @@ export class CrewMetrics {
     this.#asked.set(number, { missing, done })
     for (const member of missing) member.refreshMetrics(number)
     return promise
+  }
+
+  forget(label: 'upstream' | 'api_key', value: string): void {
+    for (const member of this.#members) member.forgetMetrics(label, value)
   }
 
   refreshed(member: Member, number: number): void {

@@ -9,7 +9,7 @@ import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { WorkerLines } from '../observe/worker-lines.ts'
 import { whyNoPassage } from '../runtime/handle-passing.ts'
-import { CrewMetrics, type Records } from './crew-metrics.ts'
+import { CrewMetrics } from './crew-metrics.ts'
 import { type Arrival, type Death, Member, type MemberEvents } from './member.ts'
 import type { NewSettings } from './messages.ts'
 import { chooseNext } from './share-out.ts'
@@ -55,7 +55,7 @@ const MAX_ASKING = 512
 
 export class Crew {
   readonly #options: CrewOptions
-  readonly #metrics: CrewMetrics
+  readonly metrics: CrewMetrics
   readonly #members: Member[] = []
   #wanted = 0
   #settings: NewSettings | undefined
@@ -74,6 +74,7 @@ export class Crew {
   #looking: NodeJS.Timeout | undefined
   #stop: { readonly ended: PromiseWithResolvers<void>; readonly draining: Set<Member> } | undefined
   #draining = Promise.withResolvers<void>()
+  #isLeaving = false
   #whyNot: string | undefined
   #hasBeenUp = false
   /** Workers that died before any of them was up. */
@@ -81,7 +82,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options
-    this.#metrics = new CrewMetrics(options.collected)
+    this.metrics = new CrewMetrics(options.collected, this.#members)
   }
 
   /** False where a crew has been found impossible. */
@@ -108,21 +109,9 @@ export class Crew {
     return this.#members.filter(({ state, isDead }) => state === 'up' && !isDead).length
   }
 
-  get deaths(): number {
-    return this.#metrics.deaths
-  }
-
-  /** What all workers have told of their records. */
-  get records(): Records {
-    return this.#metrics.records(this.#members)
-  }
-
-  refreshMetrics(): Promise<void> {
-    return this.#metrics.refresh(this.#members)
-  }
-
-  forgetMetrics(label: 'upstream' | 'api_key', value: string): void {
-    for (const member of this.#members) member.forgetMetrics(label, value)
+  /** Clients without an exchange. */
+  get yieldingCount(): number {
+    return this.#members.reduce((sum, { yielding }) => sum + yielding, 0)
   }
 
   /** When this returns, no worker begins an exchange with anything older. */
@@ -206,8 +195,9 @@ export class Crew {
   }
 
   readonly #events: MemberEvents = {
-    onUp: () => {
+    onUp: (member) => {
       this.#hasBeenUp = true
+      if (this.#isLeaving) member.askToLeave()
       this.#tellUp()
       this.#placeWaiting()
       this.#options.onUp()
@@ -224,11 +214,11 @@ export class Crew {
     onLost: (error) => this.#options.onLost(error),
     onDeath: (member, death) => this.#replace(member, death),
     onDraining: (member) => this.#noteDraining(member),
-    onPage: (member, memory) => this.#metrics.take(member, memory),
-    onRefreshed: (member, number) => this.#metrics.refreshed(member, number),
+    onPage: (member, memory) => this.metrics.take(member, memory),
+    onRefreshed: (member, number) => this.metrics.refreshed(member, number),
     onEnded: (member) => {
       this.#members.splice(this.#members.indexOf(member), 1)
-      this.#metrics.ended(member)
+      this.metrics.ended(member)
       this.#noteDraining(member)
       if (this.#members.length === 0) this.#stop?.ended.resolve()
     },
@@ -236,7 +226,7 @@ export class Crew {
 
   #replace(member: Member, { reason, stack }: Death): void {
     announce(this.#options.log, EVENTS.workerDied, { worker: member.id, reason, stack })
-    this.#metrics.deaths++
+    this.metrics.deaths++
     if (this.#stop !== undefined) return
     if (!this.#hasBeenUp && ++this.#stillborn >= MAX_STILLBORN) {
       this.#giveUp(`none of them starts: ${reason}`)
@@ -354,8 +344,17 @@ export class Crew {
 
   // ---- the end
 
-  /** Resolves when every exchange of every worker is over, and every line of theirs is in the log. */
-  drain(): Promise<void> {
+  /** From now on every answer says that its connection closes; who comes is taken all the same. */
+  askToLeave(): void {
+    this.#isLeaving = true
+    for (const member of this.#members) member.askToLeave()
+  }
+
+  /**
+   * Resolves when every exchange of every worker is over, and every line of theirs is in the log. `retire`: somebody else listens, and
+   * idle clients have a moment for a request that is on its way.
+   */
+  drain(how: 'retire' | 'drain' = 'drain'): Promise<void> {
     const ended = Promise.withResolvers<void>()
     this.#stop = { ended, draining: new Set(this.#members) }
     clearTimeout(this.#starting)
@@ -364,7 +363,7 @@ export class Crew {
     for (const member of [...this.#members]) {
       member.holdProcess()
       if (member.missedBeats >= STUCK_LOOKS) member.terminate()
-      else member.leave('drain')
+      else member.leave(how)
     }
     if (this.#members.length === 0) {
       ended.resolve()

@@ -182,7 +182,7 @@ export class Member implements Candidate {
 
   /** Clients that would give way to another one, or a moment ago would have: it may have got another one since. */
   get yielding(): number {
-    return this.#gauges[GAUGES.yielding]!
+    return this.state === 'ended' ? 0 : this.#gauges[GAUGES.yielding]!
   }
 
   get busyCount(): number {
@@ -291,6 +291,10 @@ export class Member implements Candidate {
     if (!this.#isToLeave || this.#unanswered.size > 0) return
     this.#isToLeave = false
     this.#post({ type: 'retire' })
+  }
+
+  askToLeave(): void {
+    this.#post({ type: 'ask-to-leave' })
   }
 
   cut(): void {

@@ -33,6 +33,8 @@ export interface NewSettings {
 }
 
 export type ToWorker =
+  /** The gateway is about to stop, and goes on accepting for a while: clients are told to go. */
+  | { readonly type: 'ask-to-leave' }
   /** No new connections will come: end when those that are there have left. */
   | { readonly type: 'retire' }
   /** The gateway stops: the same, and what is idle goes at once. */

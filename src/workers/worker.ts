@@ -117,6 +117,9 @@ function end(): void {
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
+    case 'ask-to-leave':
+      serving.clients.askToLeave()
+      break
     case 'retire':
       if (!isBroken) serving.clients.retire(end)
       break

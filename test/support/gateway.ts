@@ -28,6 +28,8 @@ export interface GatewayOptions {
   readonly format?: 'json' | 'text'
   /** A command that ends by becoming the one in its last arguments: `['prlimit', '--nofile=64']`. */
   readonly under?: readonly string[]
+  /** Descriptors that it has from 3 on. */
+  readonly descriptors?: readonly number[]
   /** Gets every line of stdout as it comes. */
   readonly onLine?: (line: string) => void
 }
@@ -125,7 +127,7 @@ export class RunningGateway implements AsyncDisposable {
       cwd: this.directory,
       env,
       detached: true, // a group of its own, so that `kill` reaches workers too
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.descriptors ?? [])],
     })
     running.add(this)
     this.#guard = this.#child.pid === undefined ? undefined : guard(this.#child.pid)

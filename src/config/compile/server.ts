@@ -21,6 +21,7 @@ export function compileServer(document: ServerDocument, scope: Scope): ServerSet
     bodyTimeoutMs: document.body_timeout_ms ?? DEFAULTS.body_timeout_ms,
     keepAliveTimeoutMs: document.keep_alive_timeout_ms ?? DEFAULTS.keep_alive_timeout_ms,
     shutdownTimeoutMs: document.shutdown_timeout_ms,
+    shutdownDelayMs: document.shutdown_delay_ms ?? DEFAULTS.shutdown_delay_ms,
     socketMode: document.socket_mode === undefined ? DEFAULT_SOCKET_MODE : Number.parseInt(document.socket_mode, 8),
     proxyProtocol: compileProxyProtocol(document.proxy_protocol, scope),
     trustedProxies: compilePeers(document.trusted_proxies, ['server', 'trusted_proxies'], scope),

@@ -8,6 +8,7 @@ export const DEFAULTS = {
   head_timeout_ms: 10_000,
   body_timeout_ms: 60_000,
   keep_alive_timeout_ms: 75_000,
+  shutdown_delay_ms: 0,
   connect_timeout_ms: 10_000,
   response_timeout_ms: 600_000,
   idle_timeout_ms: 600_000,

@@ -71,6 +71,13 @@ export const server = v.pipe(
     shutdown_timeout_ms: v.optional(
       timeout('How long a stop waits for requests in flight before it cuts them. Without it, a stop waits for all.'),
     ),
+    shutdown_delay_ms: v.optional(
+      timeout(
+        'How long a stop goes on accepting before it begins, for balancers that hear late of it. Answers say `Connection: close` meanwhile.',
+        0,
+      ),
+      DEFAULTS.shutdown_delay_ms,
+    ),
     cors: v.optional(
       v.pipe(
         v.strictObject(

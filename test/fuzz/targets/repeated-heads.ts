@@ -59,6 +59,7 @@ function configuration(
       bodyTimeoutMs: 600_000,
       keepAliveTimeoutMs: 600_000,
       shutdownTimeoutMs: undefined,
+      shutdownDelayMs: 0,
       socketMode: 0o660,
       proxyProtocol: undefined,
       trustedProxies: undefined,

@@ -11,11 +11,12 @@ function diff(given: Partial<Record<OptionName, string[]>>): Command {
   return { name: 'diff', given: new Map(Object.entries(given) as [OptionName, string[]][]) }
 }
 
-const run = (configPath: string, requiresConfiguration = false, bindAddress?: string): Command => ({
+const run = (configPath: string, requiresConfiguration = false, bindAddress?: string, pidFile?: string): Command => ({
   name: 'run',
   configPath,
   requiresConfiguration,
   bindAddress,
+  pidFile,
 })
 const RUN: Command = run('fluxgate.yaml')
 const VALUE_MISSING = "a value is required for '--config <CONFIG>' but none was supplied"
@@ -37,6 +38,7 @@ const TABLE: readonly (readonly [commandLine: string, command: Command])[] = [
   ['--config=-a.yaml', run('-a.yaml')],
   ['--config demo', run('demo')],
   ['--require-configuration', run('fluxgate.yaml', true)],
+  ['--pid-file /run/fluxgate.pid', run('fluxgate.yaml', false, undefined, '/run/fluxgate.pid')],
   ['--config a.yaml --require-configuration', run('a.yaml', true)],
   ['--bind-address [::1]:0', run('fluxgate.yaml', false, '[::1]:0')],
   ['--bind-address=unix:/run/x.sock --config a.yaml', run('a.yaml', false, 'unix:/run/x.sock')],

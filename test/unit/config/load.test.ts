@@ -22,6 +22,7 @@ server:
   body_timeout_ms: 2
   keep_alive_timeout_ms: 3
   shutdown_timeout_ms: 4
+  shutdown_delay_ms: 6
   cors: { allow_origins: ["https://app.example", "app://local"] }
   socket_mode: "606"
   proxy_protocol: { from: [10.0.0.0/8, unix] }
@@ -85,6 +86,7 @@ test('everything that a file can say arrives', (t) => {
     bodyTimeoutMs: 2,
     keepAliveTimeoutMs: 3,
     shutdownTimeoutMs: 4,
+    shutdownDelayMs: 6,
     socketMode: 0o606,
     proxyProtocol: { ranges: [{ base: [0, 0, 0, 0, 0, 0xffff, 0x0a00, 0], prefixLength: 104 }], hasUnix: true },
     trustedProxies: { ranges: [{ base: [0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 }], hasUnix: false },
@@ -194,6 +196,7 @@ test('the default configuration listens and lets nobody in', () => {
     bodyTimeoutMs: 60_000,
     keepAliveTimeoutMs: 75_000,
     shutdownTimeoutMs: undefined,
+    shutdownDelayMs: 0,
     socketMode: 0o660,
     proxyProtocol: undefined,
     trustedProxies: undefined,

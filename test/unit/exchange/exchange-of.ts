@@ -67,6 +67,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
       bodyTimeoutMs: 10,
       keepAliveTimeoutMs: 1,
       shutdownTimeoutMs: undefined,
+      shutdownDelayMs: 0,
       socketMode: 0o660,
       proxyProtocol: undefined,
       trustedProxies: undefined,

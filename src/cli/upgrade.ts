@@ -1,0 +1,161 @@
+/**
+ * SIGUSR2: another process takes over. It is started with the same command line, from what is on disk now, and listens on the same
+ * sockets, so that nobody who connects meanwhile is lost. Only when it says that it listens does this one stop accepting.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, writeSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { HANDOVER, type Handover, type SocketName } from '../runtime/handed-sockets.ts'
+
+/** How long a successor may take until it listens. */
+const LIMIT_MS = 30_000
+const REPORT_FD = 3
+/** What it reports; anything else is why it never will. */
+const LISTENS = 'listening'
+
+export interface UpgradeOptions {
+  readonly log: Log
+  /** What the successor is to listen on. */
+  readonly sockets: () => readonly (Shared & { readonly name: SocketName })[]
+  /** Why this process can have no successor, if that is so. */
+  readonly obstacle?: string | undefined
+  readonly limitMs?: number
+  readonly command?: readonly string[]
+}
+
+export interface Upgrade {
+  /** Starts a successor, unless one is starting. */
+  begin(): void
+  /** Resolves when no successor is starting: at once, or when it has failed; or when this process is on its way out. */
+  settled(): Promise<void>
+  /** Resolves when a successor listens. */
+  readonly completed: Promise<void>
+  /** The gateway stops: a successor that does not listen yet goes with it. */
+  close(): void
+}
+
+type Shared = { readonly fd: number; readonly text: string }
+
+/** Those that are listened on. */
+export function namedSockets(sockets: Readonly<Partial<Record<SocketName, Shared | undefined>>>) {
+  return Object.entries(sockets).flatMap(([name, socket]) =>
+    socket === undefined ? [] : [{ name: name as SocketName, ...socket }],
+  )
+}
+
+/** The command line of this process. */
+function ownCommand(): string[] {
+  // A one-file executable is its own script.
+  const script = process.argv[1] === process.execPath ? [] : [process.argv[1]!]
+  return [process.execPath, ...process.execArgv, ...script, ...process.argv.slice(2)]
+}
+
+export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, command }: UpgradeOptions): Upgrade {
+  const { promise: completed, resolve: complete } = Promise.withResolvers<void>()
+  let successor: ChildProcess | undefined
+  let isOver = false
+  let settled = Promise.withResolvers<void>()
+  settled.resolve()
+
+  function begin(): void {
+    if (isOver || successor !== undefined) return
+    if (obstacle !== undefined) {
+      announce(log, EVENTS.upgradeFailed, { error: obstacle })
+      return
+    }
+    const child = start(sockets(), command ?? ownCommand())
+    successor = child
+    settled = Promise.withResolvers<void>()
+    announce(log, EVENTS.upgradeStarted, { successor: child.pid })
+    const timer = setTimeout(() => fail(`it does not listen after ${limitMs / 1000} s`), limitMs)
+    const settle = (): void => {
+      clearTimeout(timer)
+      child.removeAllListeners()
+      child.on('error', () => {})
+      child.unref()
+      successor = undefined
+    }
+    const fail = (error: string): void => {
+      if (successor !== child) return
+      settle()
+      child.kill('SIGKILL')
+      settled.resolve()
+      if (!isOver) announce(log, EVENTS.upgradeFailed, { error })
+    }
+    let report = ''
+    const reports = child.stdio[REPORT_FD] as Readable | null | undefined
+    reports?.on('error', () => {})
+    reports?.setEncoding('utf8').on('data', (text: string) => {
+      report += text
+      if (successor !== child || !report.endsWith('\n')) return
+      if (report.trim() !== LISTENS) {
+        fail(report.trim())
+        return
+      }
+      settle()
+      reports.destroy()
+      if (isOver) return
+      isOver = true
+      announce(log, EVENTS.upgradeComplete, { successor: child.pid })
+      complete()
+    })
+    child.on('error', (error) => fail(error.message))
+    // Its report, if it has made one, has come by then.
+    child.on('close', (code, signal) => fail(`it ended before it listened: ${signal ?? `exit code ${code}`}`))
+  }
+
+  return {
+    begin,
+    settled: () => settled.promise,
+    completed,
+    close() {
+      isOver = true
+      settled.resolve()
+      successor?.kill('SIGTERM')
+    },
+  }
+}
+
+function start(sockets: ReturnType<UpgradeOptions['sockets']>, [program, ...args]: readonly string[]): ChildProcess {
+  const handover: Handover = {
+    reportFd: REPORT_FD,
+    sockets: sockets.map(({ name, text }, nth) => ({ name, text, fd: REPORT_FD + 1 + nth })),
+  }
+  return spawn(program!, args, {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...sockets.map(({ fd }) => fd)],
+    env: { ...process.env, [HANDOVER]: JSON.stringify(handover) },
+  })
+}
+
+/** Of a successor, towards whom it takes over from. */
+export interface Report {
+  listening(): void
+  /** Why it never will. */
+  failed(error: string): void
+}
+
+/** `fd`: see `HandedSockets`; undefined: nobody waits. */
+export function reportTo(fd: number | undefined): Report {
+  let isOpen = fd !== undefined
+  function say(text: string): void {
+    if (!isOpen) return
+    isOpen = false
+    try {
+      writeSync(fd!, `${text}\n`)
+      closeSync(fd!)
+    } catch {
+      // Whoever waited has gone, and this process serves all the same.
+    }
+  }
+  return { listening: () => say(LISTENS), failed: (error) => say(error.replaceAll('\n', ' ')) }
+}
+
+/** Why this process can have no successor, if that is so. */
+export function obstacleToUpgrades(isPiped: boolean, pid: number = process.pid): string | undefined {
+  if (isPiped) return 'the configuration came through a pipe, and cannot be read again'
+  return pid === 1
+    ? 'this process is PID 1 of a container, which ends with it: replace the container instead'
+    : undefined
+}

@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { get, ok, upTo } from '../support/bytes.ts'
+import { DEADLINE_MS } from '../support/deadline.ts'
+import { assertWhole, EventStreams, openStreams } from '../support/event-streams.ts'
+import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { type OriginRequest, startOrigin } from '../support/origin.ts'
+import { connect, connectUnix, type RawClient } from '../support/raw-client.ts'
+
+/** More of them by this variable, and five times as many streams. */
+const UPGRADES = Number(process.env.FLUXGATE_TEST_UPGRADES ?? 3)
+const STREAMS = UPGRADES > 3 ? 50 : 10
+
+const COMPLETE = 'Upgrade complete; draining'
+const LISTENING = 'proxy server listening on'
+
+/** The process that accepts now, after so many upgrades. */
+async function upgrade(gateway: RunningGateway, pid: number, nth: number): Promise<number> {
+  process.kill(pid, 'SIGUSR2')
+  await gateway.waitForLog(COMPLETE, nth, 3 * DEADLINE_MS)
+  await gateway.waitForLog(LISTENING, nth + 1)
+  return Number([...gateway.log().matchAll(/"message":"Upgrade complete; draining","successor":(\d+)/g)].at(-1)![1])
+}
+
+/** One client after the other, each as long as its connection is kept; how many requests were answered. */
+class Lane {
+  answered = 0
+  readonly #open: () => Promise<RawClient>
+  #isOver = false
+  readonly ended: Promise<void>
+
+  constructor(open: () => Promise<RawClient>) {
+    this.#open = open
+    this.ended = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver) {
+      using client = await this.#open()
+      for (let nth = 0; !this.#isOver; nth++) {
+        // What has been idle may be closed at any time, and says so before.
+        if (client.ending !== undefined) break
+        void client.write(get('/up/x'))
+        const response = await client.response(nth)
+        assert.deepEqual([response.status, response.text], [200, 'ok'])
+        this.answered++
+        if (response.value('connection') === 'close') break
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+  }
+
+  end(): Promise<void> {
+    this.#isOver = true
+    return this.ended
+  }
+}
+
+function answers(streams: EventStreams): (request: OriginRequest) => void {
+  return (request) => {
+    if (request.target.includes('/stream/')) void streams.answer(request)
+    else void request.connection.write(ok('ok'))
+  }
+}
+
+for (const workers of [1, 2]) {
+  test(`requests, connections and streams outlive upgrades (${workers} workers)`, { timeout: 100_000 }, async () => {
+    using streams = new EventStreams(20)
+    await using origin = await startOrigin(answers(streams))
+    await using gateway = await startGateway({ server: { workers }, ...upTo(origin) })
+    const { port } = gateway
+    const readers = await openStreams(port, '/up', STREAMS)
+    const lanes = Array.from({ length: 8 }, () => new Lane(() => connect(port)))
+    let { pid } = gateway
+    const pids = [pid]
+    for (let nth = 1; nth <= UPGRADES; nth++) {
+      pid = await upgrade(gateway, pid, nth)
+      const before = lanes.map(({ answered }) => answered)
+      await gateway.until(() => lanes.every(({ answered }, i) => answered > before[i]! + 5), 'requests behind it')
+      pids.push(pid)
+    }
+    assert.equal(new Set(pids).size, UPGRADES + 1)
+    for (const lane of lanes) await lane.end()
+    streams.finish()
+    for (const reader of readers) await assertWhole(reader, streams)
+    await gateway.waitForLog('shutdown complete', UPGRADES)
+    const requests = lanes.reduce((sum, { answered }) => sum + answered, 0)
+    await gateway.until(() => gateway.records().length === requests + readers.length, 'all records')
+    for (const { outcome } of gateway.records()) assert.equal(outcome, 'complete')
+    process.kill(pid, 'SIGTERM')
+    await gateway.exited
+    assert.doesNotMatch(gateway.log(), /"level":"(?:WARN|ERROR)"/)
+  })
+}
+
+test('a Unix socket stays where it is, and the last one removes it', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startGateway({ server: { bind_address: 'unix:gateway.sock' }, ...upTo(origin) })
+  const path = join(gateway.directory, 'gateway.sock')
+  const lanes = Array.from({ length: 4 }, () => new Lane(() => connectUnix(path)))
+  let { pid } = gateway
+  for (let nth = 1; nth <= 2; nth++) pid = await upgrade(gateway, pid, nth)
+  const before = lanes.map(({ answered }) => answered)
+  await gateway.until(() => lanes.every(({ answered }, i) => answered > before[i]! + 5), 'requests behind it')
+  for (const lane of lanes) await lane.end()
+  await gateway.waitForLog('shutdown complete', 2)
+  assert.ok(existsSync(path))
+  process.kill(pid, 'SIGTERM')
+  await gateway.exited
+  assert.ok(!existsSync(path))
+})
+
+test('the pid file follows the one that accepts, and goes with the last one', async () => {
+  await using origin = await startOrigin()
+  await using gateway = await startGateway({ ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
+  const path = join(gateway.directory, 'pid')
+  assert.equal(readFileSync(path, 'utf8'), `${gateway.pid}\n`)
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  assert.equal(readFileSync(path, 'utf8'), `${pid}\n`)
+  await gateway.waitForLog('shutdown complete')
+  assert.equal(readFileSync(path, 'utf8'), `${pid}\n`)
+  process.kill(pid, 'SIGTERM')
+  await gateway.exited
+  assert.ok(!existsSync(path))
+})
+
+test('without a place for its pid the gateway does not start', async () => {
+  await using gateway = await startGateway({}, { args: ['--pid-file', 'nowhere/pid'], wait: false })
+  assert.equal((await gateway.exited).code, 1)
+  assert.match(
+    gateway.log(),
+    /"level":"ERROR","message":"Failed to write the pid file","path":"nowhere\/pid","error":"ENOENT/,
+  )
+})
+
+test('where the configuration is broken by now, everything stays as it is', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startGateway({ ...upTo(origin) })
+  const { port, pid } = gateway
+  gateway.rewrite('version: 1\nupstreams: [')
+  await gateway.waitForLog('Configuration file changed but')
+  process.kill(pid, 'SIGUSR2')
+  await gateway.waitForLog('Upgrade failed; going on')
+  assert.match(
+    gateway.log(),
+    /"level":"ERROR","message":"Upgrade failed; going on","error":"the configuration is not valid: /,
+  )
+  using client = await connect(port)
+  void client.write(get('/up/x'))
+  assert.equal((await client.response()).status, 200)
+  // And once it is mended, the next one works.
+  gateway.rewrite(upTo(origin))
+  await upgrade(gateway, pid, 1)
+  assert.equal(gateway.log().split('Upgrade failed').length, 2)
+})
+
+test('a second signal while a successor starts asks for nothing more, and a stop takes it along', async () => {
+  await using gateway = await startGateway({})
+  const { pid } = gateway
+  process.kill(pid, 'SIGUSR2')
+  process.kill(pid, 'SIGUSR2')
+  await gateway.waitForLog('Upgrade started')
+  process.kill(pid, 'SIGTERM')
+  // Its stdout ends when nobody has it any more.
+  await gateway.exited
+  assert.equal(gateway.log().split('Upgrade started').length, 2)
+  assert.doesNotMatch(gateway.log(), /Upgrade failed/)
+})
+
+test('an address that is another one by now is bound anew', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  const unix = { server: { bind_address: 'unix:other.sock' }, ...upTo(origin) }
+  await using gateway = await startGateway({ ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
+  // The file is changed and the signal comes before that could be seen.
+  writeFileSync(
+    gateway.configPath,
+    `${JSON.stringify({ version: 1, ...unix, api_keys: { static: [{ key: 'k'.repeat(40) }] } })}`,
+  )
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await gateway.waitForLog('shutdown complete')
+  using client = await connectUnix(join(gateway.directory, 'other.sock'))
+  void client.write(get('/up/x'))
+  assert.equal((await client.response()).status, 401)
+  process.kill(pid, 'SIGTERM')
+})
+
+test('a configuration that came through a pipe cannot be read again', async () => {
+  await using gateway = await startGateway(
+    {},
+    { under: ['sh', '-c', 'cat fluxgate.yaml | "$1" --config -; exit', 'sh'], wait: false },
+  )
+  await gateway.waitForLog(LISTENING)
+  const pid = Number(readFileSync(`/proc/${gateway.pid}/task/${gateway.pid}/children`, 'utf8').trim().split(' ').at(-1))
+  process.kill(pid, 'SIGUSR2')
+  await gateway.waitForLog('"message":"Upgrade failed; going on","error":"the configuration came through a pipe')
+  process.kill(pid, 'SIGTERM')
+  await gateway.exited
+})
+
+// ---- systemd
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
+  )
+}
+
+/** As systemd does: the pid is that of the process that the command becomes. */
+const ACTIVATED = ['sh', '-c', 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"', 'sh']
+
+/** A program in the place of systemd's, which writes down what it was given. */
+const NOTIFY = `printf '#!/bin/sh\\necho "$@" >> told\\n' > systemd-notify; chmod +x systemd-notify`
+
+test('a socket of systemd is listened on, and left where it is', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  const server = createServer()
+  const port = await listen(server)
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  await using gateway = await startGateway(
+    { server: { bind_address: `127.0.0.1:${port}` }, ...upTo(origin) },
+    { under: ACTIVATED, descriptors: [fd] },
+  )
+  // Whoever accepts here would take some of them.
+  server.close()
+  using client = await connect(port)
+  void client.write(get('/up/x'))
+  assert.equal((await client.response()).status, 200)
+  gateway.signal('SIGTERM')
+  assert.equal((await gateway.exited).code, 0)
+})
+
+test('a socket of systemd at another address than the configuration names is a mistake', async () => {
+  const server = createServer()
+  const port = await listen(server)
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  await using gateway = await startGateway(
+    { server: { bind_address: '127.0.0.1:1' } },
+    { under: ACTIVATED, descriptors: [fd], wait: false },
+  )
+  assert.equal((await gateway.exited).code, 1)
+  const said = `systemd has handed over a socket at 127.0.0.1:${port}, and server.bind_address is 127.0.0.1:1`
+  assert.ok(gateway.log().includes(said), gateway.log())
+  server.close()
+})
+
+test('systemd hears which process serves, after an upgrade as well', async () => {
+  await using gateway = await startGateway(
+    {},
+    {
+      under: ['sh', '-c', `${NOTIFY}; export PATH="$PWD:$PATH"; exec "$@"`, 'sh'],
+      env: { NOTIFY_SOCKET: '/run/systemd/notify' },
+    },
+  )
+  const told = (): string => readFileSync(join(gateway.directory, 'told'), { encoding: 'utf8', flag: 'a+' })
+  const untilTold = async (text: string): Promise<void> => {
+    for (const end = performance.now() + DEADLINE_MS; told() !== text; ) {
+      assert.ok(performance.now() < end, told())
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  const first = `--ready MAINPID=${gateway.pid}\n`
+  await untilTold(first)
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await untilTold(`${first}--ready MAINPID=${pid}\n`)
+  process.kill(pid, 'SIGTERM')
+  await gateway.exited
+})
+
+// ---- shutdown_delay_ms
+
+test('a stop goes on accepting for server.shutdown_delay_ms, and answers say that the connection ends', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  for (const workers of [1, 2]) {
+    await using gateway = await startGateway({ server: { workers, shutdown_delay_ms: 3000 }, ...upTo(origin) })
+    using kept = await connect(gateway.port)
+    void kept.write(get('/up/x'))
+    assert.equal((await kept.response()).value('connection'), undefined)
+    gateway.signal('SIGTERM')
+    await gateway.waitForLog('Shutdown signal received')
+    for (let nth = 0; nth < 3; nth++) {
+      using late = await connect(gateway.port)
+      void late.write(get('/up/x'))
+      const response = await late.response()
+      assert.equal(response.status, 200)
+      // A worker may hear of it a moment later.
+      if (nth > 0) assert.equal(response.value('connection'), 'close')
+      if (nth === 0) await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    assert.doesNotMatch(gateway.log(), /shutdown complete/)
+    assert.equal((await gateway.exited).code, 0)
+  }
+})
