@@ -2,15 +2,21 @@
  * `npm run docs`: the Markdown pages of the repository as a static site in site/ (or the folder that is given). Every page keeps its
  * place, so that a link means the same here and there. It asks nothing of a server, and nothing of the network.
  */
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Eleventy from '@11ty/eleventy'
 import { teach } from './docs/markdown.ts'
-import { placeOf, readGroups, readPages, relativeLink } from './docs/pages.ts'
+import { isFolder, placeOf, readGroups, readPages, relativeLink } from './docs/pages.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LAYOUT = 'scripts/docs'
+
+/** A page for a folder that a page leads to: a server shows none by itself. */
+function listing(folder: string): string {
+  const items = readdirSync(folder).map((name) => `<li><a href="${name}">${name}</a></li>`)
+  return `<!doctype html>\n<meta charset="utf-8">\n<title>${folder}</title>\n<h1>${folder}</h1>\n<ul>\n${items.join('\n')}\n</ul>\n`
+}
 
 /** Builds the site into `output`, which is emptied first. Returns the links that lead nowhere, each with its page. */
 export async function buildSite(output: string): Promise<string[]> {
@@ -70,6 +76,7 @@ export async function buildSite(output: string): Promise<string[]> {
     }
     mkdirSync(path.join(output, path.dirname(file)), { recursive: true })
     cpSync(file, path.join(output, file), { recursive: true })
+    if (isFolder(file)) writeFileSync(path.join(output, file, 'index.html'), listing(file))
   }
   return broken
 }

@@ -1,7 +1,7 @@
 /** What the site's Markdown does beside the ordinary: names for headings, and links that lead to pages of the site. */
 import path from 'node:path'
 import { anchorMaker } from './headings.ts'
-import { placeOf } from './pages.ts'
+import { isFolder, placeOf } from './pages.ts'
 
 /** The parts of markdown-it's tokens that are looked at. */
 interface Token {
@@ -42,7 +42,10 @@ export function teach(markdown: MarkdownIt, pages: ReadonlySet<string>, linked: 
       const aim = path.posix.join(path.posix.dirname(file), target)
       if (pages.has(aim))
         token.attrSet('href', [placeOf(target), anchor].filter((part) => part !== undefined).join('#'))
-      else linked.set(aim, file)
+      else {
+        linked.set(aim, file)
+        if (isFolder(aim)) token.attrSet('href', `${target}/index.html`)
+      }
     }
   })
 }

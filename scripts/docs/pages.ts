@@ -1,5 +1,5 @@
 /** The pages of the site: the repository's own, at the same places. docs/README.md is their index, and the order of the sidebar. */
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Heading, headingsOf } from './headings.ts'
@@ -24,6 +24,10 @@ export interface Group {
 /** Where a page of the repository is on the site, from its root. */
 export function placeOf(file: string): string {
   return file.replace(/README\.md$/, 'index.html').replace(/\.md$/, '.html')
+}
+
+export function isFolder(file: string): boolean {
+  return statSync(path.join(ROOT, file), { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 /** A link from one place of the site to another. */

@@ -52,7 +52,7 @@ const [configMap] = ofKind('ConfigMap')
 const [configuration] = documentsOf(configMap.data['fluxgate.yaml'])
 
 /** Keys that the manifests set and a gateway of this version need not know. */
-const TO_COME = /: (?:admin|server\.shutdown_delay_ms): unknown/
+const TO_COME = /: admin: unknown/
 
 /** What is wrong with a configuration, warnings too, where its secret files are there. */
 function problemsOf(text: string): string[] {

@@ -3,7 +3,7 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } fro
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { readGroups, readPages } from '../../scripts/docs/pages.ts'
+import { placeOf, readGroups, readPages } from '../../scripts/docs/pages.ts'
 import { buildSite } from '../../scripts/docs.ts'
 import { PAGES_TO_COME } from '../support/pages.ts'
 
@@ -43,7 +43,7 @@ test('every page of the repository is on the site, and every link leads somewher
     [],
   )
   const pages = globSync('**/*.html', { cwd: SITE })
-  assert.equal(pages.length, readPages().length)
+  for (const { file } of readPages()) assert.ok(pages.includes(placeOf(file)), file)
   for (const page of pages) assert.deepEqual(deadEnds(page), [], page)
 })
 
