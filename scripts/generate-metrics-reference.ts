@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { FAMILIES, type FamilyKind } from '../src/metrics/families.ts'
+import { processFamilies } from '../src/metrics/process-families.ts'
 
 const PATH = 'docs/reference/metrics.md'
 
@@ -62,8 +63,13 @@ Upper bounds in seconds. The last bucket, \`+Inf\`, goes without saying.
 ${bounds(families)}
 ## Of the process
 
-\`process_*\` and \`nodejs_*\` are there under the names that Prometheus's own clients give them.
-`
+Under the names that Prometheus's own clients give them.
+
+| name | type | meaning |
+| --- | --- | --- |
+${processFamilies()
+  .map(({ name, type, help }) => `| ${code(name)} | ${type} | ${help} |\n`)
+  .join('')}`
 }
 
 function current(url: URL): string | undefined {

@@ -23,6 +23,10 @@ async function execute(command: Command): Promise<number> {
       return (await import('./cli/diff.ts')).diff(command.given)
     case 'token':
       return (await import('./cli/token.ts')).token(command.given, process.stdin)
+    case 'health':
+      return (await import('./cli/health.ts')).health(command.configPath, command.admin, (line) => print(`${line}\n`))
+    case 'top':
+      return (await import('./cli/top.ts')).top(command.configPath, command.admin)
     case 'hash-key':
       return (await import('./cli/hash-key.ts')).hashKey(process.stdin)
     case 'help':

@@ -23,12 +23,14 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   listener: [...WIRE, 'config/snapshot'],
   upstream: [...WIRE, 'config/snapshot'],
   // Numbers and their names; what is counted when, the path says.
-  metrics: ['failure', 'http', 'config/snapshot'],
+  metrics: ['failure', 'http', 'runtime', 'config/snapshot'],
+  // The operations door, which no request of a client passes.
+  admin: ['metrics/exposition', 'config/snapshot'],
   exchange: [...WIRE, 'upstream', 'access', 'metrics', 'config/snapshot', 'observe/record'],
   serving: [...WIRE, 'listener', 'upstream', 'exchange', 'metrics', 'config/snapshot', 'observe'],
   workers: [...BASE, 'serving', 'listener', 'metrics', ...SETTLED, 'config/assemble', 'observe'],
   gateway: ['runtime', 'serving', 'workers', 'listener', 'metrics', ...SETTLED, 'observe'],
-  cli: [...BASE, 'gateway', 'serving', 'access', 'config', 'metrics', 'observe', 'tools'],
+  cli: [...BASE, 'gateway', 'serving', 'listener', 'access', 'admin', 'config', 'metrics', 'observe', 'tools'],
   main: ['runtime', 'cli'],
 
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.
@@ -42,6 +44,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 
   'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
   'tools/stand-in': ['runtime'],
+  'tools/top': ['admin/status'],
 }
 
 /** The packages that src/ may use at all, and where. Nothing on the path of a request depends on one. */

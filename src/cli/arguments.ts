@@ -27,6 +27,8 @@ export type Command =
   | { readonly name: 'demo'; readonly bindAddress: string; readonly speaksTls: boolean }
   | { readonly name: 'diff'; readonly given: GivenOptions }
   | { readonly name: 'token'; readonly given: GivenOptions }
+  /** `admin`: where the operations door is, if the file is not to be asked. */
+  | { readonly name: 'health' | 'top'; readonly configPath: string; readonly admin: string | undefined }
   | { readonly name: 'hash-key' }
   | { readonly name: 'help'; readonly about: CommandName }
   | { readonly name: 'version' }
@@ -161,6 +163,9 @@ function complete(command: CommandName, given: GivenOptions): Command {
     case 'diff':
     case 'token':
       return { name: command, given }
+    case 'health':
+    case 'top':
+      return { name: command, configPath, admin: given.get('--admin')?.[0] }
     case 'hash-key':
       return { name: command }
   }

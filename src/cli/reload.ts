@@ -27,6 +27,8 @@ export interface ReloaderOptions {
   readonly workers: number
   /** Changes wait until this resolves: a successor that is about to listen must not find its new address taken by this process. */
   readonly mayGoOn?: () => Promise<void>
+  /** Hears of each snapshot once it is in force, and of where the gateway listens then. */
+  readonly onPublished?: (snapshot: Snapshot, address: string) => Promise<void>
 }
 
 export interface Reloader {
@@ -78,7 +80,8 @@ function announceReload(log: Log, path: string, isAnonymous: boolean, { changes,
   })
 }
 
-export function createReloader({ gateway, log, path, bindAddress, mayGoOn, ...start }: ReloaderOptions): Reloader {
+export function createReloader(options: ReloaderOptions): Reloader {
+  const { gateway, log, path, bindAddress, mayGoOn, onPublished, ...start } = options
   let { address, generation, maxConnections, workers } = start
   let isClosed = false
   let published = Promise.resolve()
@@ -103,6 +106,7 @@ export function createReloader({ gateway, log, path, bindAddress, mayGoOn, ...st
     } else if (result.rebound === 'failed') {
       announce(log, EVENTS.bindFailed, { address: snapshot.server.bindAddress.text, error: result.error })
     }
+    await onPublished?.(snapshot, address)
   }
 
   function onChanged(changed: Changed): void {

@@ -1,23 +1,25 @@
 import { flushCompileCache } from 'node:module'
 import { assemble } from '../config/assemble.ts'
-import { defaultSettings, type LoadFailure, loadSettings } from '../config/load.ts'
+import { defaultSettings, type LoadedSettings, type LoadFailure, loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import type { BindAddress } from '../config/snapshot.ts'
 import type { SourceContent } from '../config/source.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
 import type { WatchThread } from '../config/watch/thread.ts'
-import { createGateway } from '../gateway.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { MainLogging } from '../observe/logging.ts'
-import { takeHandedSockets } from '../runtime/handed-sockets.ts'
+import { type HandedSocket, type HandedSockets, type SocketName, takeHandedSockets } from '../runtime/handed-sockets.ts'
 import { announceChangedFields } from './changed-fields.ts'
+import { ConfigurationState } from './configuration-state.ts'
 import { warnOfFewDescriptors } from './descriptors.ts'
+import { Operations } from './operations.ts'
 import type { ProcessEvents } from './process-events.ts'
-import { createReloader, logWarnings, numbered } from './reload.ts'
+import { createReloader, logWarnings, numbered, type Reloader } from './reload.ts'
 import { drain, drainBehindSuccessor, goOnForAWhile, listen, serviceCommand } from './serve.ts'
-import { createUpgrade, namedSockets, obstacleToUpgrades, reportTo } from './upgrade.ts'
+import { createUpgrade, namedSockets, obstacleToUpgrades, type Report, reportTo } from './upgrade.ts'
 import { notifySystemd, removePidFile, writePidFile } from './who-serves.ts'
 
 export interface ServeOptions {
@@ -30,7 +32,14 @@ export interface ServeOptions {
 
 /** A gateway's life: what the file says, and then what becomes of it; the exit code of the process. */
 export function serveConfiguration(path: string, options: ServeOptions, origin: Origin): Promise<number> {
-  return serviceCommand((logging, processEvents) => live(path, options, origin, logging, processEvents))
+  return serviceCommand((logging, processEvents) => {
+    const { log } = logging
+    const handed = takeHandedSockets(process.env)
+    announce(log, EVENTS.starting, { path })
+    tellProxyVariables(log, process.env)
+    logging.flushNow()
+    return live({ path, options, origin, logging, processEvents, handed, report: reportTo(handed.reportFd) })
+  })
 }
 
 /** A file that is watched, or what came through a pipe, once and for all. */
@@ -38,35 +47,28 @@ export type Origin =
   | { readonly watching: WatchThread; readonly piped: undefined }
   | { readonly watching: undefined; readonly piped: SourceContent }
 
-async function live(
-  path: string,
-  { isRequired, bindAddress, pidFile }: ServeOptions,
-  { watching, piped }: Origin,
-  logging: MainLogging,
-  processEvents: ProcessEvents,
-): Promise<number> {
-  const { log, writeRecord, workerLines, tally } = logging
-  const handed = takeHandedSockets(process.env)
-  const report = reportTo(handed.reportFd)
-  announce(log, EVENTS.starting, { path })
-  tellProxyVariables(log, process.env)
-  logging.flushNow()
+/** All that a life needs of its surroundings. */
+interface Surroundings {
+  readonly path: string
+  readonly options: ServeOptions
+  readonly origin: Origin
+  readonly logging: MainLogging
+  readonly processEvents: ProcessEvents
+  readonly handed: HandedSockets
+  /** To a predecessor, if there is one. */
+  readonly report: Report
+}
 
-  const loaded = loadSettings(path, process.env, piped)
-  if (loaded.ok) logWarnings(log, problemLines(loaded.warnings))
-  // Nothing better will ever come through a pipe; and a predecessor goes on with what is fine.
-  else if (isRequired || piped !== undefined || handed.reportFd !== undefined) {
-    for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
-    report.failed(`the configuration is not valid: ${loaded.error}`)
-    return 1
-  } else if (bindAddress === undefined && typeof loaded.bindAddress === 'string') {
-    announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
-    return 1
-  }
+async function live(surroundings: Surroundings): Promise<number> {
+  const { path, options, origin, logging, processEvents, handed, report } = surroundings
+  const { log, writeRecord, workerLines, tally } = logging
+  const { watching, piped } = origin
+  const loaded = load(surroundings)
+  if (typeof loaded === 'number') return loaded
   const settings = loaded.ok ? loaded.settings : fallBack(path, loaded, logging)
-  const snapshot = numbered(assemble(settings), 1, bindAddress)
-  const serverSocket = handed.sockets.find(({ name }) => name === 'server')
-  const gateway = createGateway(snapshot, { log, writeRecord, workerLines, tally }, settings, serverSocket)
+  let snapshot = numbered(assemble(settings), 1, options.bindAddress)
+  const socketOf = (name: SocketName): HandedSocket | undefined => handed.sockets.find((socket) => socket.name === name)
+  const gateway = createGateway(snapshot, { log, writeRecord, workerLines, tally }, settings, socketOf('server'))
   processEvents.onStopAtOnce(
     () => gateway.cut(),
     () => gateway.busyCount(),
@@ -78,10 +80,28 @@ async function live(
     announce(log, EVENTS.initialized, { path })
   }
   warnOfFewDescriptors(log, snapshot.server)
-  const address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
-  const pidFileError = address === undefined || pidFile === undefined ? undefined : writePidFile(pidFile)
-  if (pidFileError !== undefined) announce(log, EVENTS.pidFileFailed, { path: pidFile, error: pidFileError })
-  if (address === undefined || pidFileError !== undefined) {
+
+  const configuration = new ConfigurationState(path, loaded.ok ? undefined : loaded.error)
+  let address: string | undefined
+  let isLeaving = false
+  const operations = new Operations(
+    log,
+    {
+      gateway,
+      configuration,
+      snapshot: () => snapshot,
+      notReady: () => [
+        ...(address === undefined ? ['starting'] : []),
+        ...(isLeaving ? ['draining'] : []),
+        ...(snapshot.isDefault ? ['default configuration'] : []),
+      ],
+      listeners: () => ({ server: address ?? '', admin: operations.address }),
+    },
+    socketOf('admin'),
+  )
+  const opened = await operations.start(snapshot.admin)
+  if (opened) address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
+  if (address === undefined || !writePid(options.pidFile, log)) {
     report.failed('it cannot listen, or not write its pid file: its log says why')
     return 1
   }
@@ -92,38 +112,105 @@ async function live(
   const { maxConnections, workers } = server
   const upgrade = createUpgrade({
     log,
-    sockets: () => namedSockets({ server: gateway.handover() }),
+    sockets: () => namedSockets({ server: gateway.handover(), admin: operations.handover }),
     obstacle: obstacleToUpgrades(piped !== undefined),
   })
   const reloader = createReloader({
-    ...{ gateway, log, path, address, bindAddress, generation, maxConnections, workers },
+    ...{ gateway, log, path, address, bindAddress: options.bindAddress, generation, maxConnections, workers },
     mayGoOn: upgrade.settled,
+    onPublished(next, listeningOn) {
+      snapshot = next
+      address = listeningOn
+      return operations.publish(next.admin)
+    },
   })
   processEvents.onUpgrade(() => void reloader.idle().then(upgrade.begin))
-  if (watching === undefined) {
-    announce(log, EVENTS.notWatched, { path })
-    processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
-  } else {
-    watching.watch(stateAfterStart(loaded), {
-      onEvent: reloader.onEvent,
-      onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
-    })
-    processEvents.onHangup(() => watching.reloadNow())
-  }
+  follow(surroundings, loaded, configuration, reloader)
   // The cache of compiled code is else written at a clean exit only, and the next start may come after a kill.
   setImmediate(() => flushCompileCache())
 
-  const isUpgraded = await Promise.race([
-    processEvents.stopRequested.then(() => false),
-    upgrade.completed.then(() => true),
-  ])
-  upgrade.close()
+  await Promise.race([processEvents.stopRequested, upgrade.completed])
+  isLeaving = true
+  const isUpgraded = upgrade.close()
   watching?.close()
   await reloader.close()
-  if (pidFile !== undefined && !isUpgraded) removePidFile(pidFile)
-  if (isUpgraded) return drainBehindSuccessor(gateway, processEvents, log)
-  await goOnForAWhile(gateway, processEvents)
-  return drain(gateway, processEvents, log)
+  return leave(surroundings, gateway, operations, isUpgraded)
+}
+
+/** To the end of what runs. */
+async function leave(
+  { options, logging: { log }, processEvents }: Surroundings,
+  gateway: Gateway,
+  operations: Operations,
+  isUpgraded: boolean,
+): Promise<number> {
+  try {
+    if (isUpgraded) {
+      operations.handOver()
+      return await drainBehindSuccessor(gateway, processEvents, log)
+    }
+    if (options.pidFile !== undefined) removePidFile(options.pidFile)
+    await goOnForAWhile(gateway, processEvents)
+    return await drain(gateway, processEvents, log)
+  } finally {
+    operations.close()
+  }
+}
+
+/** What the file says, or why it can be nothing to go on with; or the exit code, where that ends the start. */
+function load({
+  path,
+  options,
+  origin,
+  logging: { log },
+  handed,
+  report,
+}: Surroundings): LoadedSettings | LoadFailure | number {
+  const { piped } = origin
+  const loaded = loadSettings(path, process.env, piped)
+  if (loaded.ok) {
+    logWarnings(log, problemLines(loaded.warnings))
+    return loaded
+  }
+  // Nothing better will ever come through a pipe; and a predecessor goes on with what is fine.
+  if (options.isRequired || piped !== undefined || handed.reportFd !== undefined) {
+    for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    report.failed(`the configuration is not valid: ${loaded.error}`)
+    return 1
+  }
+  if (options.bindAddress === undefined && typeof loaded.bindAddress === 'string') {
+    announce(log, EVENTS.bindFailed, { address: loaded.bindAddress, error: loaded.error })
+    return 1
+  }
+  return loaded
+}
+
+function writePid(path: string | undefined, log: Log): boolean {
+  const error = path === undefined ? undefined : writePidFile(path)
+  if (error !== undefined) announce(log, EVENTS.pidFileFailed, { path, error })
+  return error === undefined
+}
+
+/** From now on a change of the file is one of the gateway. */
+function follow(
+  { path, origin: { watching }, logging: { log }, processEvents }: Surroundings,
+  loaded: LoadedSettings | LoadFailure,
+  configuration: ConfigurationState,
+  reloader: Reloader,
+): void {
+  if (watching === undefined) {
+    announce(log, EVENTS.notWatched, { path })
+    processEvents.onHangup(() => announce(log, EVENTS.notReadAgain, { path }))
+    return
+  }
+  watching.watch(stateAfterStart(loaded), {
+    onEvent(event) {
+      configuration.note(event)
+      reloader.onEvent(event)
+    },
+    onDeath: (death) => announce(log, EVENTS.configurationThreadDied, { path, ...death }),
+  })
+  processEvents.onHangup(() => watching.reloadNow())
 }
 
 /** Others obey them, so that somebody may count on it. Their values may hold a password. */

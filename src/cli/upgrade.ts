@@ -32,8 +32,8 @@ export interface Upgrade {
   settled(): Promise<void>
   /** Resolves when a successor listens. */
   readonly completed: Promise<void>
-  /** The gateway stops: a successor that does not listen yet goes with it. */
-  close(): void
+  /** The gateway stops: a successor that does not listen yet goes with it. Whether there is one that listens. */
+  close(): boolean
 }
 
 type Shared = { readonly fd: number; readonly text: string }
@@ -56,6 +56,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
   const { promise: completed, resolve: complete } = Promise.withResolvers<void>()
   let successor: ChildProcess | undefined
   let isOver = false
+  let isCompleted = false
   let settled = Promise.withResolvers<void>()
   settled.resolve()
 
@@ -98,6 +99,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
       reports.destroy()
       if (isOver) return
       isOver = true
+      isCompleted = true
       announce(log, EVENTS.upgradeComplete, { successor: child.pid })
       complete()
     })
@@ -113,7 +115,9 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
     close() {
       isOver = true
       settled.resolve()
-      successor?.kill('SIGTERM')
+      // It serves nobody yet, and might outlive this process.
+      successor?.kill('SIGKILL')
+      return isCompleted
     },
   }
 }

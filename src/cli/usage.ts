@@ -3,7 +3,7 @@
 export const DEFAULT_CONFIG_PATH = 'fluxgate.yaml'
 export const DEFAULT_DEMO_ADDRESS = '127.0.0.1:8080'
 
-export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key' | 'token'
+export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key' | 'health' | 'token' | 'top'
 
 /** What an option takes; undefined: nothing. */
 export const OPTION_VALUES = {
@@ -11,6 +11,7 @@ export const OPTION_VALUES = {
   '--require-configuration': undefined,
   '--pid-file': '<PATH>',
   '--bind-address': '<ADDRESS>',
+  '--admin': '<URL>',
   '--tls': undefined,
   '--upstream': '<NAME>',
   '--direct': undefined,
@@ -86,6 +87,18 @@ the configuration. The provider gets the request twice (GET, HEAD, OPTIONS: thre
     about: 'Prints the SHA-256 digest of a key read from stdin, for api_keys.static[].key_sha256',
     options: [],
   },
+  health: {
+    lines: ['Usage: fluxgate health [OPTIONS]'],
+    about: `Asks the operations door of a running gateway whether it is ready, and prints the answer; exits with 0 if it is,
+with 1 if not or if nobody answers, within two seconds`,
+    options: ['--config', '--admin'],
+  },
+  top: {
+    lines: ['Usage: fluxgate top [OPTIONS]'],
+    about: `Shows what a running gateway does, each second anew: requests, streams, time to first byte, connections and errors
+of each upstream and key. Plain lines where the output is no terminal; q ends it`,
+    options: ['--config', '--admin'],
+  },
   token: {
     lines: ['Usage: fluxgate token [OPTIONS]', '       fluxgate token --check <TOKEN> [--config <CONFIG>]'],
     about: `Prints a JSON Web Token, signed by a key under api_keys.jwt; or checks one and says what it lacks: exits with 0 if
@@ -101,6 +114,8 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
   '--bind-address':
     'Where to listen: 127.0.0.1:8080, [::1]:8080 or unix:PATH [default: server.bind_address of the file]',
   '--pid-file': 'Holds the pid of the process that accepts; after an upgrade (SIGUSR2) that is another one',
+  '--admin': `Operations door of the gateway: http://HOST:PORT or unix:PATH; its token is in FLUXGATE_ADMIN_TOKEN
+[default: admin.bind_address and admin.token of the file]`,
   '--tls': 'Speak TLS, with a certificate that is thrown away in the end; needs openssl',
   '--upstream': 'Upstream of the configuration to compare with',
   '--direct': 'Needs no provider: compares against a recording origin of its own, with a battery of odd requests',
@@ -133,8 +148,10 @@ Commands:
   check     Validate the configuration and print every problem
   demo      Run against a built-in stand-in provider
   diff      Compare, byte for byte, the gateway with a provider without it
+  health    Ask a running gateway whether it is ready
   hash-key  Print the digest of a key read from stdin
   token     Print a JSON Web Token, or say what one lacks
+  top       Show what a running gateway does
   help      Print help, also of a command: fluxgate help check
   version   Print version
   (none)    Run the gateway

@@ -16,6 +16,7 @@ export function assemble(settings: Settings): Configuration {
   return Object.freeze({
     isDefault: settings.isDefault,
     server: deepFreeze({ ...settings.server }),
+    admin: settings.admin && deepFreeze({ ...settings.admin }),
     anonymous: settings.allowAnonymous ? Object.freeze({ name: '', routes: all }) : undefined,
     keys: Object.freeze({
       staticKeys: createKeyTable(settings.staticKeys, upstreams, all),

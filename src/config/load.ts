@@ -9,7 +9,7 @@ import { isNameless, STDIN_PATH } from './pipe.ts'
 import { DEFAULTS } from './schema/defaults.ts'
 import { validate } from './schema/validate.ts'
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts'
-import type { BindAddress, ServerSettings } from './snapshot.ts'
+import type { AdminSettings, BindAddress, ServerSettings } from './snapshot.ts'
 import { type Obstacle, readSource, type Source, type SourceContent } from './source.ts'
 import { decode, type TextFault } from './text/decode.ts'
 import { type Parsed, parse } from './text/parse.ts'
@@ -50,14 +50,17 @@ export interface LoadFailure extends Loaded {
   readonly bindAddress?: BindAddress | string
   /** What else the file says of the way in, as far as it is valid: a balancer goes on sending what it is set up for. */
   readonly wayIn?: Pick<ServerSettings, 'socketMode' | 'proxyProtocol' | 'trustedProxies' | 'tls'>
+  /** Where the operations door is, if that much can be read of the file: whoever watches sees then what is wrong. */
+  readonly admin?: AdminSettings | undefined
 }
 
 /** What runs while there is no valid file: it tells everybody to come back, on the address of the file if that is known. */
-export function defaultSettings({ bindAddress, wayIn }: Partial<LoadFailure> = {}): Settings {
+export function defaultSettings({ bindAddress, wayIn, admin }: Partial<LoadFailure> = {}): Settings {
   const { server } = DEFAULT_SETTINGS
   const known = typeof bindAddress === 'object' ? { bindAddress } : {}
   return {
     ...DEFAULT_SETTINGS,
+    admin,
     server: { ...server, workers: compileWorkers(DEFAULTS.workers), ...wayIn, ...known },
   }
 }
@@ -154,6 +157,7 @@ function interpret(
     sources,
     ...(bindAddress !== undefined && { bindAddress }),
     wayIn: { socketMode, proxyProtocol, trustedProxies, tls },
+    admin: settings.admin,
   }
 }
 

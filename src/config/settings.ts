@@ -7,12 +7,13 @@
 import type { FieldChanges } from '../http/field-rules.ts'
 import { type PackedKeys, packKeys } from './key-table.ts'
 import { DEFAULTS } from './schema/defaults.ts'
-import type { ServerSettings, Upstream } from './snapshot.ts'
+import type { AdminSettings, ServerSettings, Upstream } from './snapshot.ts'
 
 export interface Settings {
   /** What runs while there is no valid file. */
   readonly isDefault: boolean
   readonly server: ServerSettings
+  readonly admin: AdminSettings | undefined
   readonly allowAnonymous: boolean
   readonly upstreams: readonly UpstreamSettings[]
   readonly staticKeys: PackedKeys
@@ -58,6 +59,7 @@ export const DEFAULT_SETTINGS: Settings = {
     trustedProxies: undefined,
     tls: undefined,
   },
+  admin: undefined,
   allowAnonymous: false,
   upstreams: [],
   staticKeys: packKeys([]),

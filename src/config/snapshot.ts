@@ -233,13 +233,20 @@ export interface ServerSettings {
   readonly tls: ServerTls | undefined
 }
 
+/** The operations door. */
+export interface AdminSettings {
+  readonly bindAddress: BindAddress
+  /** What it asks for but of probes; undefined: nothing where it cannot be reached from elsewhere, and else it tells nobody. */
+  readonly token: string | undefined
+}
+
 export interface Snapshot {
   /** 1 for the first snapshot of the process, one more with every publication. */
   readonly generation: number
   /** No file says any of this: the gateway waits for one that is valid. */
   readonly isDefault: boolean
   readonly server: ServerSettings
-  readonly admin?: unknown
+  readonly admin: AdminSettings | undefined
   /** The identity of every request when `allow_anonymous` is set; it has all upstreams open and no name. */
   readonly anonymous: Identity | undefined
   readonly keys: KeyRing

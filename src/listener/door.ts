@@ -16,7 +16,7 @@ export interface DoorEvents {
 
 /** The socket that clients come to. It can be exchanged for another, and who has come by it does not notice. */
 export class Door {
-  #settings: ServerSettings
+  #settings: Pick<ServerSettings, 'socketMode'>
   readonly #events: DoorEvents
   #server: net.Server | undefined = undefined
   /** Of the Unix socket that is listened on. */
@@ -26,13 +26,13 @@ export class Door {
   /** What this process was started with, until the first address is bound. */
   #handed: HandedSocket | undefined
 
-  constructor(settings: ServerSettings, events: DoorEvents, handed?: HandedSocket) {
+  constructor(settings: Pick<ServerSettings, 'socketMode'>, events: DoorEvents, handed?: HandedSocket) {
     this.#settings = settings
     this.#events = events
     this.#handed = handed
   }
 
-  publish(settings: ServerSettings): void {
+  publish(settings: Pick<ServerSettings, 'socketMode'>): void {
     this.#settings = settings
   }
 

@@ -196,6 +196,26 @@ export const EVENTS = {
     'reason',
     '`server.workers` asks for more than one thread, and this system has no way to hand connections from one to another. Everything else works as always.',
   ),
+  adminListening: info(
+    'Admin server listening on {}',
+    '',
+    'The operations door is there: `/live`, `/ready`, `/metrics`, `/status`.',
+  ),
+  adminBindFailed: error(
+    'Failed to bind to admin address',
+    'address error',
+    'At the start `admin.bind_address` cannot be listened on: the process exits with 1.',
+  ),
+  adminNotMoved: warn(
+    'Failed to bind to admin address',
+    'address error',
+    'After a reload the new `admin.bind_address` cannot be listened on; the old one, if there was one, stays.',
+  ),
+  adminClosed: warn(
+    'Metrics and status are closed: admin.token is not set',
+    'address',
+    '`admin.bind_address` can be reached from other machines. Without a token `/metrics` and `/status` answer 403; probes are answered.',
+  ),
   upgradeStarted: info(
     'Upgrade started',
     'successor',

@@ -44,9 +44,9 @@ export function takeHandedSockets(env: NodeJS.ProcessEnv, pid: number = process.
   const handover = env[HANDOVER]
   const { LISTEN_PID: forPid, LISTEN_FDS: count = '0', LISTEN_FDNAMES: names = '' } = env
   for (const name of [HANDOVER, 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[name]
-  if (handover !== undefined) {
-    const { reportFd, sockets } = JSON.parse(handover) as Handover
-    return { reportFd, sockets: sockets.map((socket) => ({ ...socket, isOurs: true })) }
+  const given = handover === undefined ? undefined : parseHandover(handover)
+  if (given !== undefined) {
+    return { reportFd: given.reportFd, sockets: given.sockets.map((socket) => ({ ...socket, isOurs: true })) }
   }
   if (forPid !== String(pid)) return { reportFd: undefined, sockets: [] }
   const sockets: HandedSocket[] = []
@@ -57,6 +57,16 @@ export function takeHandedSockets(env: NodeJS.ProcessEnv, pid: number = process.
     else sockets.push({ name, fd, isOurs: false })
   }
   return { reportFd: undefined, sockets }
+}
+
+/** Undefined: it is none of ours, whoever has set it. */
+function parseHandover(text: string): Handover | undefined {
+  try {
+    const handover = JSON.parse(text) as Handover
+    return Number.isInteger(handover.reportFd) && Array.isArray(handover.sockets) ? handover : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Of a Unix socket that is listened on, as the kernel knows it: Node does not say. Undefined for any other. */

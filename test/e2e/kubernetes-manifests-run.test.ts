@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { parse } from 'yaml'
-import { CONFIGURATION_SCHEMA } from '../../src/config/schema/schema.ts'
-import { shapeOf } from '../../src/config/schema/shape.ts'
 import { startGateway } from '../support/gateway.ts'
 import { startOrigin } from '../support/origin.ts'
 import { exchange } from '../support/raw-client.ts'
@@ -52,14 +50,12 @@ test('the manifests start a gateway that serves, and follows its mounts', async 
   await exchange(gateway.port, lines('fgk_one_0123456789abcdef0123456789'))
   assert.match((await origin.request(0)).message.head, /^Authorization: Bearer sk-one\r$/m)
 
-  if ('admin' in (shapeOf(CONFIGURATION_SCHEMA) as { entries: object }).entries) {
-    await gateway.waitForLog('Admin server listening on')
-    const [, address] = /Admin server listening on ([\d.:]+)/.exec(gateway.log())!
-    assert.equal((await fetch(`http://${address}/ready`)).status, 200)
-    assert.equal((await fetch(`http://${address}/live`)).status, 200)
-    assert.equal((await fetch(`http://${address}/metrics`)).status, 401)
-    assert.equal((await fetch(`http://${address}/metrics`, { headers: { authorization: 'Bearer at' } })).status, 200)
-  }
+  await gateway.waitForLog('Admin server listening on')
+  const [, address] = /Admin server listening on ([\d.:]+)/.exec(gateway.log())!
+  assert.equal((await fetch(`http://${address}/ready`)).status, 200)
+  assert.equal((await fetch(`http://${address}/live`)).status, 200)
+  assert.equal((await fetch(`http://${address}/metrics`)).status, 401)
+  assert.equal((await fetch(`http://${address}/metrics`, { headers: { authorization: 'Bearer at' } })).status, 200)
 
   putSecrets({ openai: 'sk-two', 'team-a': 'fgk_two_0123456789abcdef0123456789', 'admin-token': 'at' })
   await gateway.waitForLog('Configuration file changed, reloaded automatically')

@@ -1,4 +1,5 @@
 import { FAMILIES, type FamilyKind } from '../../src/metrics/families.ts'
+import { processFamilies } from '../../src/metrics/process-families.ts'
 
 /** Of a family, as queries may use it. */
 export interface KnownMetric {
@@ -9,7 +10,7 @@ export interface KnownMetric {
 const plain = (...labels: readonly string[]): KnownMetric => ({ isHistogram: false, labels })
 const histogram = (...labels: readonly string[]): KnownMetric => ({ isHistogram: true, labels })
 
-/** Families that the list in src/metrics does not have: of metering, and those that every process has. */
+/** Families of metering. */
 const OTHERS: Readonly<Record<string, KnownMetric>> = {
   fluxgate_usage_total: plain('upstream', 'api_key', 'usage'),
   fluxgate_usage_unknown_total: plain('reason'),
@@ -18,16 +19,12 @@ const OTHERS: Readonly<Record<string, KnownMetric>> = {
   fluxgate_time_to_first_token_seconds: histogram('upstream', 'model'),
   fluxgate_output_tokens_per_second: histogram('upstream', 'model'),
   fluxgate_ledger_rows: plain('state'),
-  process_cpu_seconds_total: plain(),
-  process_resident_memory_bytes: plain(),
-  process_open_fds: plain(),
-  process_max_fds: plain(),
-  process_start_time_seconds: plain(),
 }
 
 /** Every name that a dashboard, a rule or a page may use. */
 export const KNOWN_METRICS: ReadonlyMap<string, KnownMetric> = new Map([
   ...Object.entries(OTHERS),
+  ...processFamilies().map(({ name }) => [name, plain()] as const),
   ...Object.entries(FAMILIES as Readonly<Record<string, FamilyKind>>)
     .filter(([, { isInner }]) => !isInner)
     .map(([name, { type, labels }]) => [name, { isHistogram: type === 'histogram', labels }] as const),

@@ -21,7 +21,7 @@ export const GUIDE: readonly string[] = [
 ]
 
 /** Pages that others lead to and that need not be there yet. */
-export const PAGES_TO_COME: readonly string[] = ['install', 'operations'].map((name) => `docs/guide/${name}.md`)
+export const PAGES_TO_COME: readonly string[] = ['docs/guide/install.md']
 
 export function readPage(page: string): string {
   return readFileSync(path.join(ROOT, page), 'utf8')

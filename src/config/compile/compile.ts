@@ -3,6 +3,7 @@
 import { DEFAULTS } from '../schema/defaults.ts'
 import type { ConfigurationDocument } from '../schema/document.ts'
 import type { Settings } from '../settings.ts'
+import { compileAdmin } from './admin.ts'
 import { compileJwtKeys, compileStaticKeys } from './keys.ts'
 import type { Scope } from './scope.ts'
 import { compileServer } from './server.ts'
@@ -26,9 +27,11 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
   }
   const upstreamNames = Object.keys(upstreams).filter((name) => typeof upstreams[name] !== 'number')
   const areKnown = document.upstreams !== undefined || !scope.isGiven(['upstreams'])
+  const compiled = compileServer(server, scope)
   return {
     isDefault: false,
-    server: compileServer(server, scope),
+    server: compiled,
+    admin: compileAdmin(document.admin, compiled.bindAddress, scope),
     allowAnonymous: allowsAnonymous,
     upstreams: compileUpstreams(upstreams, { allowsAnonymous: mayAllowAnonymous, hasKeys }, scope),
     staticKeys: compileStaticKeys(keys, areKnown ? upstreamNames : undefined, scope),

@@ -1,6 +1,8 @@
 /** A configuration file after validation, still in the words of the file. */
 import type * as v from 'valibot'
-import type { jwtKey, proxy, server, staticKey, tls, upstream } from './schema.ts'
+import type { admin } from './admin.ts'
+import type { jwtKey, staticKey } from './keys.ts'
+import type { proxy, server, tls, upstream } from './schema.ts'
 import type { serverTls } from './server-tls.ts'
 
 /** A document whose wrong values have been reported and taken out: what is there has its type, but anything may be absent. */
@@ -21,6 +23,7 @@ export type ServerTlsDocument = PairDocument &
   Checked<Pick<v.InferOutput<typeof serverTls>, 'ca' | 'min_version'>> & {
     readonly certificates?: readonly (PairDocument | undefined)[]
   }
+export type AdminDocument = Checked<Omit<v.InferOutput<typeof admin>, 'token'>> & { readonly token?: SecretSource }
 export type TlsDocument = Checked<v.InferOutput<typeof tls>>
 export type ProxyDocument = Checked<Omit<v.InferOutput<typeof proxy>, 'password'>> & {
   readonly password?: SecretSource
@@ -49,6 +52,7 @@ export type JwtKeyDocument = Checked<Omit<v.InferOutput<typeof jwtKey>, 'key'>> 
 
 export interface ConfigurationDocument {
   readonly server?: ServerDocument
+  readonly admin?: AdminDocument
   /** The shared timeouts beside the upstreams by name. */
   readonly upstreams?: TimeoutsDocument & Readonly<Record<string, UpstreamDocument | number | undefined>>
   readonly api_keys?: {

@@ -73,6 +73,7 @@ function configuration(
     upstreams: [upstream],
     withQueryKeys: upstream.takesQueryKeys ? [upstream] : [],
     takesUpgrades: upstream.takesUpgrades,
+    admin: undefined,
     keyNames: () => [],
     withOwnField: typeof upstream.credential === 'object' ? [{ ...upstream, credential: upstream.credential }] : [],
   }

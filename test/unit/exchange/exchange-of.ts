@@ -76,6 +76,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     anonymous: isAnonymous ? identity('', target) : undefined,
     keys: { staticKeys: isAnonymous ? new Map() : keys, jwtKeys: new Map() },
     upstreams: [target],
+    admin: undefined,
     keyNames: () => [],
     withOwnField: [],
     withQueryKeys: target.takesQueryKeys ? [target] : [],

@@ -39,6 +39,8 @@ test('those of a predecessor bring their addresses', () => {
     sockets: [{ name: 'server', fd: 4, text: '127.0.0.1:0', isOurs: true }],
   })
   assert.deepEqual(env, {})
+  for (const none of ['', '{', '7', 'null', '{"sockets":[]}'])
+    assert.deepEqual(takeHandedSockets({ [HANDOVER]: none }), { reportFd: undefined, sockets: [] })
 })
 
 test('the path of a Unix socket is found by its descriptor, and no other socket has one', async () => {

@@ -1,0 +1,118 @@
+/** The life of the operations door: it comes, moves and goes with the configuration, and stays to the end of a stop. */
+import type net from 'node:net'
+import type { AdminServer } from '../admin/door.ts'
+import { isLocal } from '../admin/is-local.ts'
+import type { AdminSources } from '../admin/sources.ts'
+import { DEFAULT_SOCKET_MODE } from '../config/settings.ts'
+import type { AdminSettings } from '../config/snapshot.ts'
+import { Door } from '../listener/door.ts'
+import { Place } from '../listener/place.ts'
+import { announce, EVENTS } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import type { HandedSocket } from '../runtime/handed-sockets.ts'
+import type { AdminSourcesOptions } from './admin-sources.ts'
+
+interface Open {
+  readonly server: AdminServer
+  readonly door: Door
+  readonly place: Place
+  readonly sources: AdminSources & { close(): void }
+  address: string
+}
+
+export class Operations {
+  readonly #log: Log
+  readonly #options: AdminSourcesOptions
+  #handed: HandedSocket | undefined
+  #open: Open | undefined
+
+  constructor(log: Log, options: AdminSourcesOptions, handed?: HandedSocket) {
+    this.#log = log
+    this.#options = options
+    this.#handed = handed
+  }
+
+  /** Where it listens; empty: nowhere. */
+  get address(): string {
+    return this.#open?.address ?? ''
+  }
+
+  get handover(): { readonly fd: number; readonly text: string } | undefined {
+    return this.#open?.door.handover
+  }
+
+  /** False: its address cannot be bound, and has been told. */
+  async start(settings: AdminSettings | undefined): Promise<boolean> {
+    if (settings === undefined) return true
+    const error = await this.#openAt(settings)
+    if (error === undefined) return true
+    announce(this.#log, EVENTS.adminBindFailed, { address: settings.bindAddress.text, error })
+    return false
+  }
+
+  /** What the configuration says now. */
+  async publish(settings: AdminSettings | undefined): Promise<void> {
+    if (settings === undefined) this.close()
+    else if (this.#open === undefined) {
+      const error = await this.#openAt(settings)
+      if (error !== undefined) announce(this.#log, EVENTS.adminNotMoved, { address: settings.bindAddress.text, error })
+    } else await this.#move(this.#open, settings)
+  }
+
+  async #openAt(settings: AdminSettings): Promise<string | undefined> {
+    // Who has no such door does not load what it takes: an HTTP server of Node's.
+    const [{ createAdminServer }, { createAdminSources }] = await Promise.all([
+      import('../admin/door.ts'),
+      import('./admin-sources.ts'),
+    ])
+    const sources = createAdminSources(this.#options)
+    const server = createAdminServer(settings, sources)
+    const events = { accept: (accepted: net.Socket) => server.take(accepted), acceptFailed: () => {} }
+    const door = new Door({ socketMode: DEFAULT_SOCKET_MODE }, events, this.#handed)
+    this.#handed = undefined
+    const result = await door.bind(settings.bindAddress)
+    if (!result.ok) {
+      sources.close()
+      server.close()
+      return result.error
+    }
+    const place = new Place(door, settings.bindAddress, {
+      onLost: (address, error) => announce(this.#log, EVENTS.adminNotMoved, { address, error }),
+      onFoundAgain: (address) => this.#listens(settings, address),
+    })
+    this.#open = { server, door, place, sources, address: result.address }
+    this.#listens(settings, result.address)
+    return undefined
+  }
+
+  #listens(settings: AdminSettings, address: string): void {
+    if (this.#open !== undefined) this.#open.address = address
+    announce(this.#log, EVENTS.adminListening, {}, address)
+    if (settings.token === undefined && !isLocal(settings.bindAddress))
+      announce(this.#log, EVENTS.adminClosed, { address })
+  }
+
+  async #move({ server, place }: Open, settings: AdminSettings): Promise<void> {
+    const moved = await place.move(settings.bindAddress)
+    if (moved.rebound !== 'failed') server.publish(settings)
+    if (moved.rebound === 'yes') this.#listens(settings, moved.address)
+    else if (moved.rebound === 'failed')
+      announce(this.#log, EVENTS.adminNotMoved, { address: settings.bindAddress.text, error: moved.error })
+  }
+
+  /** A successor listens on the same socket: who asks is to ask there. */
+  handOver(): void {
+    this.#open?.door.handOver()
+    this.close()
+  }
+
+  close(): void {
+    const open = this.#open
+    if (open === undefined) return
+    this.#open = undefined
+    void open.place.stop()
+    open.door.unbind()
+    open.server.close()
+    open.sources.close()
+  }
+}
