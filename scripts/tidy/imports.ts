@@ -42,6 +42,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'cli/reload',
     'cli/changed-fields',
     'cli/descriptors',
+    'cli/configuration-state',
+    'cli/operations',
   ],
 
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.

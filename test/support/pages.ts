@@ -13,7 +13,15 @@ export interface Block {
 }
 
 /** What people read first, and the guide: paths from the root. */
-export const GUIDE: readonly string[] = ['README.md', ...globSync('docs/guide/*.md', { cwd: ROOT }).sort()]
+export const GUIDE: readonly string[] = [
+  'README.md',
+  ...globSync('docs/guide/*.md', { cwd: ROOT }).sort(),
+  ...globSync('docs/*.md', { cwd: ROOT }).sort(),
+  'deploy/README.md',
+]
+
+/** Pages that others lead to and that need not be there yet. */
+export const PAGES_TO_COME: readonly string[] = ['docs/guide/install.md']
 
 export function readPage(page: string): string {
   return readFileSync(path.join(ROOT, page), 'utf8')
