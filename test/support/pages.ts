@@ -20,9 +20,6 @@ export const GUIDE: readonly string[] = [
   'deploy/README.md',
 ]
 
-/** Pages that others lead to and that need not be there yet. */
-export const PAGES_TO_COME: readonly string[] = ['docs/guide/install.md']
-
 export function readPage(page: string): string {
   return readFileSync(path.join(ROOT, page), 'utf8')
 }
