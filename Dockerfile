@@ -37,8 +37,7 @@ WORKDIR /app
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=32 MALLOC_ARENA_MAX=1
 USER 65532:65532
 EXPOSE 8080
-# It asks the operations door (`admin` of the configuration at /app/fluxgate.yaml). For a file elsewhere, give --health-cmd; without
-# such a door, --no-healthcheck.
+# It asks the operations door (`admin` of the configuration at /app/fluxgate.yaml); without such a door, start with --no-healthcheck.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=2 CMD ["/usr/local/bin/node", "/app/dist/main.js", "health"]
 ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--use-system-ca", "--max-semi-space-size=2", "--v8-pool-size=1", "/app/dist/main.js"]
 # With a mistake in the file the container ends and says why. Other arguments take the place of this one: `check`, `demo`, `--config`.
