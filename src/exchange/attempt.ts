@@ -74,8 +74,11 @@ function takeOwned(exchange: Exchange): UpstreamConnection<Exchange> | undefined
 function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchange>): void {
   setImmediate(() => {
     if (exchange.isOver || exchange.failure !== undefined) connection.release(true)
-    else if (!connection.isUsable) connect(exchange)
-    else {
+    else if (!connection.isUsable) {
+      // Of a connection for many exchanges it is a place, which is taken until it is given back.
+      connection.close()
+      connect(exchange)
+    } else {
       keepForReplay(exchange, connection.isHttp2)
       sendHeld(exchange, connection)
     }

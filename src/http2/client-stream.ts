@@ -40,7 +40,6 @@ export interface UpstreamHost<E> {
 /** One exchange on an upstream's connection, on a stream of its own. */
 export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, SenderOwner {
   readonly isHttp2 = true
-  readonly isWriteBroken = false
   readonly deadline: Deadline
   readonly receiver: StreamReceiver
   /** Undefined until its head is sent. */
@@ -79,6 +78,10 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
 
   get isUsable(): boolean {
     return !this.isOver && this.#host.isUsable
+  }
+
+  get isWriteBroken(): boolean {
+    return this.isOver
   }
 
   begin(exchange: E, _readsHead: boolean, _mayUpgrade: boolean, isFromHttp2: boolean): void {
@@ -158,7 +161,10 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   take(before: string, buffer: Buffer, start: number, end: number, content: number, isDone: boolean): boolean {
     const exchange = this.#exchange
     if (exchange === undefined) return true
-    return this.#host.events.responseBytes(exchange, before, buffer, start, end, isDone, content)
+    const mayGoOn = this.#host.events.responseBytes(exchange, before, buffer, start, end, isDone, content)
+    // What is left of its request goes nowhere.
+    if (isDone && this.isOver) this.#fail('upstream_reset', undefined)
+    return mayGoOn
   }
 
   giveBack(bytes: number): void {
@@ -180,8 +186,20 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     this.#fail('upstream_protocol', cause)
   }
 
+  /**
+   * All of the answer has come, and waits for its client. That the stream or its connection ends now takes nothing away from it: an
+   * upstream that does not want the rest of a request says so, and one that leaves closes when it has sent its last byte.
+   */
+  get #isAnswered(): boolean {
+    return this.#exchange !== undefined && this.hasHead && this.receiver.isEnded && !this.receiver.isDone
+  }
+
   /** The upstream has reset it. */
   resetByUpstream(code: ErrorCode): void {
+    if (this.#isAnswered) {
+      this.#leave()
+      return
+    }
     const isRefused = code === ERROR.refusedStream
     this.#over()
     if (isRefused) this.#fail('stream_refused', 'refused_stream')
@@ -196,6 +214,10 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
 
   /** The connection has ended. */
   lost(failure: FailureCode | undefined, cause: string | undefined): void {
+    if (this.#isAnswered) {
+      this.#leave()
+      return
+    }
     this.#over()
     const hasAny = this.hasHead || this.#interims > 0
     if (failure !== undefined) this.#fail(failure, cause)
@@ -228,8 +250,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   /** What the upstream does not know to be over is reset: nobody reads it, and nobody pays for it. */
   #end(): void {
     this.#exchange = undefined
-    if (this.isOver) return
-    if (this.sender === undefined || (this.sender.isEnded && this.receiver.isEnded)) this.#over()
+    if (this.isOver || this.sender === undefined || (this.sender.isEnded && this.receiver.isEnded)) this.#over()
     else this.#reset(ERROR.cancel)
   }
 
@@ -267,11 +288,16 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   }
 
   #over(): void {
-    if (this.isOver) return
-    this.isOver = true
     clearTimeout(this.#lastWait)
     this.deadline.close()
     this.receiver.close()
+    this.#leave()
+  }
+
+  /** Its connection knows it no more. */
+  #leave(): void {
+    if (this.isOver) return
+    this.isOver = true
     this.receiver.giveUpWindow(this.#host.session)
     if (this.sender !== undefined) {
       this.sender.close()

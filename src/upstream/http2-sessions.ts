@@ -254,6 +254,11 @@ export class Http2Sessions<E> implements SessionHome<E> {
     for (const session of [...this.#open]) if (session.busy === 0 && !this.#pool.mayStay(session)) session.leave()
   }
 
+  /** Called now and then. */
+  lookAlive(): void {
+    for (const session of [...this.#open]) session.lookAlive(this.#pool.nowMs)
+  }
+
   /** Nobody leads here any more: what is idle goes now, what is busy with its last exchange. */
   retire(): void {
     for (const session of [...this.#open]) session.leave()
