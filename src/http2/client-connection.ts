@@ -194,8 +194,11 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   // ---- SessionOwner
 
   reset(id: number, code: ErrorCode): ErrorCode {
-    this.#streams.get(id)?.resetByUpstream(code)
-    return this.session.count(FLOOD.refused)
+    const stream = this.#streams.get(id)
+    // We have opened each that it can refuse: however many these are, those that run are not disturbed.
+    if (stream === undefined) return this.session.count(FLOOD.refused)
+    stream.resetByUpstream(code)
+    return ERROR.none
   }
 
   streamOf(id: number): ClientStream<E> | undefined {

@@ -12,7 +12,7 @@ export const FLOOD = {
   reset: { at: 0, most: 200 },
   /** PING, SETTINGS, PRIORITY: nothing that a peer needs often. */
   control: { at: 1, most: 1_000 },
-  /** DATA and CONTINUATION without content. */
+  /** DATA and CONTINUATION without content, padded or not. */
   empty: { at: 2, most: 1_000 },
   /** Streams past the limit that the peer has been told. */
   refused: { at: 3, most: 1_000 },

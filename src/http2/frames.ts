@@ -54,7 +54,7 @@ export interface FrameSink {
   frame(type: number, flags: number, stream: number, length: number): ErrorCode
   /** `isLast`: this frame has no more. */
   data(buffer: Buffer, start: number, end: number, isLast: boolean): void
-  dataEnd(): void
+  dataEnd(): ErrorCode
   payload(buffer: Buffer, start: number, end: number): ErrorCode
 }
 
@@ -195,10 +195,7 @@ export class FrameReader {
     }
     const state = this.#state
     this.#state = STATE.head
-    if (state !== STATE.payload) {
-      this.#sink.dataEnd()
-      return ERROR.none
-    }
+    if (state !== STATE.payload) return this.#sink.dataEnd()
     const kept = this.#kept ?? NOTHING
     this.#kept = undefined
     this.#keptBytes = 0

@@ -81,6 +81,7 @@ export class Session implements FrameSink, SenderHost {
   #stream = 0
   /** Of a DATA frame: what has not come as content. */
   #padding = 0
+  #isEmpty = true
   /** A header block that goes on in the next frame. */
   #blockStream = 0
   #blockEnds = false
@@ -153,18 +154,20 @@ export class Session implements FrameSink, SenderHost {
     const given = this.#receiveWindow.release(length)
     if (given > 0) this.outbox.number(FRAME.windowUpdate, 0, given)
     this.#padding = length
-    const endsStream = (flags & FLAG.endStream) !== 0
-    const error = this.#owner.dataFrame(stream, endsStream, length)
-    return error === ERROR.none && length === 0 && !endsStream ? this.count(FLOOD.empty) : error
+    this.#isEmpty = true
+    return this.#owner.dataFrame(stream, (flags & FLAG.endStream) !== 0, length)
   }
 
   data(buffer: Buffer, start: number, end: number, isLast: boolean): void {
     this.#padding -= end - start
+    this.#isEmpty = false
     this.#owner.data(buffer, start, end, isLast)
   }
 
-  dataEnd(): void {
+  /** Padding is no content, whatever there is of it. */
+  dataEnd(): ErrorCode {
     this.#owner.dataEnd(this.#padding)
+    return this.#isEmpty && (this.#flags & FLAG.endStream) === 0 ? this.count(FLOOD.empty) : ERROR.none
   }
 
   payload(buffer: Buffer, start: number, end: number): ErrorCode {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Http2ClientConnection } from '../../../src/http2/client-connection.ts'
 import type { ClientStream } from '../../../src/http2/client-stream.ts'
 import { NO_BYTES } from '../../../src/runtime/outlet.ts'
-import { block, END_STREAM, frame, TYPE } from '../../support/http2-peer.ts'
+import { block, CODE, END_STREAM, frame, TYPE, u32 } from '../../support/http2-peer.ts'
 import { FakeSocket } from '../http1/fake-socket.ts'
 
 const END_HEADERS = 4
@@ -21,7 +21,7 @@ function connected(): {
   const nothing = (): void => {}
   const connection = new Http2ClientConnection<object>(
     {
-      events: { responseHead: () => true, bytesRelayed: () => 0 } as never,
+      events: { responseHead: () => true, bytesRelayed: () => 0, upstreamFailed: nothing } as never,
       usualStreams: Number.POSITIVE_INFINITY,
       hasRoom: nothing,
       idle: nothing,
@@ -90,4 +90,18 @@ test('an upstream that thinks for long is asked once, and goes on', () => {
   it.feed(frame(TYPE.headers, END_HEADERS | END_STREAM, 1, block([[':status', '200']])))
   stream.release()
   assert.equal(it.connection.busy, 0)
+})
+
+test('an upstream may refuse as much as it likes: what runs on the same connection goes on', () => {
+  const it = connected()
+  const running = it.send()
+  for (let id = 3; id < 10_003; id += 2) {
+    it.send()
+    it.feed(frame(TYPE.rst, 0, id, u32(CODE.refused)))
+  }
+  assert.ok(it.connection.isUsable)
+  assert.equal(it.connection.busy, 1)
+  for (let i = 0; i < 2_500 && it.connection.isUsable; i++) it.feed(frame(TYPE.rst, 0, 3, u32(CODE.refused)))
+  assert.equal(it.connection.isUsable, false, 'what has ended cannot be refused for ever')
+  assert.ok(running.isOver)
 })
