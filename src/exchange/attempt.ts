@@ -155,6 +155,7 @@ function send(
     repeated !== undefined && before === ''
       ? connection.sendRepeatedHead(repeated, method, end - start)
       : connection.sendHead(headFor(exchange, connection, repeated), method, before, buffer, start, end)
+  if (exchange.isRequestDone) connection.requestEnded?.(exchange.downstream.countedTrailers ?? '')
   requestSent(exchange)
   // Both ways: after a retry it still says how the connection before it was.
   exchange.isSendBlocked = !mayGoOn && !exchange.isRequestDone

@@ -99,7 +99,8 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     this.sender = new StreamSender(session, id, session.peer.initialWindow, this)
     // Streams begin in the order of their numbers.
     this.sender.headersAtOnce(block, length === 0)
-    this.#content = new ContentSender(this.sender, length)
+    // What has come over HTTP/2 has been counted there, and ends when its stream does: trailers may stand behind a length.
+    this.#content = new ContentSender(this.sender, this.#isFromHttp2 && length !== 'chunked' ? undefined : length)
     return this.sendBytes(before, buffer, start, end)
   }
 
@@ -114,6 +115,14 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     if (this.isOver) return true
     this.#content?.send(before, buffer, start, end)
     return sender.mayGoOn()
+  }
+
+  requestEnded(trailers: string): void {
+    if (!this.isOver) this.#content?.end(trailers)
+  }
+
+  get countedTrailers(): string {
+    return this.receiver.countedTrailers
   }
 
   /** For its sender: all that waited has gone. */
