@@ -23,14 +23,16 @@ export const FLOOD = {
 export type Flood = (typeof FLOOD)[keyof typeof FLOOD]
 
 export class FloodWatch {
-  readonly #counts = new Uint32Array(Object.keys(FLOOD).length)
-  readonly #since = new Float64Array(Object.keys(FLOOD).length)
+  readonly #counts = [0, 0, 0, 0, 0]
+  /** Made when a number is used up for the first time, which it hardly ever is. */
+  #since: number[] | undefined = undefined
 
   /** One more of that kind. True: too many. */
   count(flood: Flood): boolean {
     const { at, most } = flood
     if (++this.#counts[at]! <= most) return false
     const now = monotonicMs()
+    this.#since ??= this.#counts.map(() => 0)
     const isFlood = now - this.#since[at]! < WITHIN_MS
     this.#since[at] = now
     this.#counts[at] = 0

@@ -49,7 +49,11 @@ function overHttp1(): Undecided<Told> {
   return { http1: { close() {} } as UpstreamConnection<Told> } as Undecided<Told>
 }
 
-function guest(sessions: Http2Sessions<Told>, onTold = (): void => {}, version: Http2Version = 'either'): { told: string[]; cancel: () => void } {
+function guest(
+  sessions: Http2Sessions<Told>,
+  onTold = (): void => {},
+  version: Http2Version = 'either',
+): { told: string[]; cancel: () => void } {
   const told: string[] = []
   const tell = (what: string): void => {
     told.push(what)
