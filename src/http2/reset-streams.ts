@@ -6,7 +6,7 @@ export class ResetStreams {
   #ids: Set<number> | undefined = undefined
 
   has(id: number): boolean {
-    return this.#ids?.has(id)
+    return this.#ids?.has(id) === true
   }
 
   add(id: number): void {
