@@ -172,7 +172,10 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     if (exchange === undefined) return true
     const mayGoOn = this.#host.events.responseBytes(exchange, before, buffer, start, end, isDone, content)
     // What is left of its request goes nowhere.
-    if (isDone && this.isOver) this.#fail('upstream_reset', undefined)
+    if (isDone && this.isOver) {
+      this.#over()
+      this.#fail('upstream_reset', undefined)
+    }
     return mayGoOn
   }
 
