@@ -14,7 +14,7 @@ import {
   prefixed,
   type Situation,
 } from './contender.ts'
-import { OUTPUT, serve, writeTo } from './server.ts'
+import { certificateIn, OUTPUT, serve, writeTo } from './server.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const BIN = join(ROOT, 'bin/fluxgate')
@@ -52,11 +52,13 @@ function hasWorkers(): boolean {
   return knowsWorkers
 }
 
-function configuration(port: number, folder: string, { originPort, isTls, workers = 1 }: Situation): string {
+function configuration(port: number, folder: string, { originPort, isTls, clients, workers = 1 }: Situation): string {
   const target = `${isTls ? 'https' : 'http'}://127.0.0.1:${originPort}`
   const tls = isTls ? `, tls: { ca: "${writeTo(folder, 'ca.pem', CA)}" }` : ''
+  const [cert, key] = clients === 'tls' ? certificateIn(folder) : []
+  const server = cert === undefined ? '' : `, tls: { cert: "${cert}", key: "${key}" }`
   return `version: 1
-server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers} }
+server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers}${server} }
 upstreams:
   openai: { request_path: ${PREFIX}, target_url: "${target}", api_key: ${PROVIDER_KEY}${tls} }
 api_keys: { static: [{ id: bench, key: ${CLIENT_KEY} }] }

@@ -22,6 +22,7 @@ export interface PostPlan {
   readonly variation?: Variation
   readonly isFresh?: boolean
   readonly isTls?: boolean
+  readonly clients?: 'tls' | 'http2'
   /** The rate is as many times that of the load. */
   readonly workers?: number
 }
@@ -63,6 +64,18 @@ export const tlsUpload: Scenario = {
   round: cpuOf({ origin: contentOrigin, load: 'tlsUpload', contentBytes: LARGE, isTls: true }),
 }
 
+export const tlsClientPost: Scenario = {
+  title: 'TLS to the clients: small POST, 64 connections, 8000/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: smallOrigin, load: 'tlsClientPost', contentBytes: SMALL, clients: 'tls' }),
+}
+
+export const http2Post: Scenario = {
+  title: 'HTTP/2 to the clients: small POST, 8 connections, 8000/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: smallOrigin, load: 'http2Post', contentBytes: SMALL, clients: 'http2' }),
+}
+
 const [OFF, ON] = ['log off', 'log on']
 
 export const log: Scenario = {
@@ -83,9 +96,14 @@ export async function cpuPerRequest(contender: Contender, plan: PostPlan, times:
 }
 
 async function measure(contender: Contender, plan: PostPlan, times: Times): Promise<Trial> {
-  const { isTls = false, workers } = plan
+  const { isTls = false, clients: speaks, workers } = plan
   await using origin = await plan.origin(isTls)
-  const situation = { originPort: origin.port, isTls, ...(workers === undefined ? {} : { workers }) }
+  const situation = {
+    originPort: origin.port,
+    isTls,
+    ...(workers === undefined ? {} : { workers }),
+    ...(speaks === undefined ? {} : { clients: speaks }),
+  }
   await using gateway = await contender.start(situation)
   const posts: Posts = contender.load[plan.load]
   const load: PostLoad = {
@@ -96,8 +114,9 @@ async function measure(contender: Contender, plan: PostPlan, times: Times): Prom
     contentBytes: plan.contentBytes,
     variation: plan.variation ?? 'repeated',
     isFresh: plan.isFresh ?? false,
+    isTls: speaks === 'tls',
   }
-  await using clients = program('post-clients.ts', [JSON.stringify(load)])
+  await using clients = program(speaks === 'http2' ? 'http2-clients.ts' : 'post-clients.ts', [JSON.stringify(load)])
   await clients.line()
   const used = meter(gateway.pid, workers !== 2)
   const { answered, wrong } = JSON.parse(await clients.line()) as Posted

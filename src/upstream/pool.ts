@@ -324,6 +324,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     this.#tickedAtMs = atMs
     this.#closeIdle((pooled) => !pooled.mayStay(this.nowMs))
     this.#http2?.closeIdle()
+    this.#http2?.lookAlive()
     for (const pooled of [...this.#owned])
       if (pooled.connection.isUsable && !this.#mayStayOwned(pooled)) pooled.connection.close()
     for (let i = this.#spots.length - 1; i >= 0; i--) {
