@@ -1,9 +1,11 @@
 /** `npm run soak [-- --minutes 3] [-- --seed 1] [-- --tls]`: everything at once, for minutes. See CONTRIBUTING.md. */
 import { once } from 'node:events'
 import net from 'node:net'
+import { join } from 'node:path'
 import tls from 'node:tls'
 import { parseArgs } from 'node:util'
 import { Random } from '../fuzz/random.ts'
+import { askAdmin, sumOf } from '../support/admin.ts'
 import { CA } from '../support/certificates.ts'
 import { DEADLINE_MS, Watch, within } from '../support/deadline.ts'
 import { type Footprint, footprint, openDescriptors, REPORTING, untilDescriptors } from '../support/footprint.ts'
@@ -84,8 +86,25 @@ async function settle(
   await noMoreThan(descriptors)
   for (const record of gateway.records()) ledger.record(record)
   ledger.settle()
+  await compareCounts(ledger, gateway)
   provider.plans.clear()
   gateway.forget()
+}
+
+/** Requests as they are counted, over all that may have become of them, are as many as records in the log. */
+async function compareCounts(ledger: Ledger, gateway: RunningGateway): Promise<void> {
+  const { text } = await askAdmin(join(gateway.directory, 'admin.sock'), '/metrics')
+  const { recorded } = ledger
+  for (const [family, expected] of [
+    ['fluxgate_requests_total', recorded],
+    ['fluxgate_request_duration_seconds_count', recorded],
+    ['fluxgate_log_records_total', recorded],
+    ['fluxgate_log_records_dropped_total', 0],
+    ['fluxgate_exchanges_in_flight', 0],
+  ] as const) {
+    const counted = sumOf(text, family)
+    if (counted !== expected) ledger.problem(`${family} is ${counted}, and there were ${expected}`)
+  }
 }
 
 /** What three out of four are no less than. A leak is in every round, what happens once is not. */
