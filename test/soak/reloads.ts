@@ -3,6 +3,9 @@ import type { ConfigObject, RunningGateway } from '../support/gateway.ts'
 import type { Client, Soak } from './client.ts'
 import type { Provider } from './provider.ts'
 
+/** Beside the configuration. */
+export const ADMIN = 'unix:admin.sock'
+
 const REFUSED = 'Configuration file changed but validation failed; keeping previous settings'
 
 /** Where its upstreams lead, and how clients are served. */
@@ -15,13 +18,18 @@ export interface Places {
   readonly tunnels: string
   /** Of `server`. */
   readonly tls: ConfigObject | undefined
+  /** The operations door is open. */
+  readonly hasMetrics: boolean
 }
 
 /**
  * Every configuration lets in its own client key and that of the one before, and has its own provider key and base path, so
  * that a request served by parts of two of them shows.
  */
-export function configuration(generation: number, { provider, odd, two, tunnels, tls }: Places): ConfigObject {
+export function configuration(
+  generation: number,
+  { provider, odd, two, tunnels, tls, hasMetrics }: Places,
+): ConfigObject {
   const clientKey = (each: number): ConfigObject => ({ id: `client ${each}`, key: `soak-client-key-of-${each}` })
   const to = (name: string, url: string, more: ConfigObject = {}): ConfigObject => ({
     request_path: `/${name}`,
@@ -31,6 +39,7 @@ export function configuration(generation: number, { provider, odd, two, tunnels,
   })
   return {
     ...(tls === undefined ? {} : { server: { tls } }),
+    ...(hasMetrics ? { admin: { bind_address: ADMIN } } : {}),
     api_keys: { static: [clientKey(generation - 1), clientKey(generation)] },
     upstreams: {
       up: to('up', provider.origin.url),
