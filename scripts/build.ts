@@ -43,7 +43,7 @@ function rewrite(path: string, text: string): string {
 /** Lines that are nothing but a comment, and blanks at the ends of lines. */
 const COMMENT_LINES = /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/)[\s\S])*\*\/)[ \t]*$|[ \t]+$/gm
 
-/** A third of the package were comments. What only looks like one, in a text of several lines, would change the code: that is compared. */
+/** A quarter of the package were comments. What only looks like one, in a text of several lines, would change the code: that is compared. */
 function blankComments(path: string, code: string): string {
   const blanked = code.replace(COMMENT_LINES, (lines) => lines.replace(/[^\n]/g, ''))
   const essence = (text: string): string => transformSync(text, { minifyWhitespace: true, legalComments: 'none' }).code
