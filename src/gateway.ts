@@ -76,7 +76,8 @@ export function createGateway(
   const { log } = sinks
   // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
   const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
-  const { local, crew, collected, facts, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
+  const threads = createThreads(snapshot, sinks, acceptFailed)
+  const { local, crew, collected, facts, accept, begin, change } = threads
   const door = new Door(snapshot.server, { accept, acceptFailed }, handed)
   const place = new Place(door, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
@@ -104,6 +105,7 @@ export function createGateway(
     async drain() {
       await place.stop()
       door.unbind()
+      threads.close()
       return drainAll(local, crew, log, 'drain')
     },
 
@@ -118,6 +120,7 @@ export function createGateway(
     async handOver() {
       await place.stop()
       door.handOver()
+      threads.close()
       // Whoever has just been accepted gets a place.
       await new Promise(setImmediate)
       return drainAll(local, crew, log, 'retire')
@@ -195,6 +198,7 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     local,
     crew,
     collected,
+    close: () => forgetting.close(),
     facts: () => factsOf(local, crew, connections, isForCrew ? crew.count : 1, sinks.tally),
 
     accept(accepted: net.Socket, isUnix: boolean): void {

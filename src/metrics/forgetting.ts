@@ -15,7 +15,7 @@ export function createForgetting(
   forget: (label: Label, value: string) => void,
   nowMs: () => number = () => performance.now(),
 ) {
-  let isPlanned = false
+  let timer: NodeJS.Timeout | undefined
   let latest: Snapshot | undefined
 
   /** Looks at all series; true while there are some that wait for their end. */
@@ -48,10 +48,9 @@ export function createForgetting(
   }
 
   function lookLater(): void {
-    if (isPlanned) return
-    isPlanned = true
-    setTimeout(() => {
-      isPlanned = false
+    if (timer !== undefined) return
+    timer = setTimeout(() => {
+      timer = undefined
       if (look()) lookLater()
     }, LOOK_MS).unref()
   }
@@ -62,6 +61,11 @@ export function createForgetting(
       lookLater()
     },
     look,
+    /** Nothing is forgotten any more. */
+    close(): void {
+      clearTimeout(timer)
+      latest = undefined
+    },
   }
 }
 
