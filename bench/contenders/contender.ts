@@ -59,6 +59,8 @@ export interface Contender extends Door {
   readonly log: string | undefined
   /** Whether it tells clients by their keys. */
   readonly checksKey: boolean
+  /** A socket in its folder whose `/metrics` is asked for each second. */
+  readonly scraped?: string
   /** Throws `NotAvailable` where it cannot do that at all. */
   start(situation: Situation): Promise<FolderServer>
 }

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { join } from 'node:path'
 import type { Contender, Load, Posts } from '../contenders/contender.ts'
 import { fluxgate } from '../contenders/fluxgate.ts'
 import type { Server } from '../contenders/server.ts'
@@ -85,6 +87,30 @@ export const log: Scenario = {
   round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
 }
 
+const [UNCOUNTED, COUNTED] = ['metrics off', 'metrics on']
+
+export const metrics: Scenario = {
+  title: 'Fluxgate with its metrics scraped each second and without, small POST',
+  metrics: [CPU, OTHERS],
+  between: {
+    contenders: () => [fluxgate(COUNTED, 'trace', 'admin.sock'), fluxgate(UNCOUNTED)],
+    ours: COUNTED,
+    yardstick: UNCOUNTED,
+  },
+  round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
+}
+
+/** Asks for `/metrics` each second, until it is disposed. */
+function scrape(path: string): Disposable {
+  const timer = setInterval(() => {
+    const socket = connect({ path }, () =>
+      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    )
+    socket.on('error', () => {}).resume()
+  }, 1000)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 function cpuOf(plan: PostPlan): Scenario['round'] {
   return inTurn((contender, times) => undisturbed(contender.name, () => measure(contender, plan, times)))
 }
@@ -105,6 +131,7 @@ async function measure(contender: Contender, plan: PostPlan, times: Times): Prom
     ...(speaks === undefined ? {} : { clients: speaks }),
   }
   await using gateway = await contender.start(situation)
+  using _scraping = contender.scraped === undefined ? undefined : scrape(join(gateway.folder, contender.scraped))
   const posts: Posts = contender.load[plan.load]
   const load: PostLoad = {
     ...posts,
