@@ -1,4 +1,5 @@
 /** The life of the operations door: it comes, moves and goes with the configuration, and stays to the end of a stop. */
+import { closeSync } from 'node:fs'
 import type net from 'node:net'
 import type { AdminServer } from '../admin/door.ts'
 import { isLocal } from '../admin/is-local.ts'
@@ -45,7 +46,12 @@ export class Operations {
 
   /** False: its address cannot be bound, and has been told. */
   async start(settings: AdminSettings | undefined): Promise<boolean> {
-    if (settings === undefined) return true
+    if (settings === undefined) {
+      // Whoever came to it would wait in vain.
+      if (this.#handed !== undefined) closeSync(this.#handed.fd)
+      this.#handed = undefined
+      return true
+    }
     const error = await this.#openAt(settings)
     if (error === undefined) return true
     announce(this.#log, EVENTS.adminBindFailed, { address: settings.bindAddress.text, error })
