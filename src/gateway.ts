@@ -174,9 +174,9 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     onLost: (error) => onLost(new Error(error)),
   })
 
-  const forgetting = createForgetting(collected, (label, value) => {
-    local.forgetMetrics(label, value)
-    crew.metrics.forget(label, value)
+  const forgetting = createForgetting(collected, (label, values) => {
+    local.forgetMetrics(label, values)
+    crew.metrics.forget(label, values)
   })
 
   function wantedWorkers(): number {

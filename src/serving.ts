@@ -27,8 +27,8 @@ export interface Serving {
   publish(snapshot: Snapshot): void
   /** Brings what is counted as it changes, and what is only looked at, to where others read it. */
   refreshMetrics(): void
-  /** Of a name that the configuration has not had for long. */
-  forgetMetrics(label: 'upstream' | 'api_key', value: string): void
+  /** Of names that the configuration has not had for long. */
+  forgetMetrics(label: 'upstream' | 'api_key', values: readonly string[]): void
   /** Lets go of what is idle towards upstreams. */
   close(): void
 }
@@ -120,7 +120,7 @@ export function createServing(
       pools.publish(next)
     },
     refreshMetrics: () => metrics?.refresh(pools.connections()),
-    forgetMetrics: (label, value) => metrics?.traffic.forget(label, value),
+    forgetMetrics: (label, values) => metrics?.traffic.forget(label, values),
     close: () => pools.close(),
   }
 }

@@ -7,7 +7,7 @@ import type net from 'node:net'
 import { createGzip } from 'node:zlib'
 import type { AdminSettings } from '../config/snapshot.ts'
 import { CONTENT_TYPES } from '../metrics/exposition.ts'
-import { AdminConnection, type AdminReply, type AdminRequest } from './connection.ts'
+import { AdminConnection, type AdminReply, type AdminRequest, drained } from './connection.ts'
 import { isLocal } from './is-local.ts'
 import type { AdminSources, Exposition } from './sources.ts'
 
@@ -143,7 +143,7 @@ function zipped(pieces: AsyncGenerator<string>): AsyncIterable<Buffer> {
   async function feed(): Promise<void> {
     for await (const piece of pieces) {
       if (gzip.destroyed) return
-      if (!gzip.write(piece)) await new Promise<void>((resolve) => gzip.once('drain', resolve).once('close', resolve))
+      if (!gzip.write(piece)) await drained(gzip)
     }
     gzip.end()
   }

@@ -1,4 +1,5 @@
 /** `fluxgate top`: what a gateway does, each second anew. */
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Status } from '../admin/status.ts'
 import { render, summarize } from '../tools/top/render.ts'
 import { ask, type DoorAddress, findDoor } from './admin-client.ts'
@@ -31,7 +32,7 @@ export async function top(
   process.once('SIGTERM', end)
   process.once('SIGINT', end)
   process.once('SIGHUP', end)
-  output.once('error', end)
+  output.on('error', end)
   const isScreen = output.isTTY === true
   const keys = (bytes: Buffer): void => {
     // q, Q, Ctrl-C, Ctrl-D.
@@ -82,12 +83,7 @@ function time(): string {
   return new Date().toISOString()
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+/** An `abort` listener that stayed would be one more each second. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal }).catch(() => {})
 }

@@ -60,7 +60,14 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
       announce(log, EVENTS.upgradeFailed, { error: obstacle })
       return
     }
-    const child = start(sockets(), command ?? [process.execPath, ...ownArguments()])
+    let child: ChildProcess
+    try {
+      child = start(sockets(), command ?? [process.execPath, ...ownArguments()])
+    } catch (error) {
+      // Some of what the system refuses is thrown: memory for another process, say.
+      announce(log, EVENTS.upgradeFailed, { error: (error as Error).message })
+      return
+    }
     successor = child
     settled = Promise.withResolvers<void>()
     announce(log, EVENTS.upgradeStarted, { successor: child.pid })
@@ -80,7 +87,9 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
       if (!isOver) announce(log, EVENTS.upgradeFailed, { error })
     }
     let report = ''
-    const reports = child.stdio[REPORT_FD] as Readable | null | undefined
+    // Out of descriptors there is none of it, and an `error` comes.
+    const stdio = child.stdio as ChildProcess['stdio'] | undefined
+    const reports = stdio?.[REPORT_FD] as Readable | null | undefined
     reports?.on('error', () => {})
     reports?.setEncoding('utf8').on('data', (text: string) => {
       report += text

@@ -75,10 +75,12 @@ export class Collected {
     for (const thread of this.#threads) this.#read(thread)
   }
 
-  /** Drops a series for good. Threads have to forget it as well. */
-  drop(row: Row): void {
-    this.#rows.delete(keyOf(row.family, row.labels))
-    this.#byFamily.get(row.family)?.delete(row)
+  /** Drops series for good, all that go at once. Threads have to forget them as well. */
+  drop(rows: Iterable<Row>): void {
+    for (const row of rows) {
+      this.#rows.delete(keyOf(row.family, row.labels))
+      this.#byFamily.get(row.family)?.delete(row)
+    }
     // Pages of which nothing is left are forgotten with their rows.
     const used = new Set<Float64Array>()
     for (const { parts } of this.#rows.values()) for (const { numbers } of parts) used.add(numbers)

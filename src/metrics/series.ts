@@ -59,11 +59,11 @@ export class Series {
     return counted
   }
 
-  /** Those of a label with this value are counted anew, should they come again. Who keeps them must let go of them. */
-  forget(label: string, value: string): void {
+  /** Those of a label with one of these values are counted anew, should they come again. Who keeps them must let go of them. */
+  forget(label: string, values: ReadonlySet<string>): void {
     for (const [key, { family, labels }] of this.#known) {
       const at = (FAMILIES[family] as FamilyKind).labels.indexOf(label)
-      if (at !== -1 && labels[at] === value) this.#known.delete(key)
+      if (at !== -1 && values.has(labels[at]!)) this.#known.delete(key)
     }
   }
 

@@ -118,8 +118,8 @@ export class UpstreamCounts {
     set(this.#series.of('fluxgate_upstream_connections', this.#name, state), count)
   }
 
-  forgetKey(apiKey: string): void {
-    this.#requests.delete(apiKey)
+  forgetKeys(apiKeys: ReadonlySet<string>): void {
+    for (const apiKey of this.#requests.keys()) if (apiKeys.has(apiKey)) this.#requests.delete(apiKey)
   }
 }
 
@@ -192,12 +192,13 @@ export class Traffic {
   }
 
   /** What the configuration has not named for long, and nobody uses any more. */
-  forget(label: 'upstream' | 'api_key', value: string): void {
-    if (label === 'upstream') this.#upstreams.delete(value)
+  forget(label: 'upstream' | 'api_key', values: readonly string[]): void {
+    const gone = new Set(values)
+    if (label === 'upstream') for (const value of gone) this.#upstreams.delete(value)
     else {
-      for (const counts of this.#upstreams.values()) counts.forgetKey(value)
-      this.#keys.delete(value)
+      for (const counts of this.#upstreams.values()) counts.forgetKeys(gone)
+      for (const value of gone) this.#keys.delete(value)
     }
-    this.series.forget(label, value)
+    this.series.forget(label, gone)
   }
 }

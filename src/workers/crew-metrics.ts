@@ -70,8 +70,8 @@ export class CrewMetrics {
     return promise
   }
 
-  forget(label: 'upstream' | 'api_key', value: string): void {
-    for (const member of this.#members) member.forgetMetrics(label, value)
+  forget(label: 'upstream' | 'api_key', values: readonly string[]): void {
+    for (const member of this.#members) member.forgetMetrics(label, values)
   }
 
   refreshed(member: Member, number: number): void {

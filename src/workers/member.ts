@@ -354,8 +354,8 @@ export class Member implements Candidate {
     this.#post({ type: 'refresh-metrics', number })
   }
 
-  forgetMetrics(label: 'upstream' | 'api_key', value: string): void {
-    this.#post({ type: 'forget-metrics', label, value })
+  forgetMetrics(label: 'upstream' | 'api_key', values: readonly string[]): void {
+    this.#post({ type: 'forget-metrics', label, values })
   }
 
   #post(message: ToWorker): void {

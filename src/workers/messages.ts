@@ -46,8 +46,8 @@ export type ToWorker =
   | { readonly type: 'cut' }
   /** Somebody wants to read metrics. */
   | { readonly type: 'refresh-metrics'; readonly number: number }
-  /** Of a name that the configuration has not had for long. */
-  | { readonly type: 'forget-metrics'; readonly label: 'upstream' | 'api_key'; readonly value: string }
+  /** Of names that the configuration has not had for long. */
+  | { readonly type: 'forget-metrics'; readonly label: 'upstream' | 'api_key'; readonly values: readonly string[] }
 
 /** That it is up is said by its joining the passage. */
 export type FromWorker =

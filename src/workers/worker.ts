@@ -137,7 +137,7 @@ port.on('message', (message: ToWorker) => {
       post({ type: 'refreshed', number: message.number })
       break
     case 'forget-metrics':
-      serving.forgetMetrics(message.label, message.value)
+      serving.forgetMetrics(message.label, message.values)
   }
 })
 

@@ -193,6 +193,28 @@ test('65 clients that never finish a head keep no probe out', async () => {
   for (const client of slow) await client.ended()
 })
 
+test('blanks in a field cost the same as other bytes', async () => {
+  await using gateway = await startGateway({ ...LOCAL })
+  const blanks = ' '.repeat(16_000)
+  for (const [value, status] of [
+    [`a${blanks}b`, 200],
+    [`${blanks}b${blanks}`.slice(0, 16_000), 200],
+    [`${blanks}\rb`, 400],
+    [`a${blanks}\n`, 400],
+  ] as const) {
+    assert.equal((await askAdmin(adminPort(gateway), '/live', { X: value })).status, status)
+  }
+})
+
+test('clients that have been told to go keep no probe out', async () => {
+  await using gateway = await startGateway({ ...LOCAL })
+  const port = adminPort(gateway)
+  const told = await Promise.all(Array.from({ length: 64 }, () => connect(port)))
+  for (const client of told) void client.write('GET /nowhere HTTP/1.1\r\n\r\n')
+  for (const client of told) assert.equal((await client.response()).status, 404)
+  assert.equal((await askAdmin(port, '/live')).status, 200)
+})
+
 test('pipelined requests are answered one after the other', async () => {
   await using gateway = await startGateway({ ...LOCAL })
   using client = await connect(adminPort(gateway))
@@ -301,6 +323,11 @@ test('200 upstreams and 200 keys', async () => {
   assert.equal(Object.keys(upstreams).length, 200)
   assert.deepEqual(api_keys.k7, { requests: 1, errors: 0 })
   assert.deepEqual(upstreams.u7.outcomes, { complete: 1 })
+  // Many pieces, each of which gzip takes its time for.
+  const url = `http://127.0.0.1:${adminPort(gateway)}/metrics`
+  const zipped = await fetch(url, { headers: { 'Accept-Encoding': 'gzip', Connection: 'close' } })
+  assert.ok((await zipped.text()).length > 500_000)
+  assert.doesNotMatch(gateway.log(), /MaxListeners/)
 })
 
 test('a reload and a broken file are counted', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { createUpgrade, obstacleToUpgrades, reportTo } from '../../../src/cli/upgrade.ts'
 import type { Fields, Log } from '../../../src/observe/log.ts'
@@ -54,6 +56,33 @@ test('a program that is not there', async () => {
   createUpgrade({ log, sockets: () => [], command: ['/nowhere/fluxgate'] }).begin()
   await until(2)
   assert.match(lines[1]!, /^error Upgrade failed; going on spawn \/nowhere\/fluxgate ENOENT$/)
+})
+
+test('what the system refuses leaves things as they were', async () => {
+  const { log, lines } = recording()
+  const program = `
+    import { openSync } from 'node:fs'
+    import { createUpgrade } from ${JSON.stringify(new URL('../../../src/cli/upgrade.ts', import.meta.url).href)}
+    const said = []
+    const log = new Proxy({}, { get: () => (message, fields) => said.push(message + ' ' + (fields.error ?? '')) })
+    const upgrade = createUpgrade({ log, sockets: () => [], command: [process.execPath, '-e', ''] })
+    try { for (;;) openSync('/dev/null') } catch {}
+    upgrade.begin()
+    await upgrade.settled()
+    process.exit(/^Upgrade failed; going on spawn .* EMFILE$/.test(said.at(-1)) ? 0 : 1)`
+  const child = spawn('sh', [
+    '-c',
+    'ulimit -n 64; exec "$@"',
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    program,
+  ])
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+  // And what is thrown.
+  createUpgrade({ log, sockets: () => [], command: ['no\0program'] }).begin()
+  assert.match(lines.join('\n'), /^error Upgrade failed; going on /)
 })
 
 test('one that listens completes it', async () => {

@@ -31,9 +31,9 @@ function setUp() {
   let now = 0
   const forgetting = createForgetting(
     collected,
-    (label, value) => {
-      forgotten.push(`${label} ${value}`)
-      traffic.forget(label, value)
+    (label, values) => {
+      for (const value of values) forgotten.push(`${label} ${value}`)
+      traffic.forget(label, values)
     },
     () => now,
   )
@@ -95,4 +95,51 @@ test('what comes back in time goes on, and what comes back later begins anew', (
   traffic.ended(traffic.upstream('a'), ENDED)
   const [row] = collected.rows('fluxgate_requests_total')
   assert.equal(totalOf(row!), 1)
+})
+
+test('what an exchange counts at its end has its own hour, where something was counted before as well', () => {
+  const { traffic, names, after, requests } = setUp()
+  const { inFlight } = traffic.upstream('a')
+  traffic.ended(traffic.upstream('a'), ENDED)
+  add(inFlight, 1)
+  names([], ['team'])
+  after(0)
+  after(2 * HOUR_MS)
+  traffic.ended(traffic.upstream('a'), ENDED)
+  add(inFlight, -1)
+  assert.equal(after(1), true)
+  assert.deepEqual(requests(), ['a,team'])
+  assert.equal(after(HOUR_MS), false)
+  assert.deepEqual(requests(), [])
+})
+
+test('a key that is gone goes from an upstream that always has an exchange, an hour after the last that it counted', () => {
+  const { traffic, names, after, requests } = setUp()
+  traffic.ended(traffic.upstream('a'), ENDED)
+  add(traffic.upstream('a').inFlight, 1)
+  names(['a'], [])
+  after(0)
+  traffic.ended(traffic.upstream('a'), ENDED)
+  assert.equal(after(HOUR_MS - 1), true)
+  assert.equal(after(1), true)
+  assert.deepEqual(requests(), ['a,team'])
+  assert.equal(after(HOUR_MS), false)
+  assert.deepEqual(requests(), [])
+})
+
+test('tens of thousands of series go in one step, without a look at all others for each', () => {
+  const { collected, traffic, names, after, forgotten } = setUp()
+  const keys = Array.from({ length: 2000 }, (_, i) => `key-${i}`)
+  for (const apiKey of keys) traffic.ended(traffic.upstream('a'), { ...ENDED, apiKey })
+  const { drop } = collected
+  let drops = 0
+  collected.drop = (rows) => {
+    drops++
+    drop.call(collected, rows)
+  }
+  names(['a'], [])
+  after(0)
+  assert.equal(after(HOUR_MS), false)
+  assert.equal(forgotten.length, keys.length)
+  assert.equal(drops, 1)
 })

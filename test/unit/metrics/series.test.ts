@@ -94,8 +94,8 @@ test('a page of which every series was dropped is let go of, and a name that com
   const before = pages.pages.length
   assert.ok(before >= 3)
   for (const row of [...collected.rows('fluxgate_retries_total')]) {
-    collected.drop(row)
-    series.forget('upstream', labelOf(row, 'upstream'))
+    collected.drop([row])
+    series.forget('upstream', new Set([labelOf(row, 'upstream')]))
   }
   assert.equal(pages.pages.length, 1)
   add(series.of('fluxgate_retries_total', '7'), 2)
