@@ -63,11 +63,13 @@ test('a file that has the name under which a socket is born is left alone', asyn
   const random = 0.123_456_789
   t.mock.method(Math, 'random', () => random)
   // Every name that could be meant.
-  const names = Array.from({ length: 12 }, (_, nth) => random.toString(36).slice(2, 3 + nth))
+  const letters = random.toString(36).slice(2).padEnd(12, '0')
+  const names = Array.from({ length: letters.length }, (_, nth) => letters.slice(0, nth + 1))
   for (const name of names) writeFileSync(path.join(folder, name), name)
   const bound = await bindUnix(path.join(folder, 'gateway.sock'), 0o600, () => {})
   if (bound.ok) bound.server.close()
-  assert.deepEqual(readdirSync(folder).sort(), [...new Set(names)].sort())
+  assert.equal(bound.ok, false, 'the name is taken')
+  assert.deepEqual(readdirSync(folder), names)
   for (const name of names) assert.equal(readFileSync(path.join(folder, name), 'utf8'), name)
 })
 
