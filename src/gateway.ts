@@ -105,8 +105,7 @@ export function createGateway(
     async drain() {
       await place.stop()
       door.unbind()
-      threads.close()
-      return drainAll(local, crew, log, 'drain')
+      return drainAll(threads, log, 'drain')
     },
 
     askToLeave() {
@@ -120,10 +119,9 @@ export function createGateway(
     async handOver() {
       await place.stop()
       door.handOver()
-      threads.close()
       // Whoever has just been accepted gets a place.
       await new Promise(setImmediate)
-      return drainAll(local, crew, log, 'retire')
+      return drainAll(threads, log, 'retire')
     },
 
     busyCount,
@@ -198,7 +196,7 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     local,
     crew,
     collected,
-    close: () => forgetting.close(),
+    forgetting,
     facts: () => factsOf(local, crew, connections, isForCrew ? crew.count : 1, sinks.tally),
 
     accept(accepted: net.Socket, isUnix: boolean): void {
@@ -223,6 +221,8 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     },
   }
 }
+
+type Threads = ReturnType<typeof createThreads>
 
 function factsOf(
   local: Serving,
@@ -249,7 +249,8 @@ function factsOf(
 }
 
 /** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
-async function drainAll(local: Serving, crew: Crew, log: Log, how: 'drain' | 'retire'): Promise<number> {
+async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Promise<number> {
+  const { local, crew, forgetting } = threads
   const { shutdownTimeoutMs } = local.snapshot().server
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
   const ended = Promise.all([new Promise<void>((resolve) => local.clients[how](resolve)), crew.drain(how)])
@@ -269,6 +270,8 @@ async function drainAll(local: Serving, crew: Crew, log: Log, how: 'drain' | 're
   await Promise.race([ended, timeout.promise])
   clearTimeout(limit)
   stopTelling()
+  forgetting.close()
   local.close()
+  local.closeMetrics()
   return cut
 }
