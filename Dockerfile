@@ -5,7 +5,9 @@
 # to update. It runs as a user without rights (so the mounted file must be readable by others) and writes nothing
 # but its standard output: `docker run --read-only` is fine.
 
-FROM node:26-bookworm-slim AS build
+# Any image with npm, glibc 2.28 or later, libstdc++ and libatomic will do.
+ARG BUILDER=node:26-bookworm-slim
+FROM ${BUILDER} AS build
 WORKDIR /app
 COPY .npmrc package.json package-lock.json ./
 RUN npm ci
@@ -21,17 +23,22 @@ RUN set -eu; \
     echo 'fluxgate:x:65532:65532::/app:/' >/image/etc/passwd; \
     echo 'fluxgate:x:65532:' >/image/etc/group; \
     echo 'hosts: files dns' >/image/etc/nsswitch.conf; \
+    cp "$(dirname "$node")/../LICENSE" /image/app/LICENSE-NODE; \
     npm ci --omit=dev --omit=optional; \
-    cp -r LICENSE package.json dist node_modules /image/app/; \
+    rm -rf node_modules/.cache node_modules/.bin; \
+    cp -r LICENSE THIRD-PARTY-NOTICES package.json dist node_modules /image/app/; \
     chmod -R a+rX /image
 
 FROM scratch
+LABEL org.opencontainers.image.title="Fluxgate" org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image/ /
 WORKDIR /app
 # As bin/fluxgate starts Node (docs/decisions/0019).
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=32 MALLOC_ARENA_MAX=1
 USER 65532:65532
 EXPOSE 8080
+# It asks the operations door (`admin` of the configuration at /app/fluxgate.yaml); without such a door, start with --no-healthcheck.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=2 CMD ["/usr/local/bin/node", "/app/dist/main.js", "health"]
 ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--use-system-ca", "--max-semi-space-size=2", "--v8-pool-size=1", "/app/dist/main.js"]
 # With a mistake in the file the container ends and says why. Other arguments take the place of this one: `check`, `demo`, `--config`.
 CMD ["--require-configuration"]

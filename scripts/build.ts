@@ -1,8 +1,19 @@
-/** `npm run build`: the compiled form in dist/, for the container image and for publishing. Starts it once to see that it runs. */
+/**
+ * `npm run build [FOLDER]`: dist/, what the npm package and the image are made of. Starts it once to see that it runs.
+ *
+ * The JavaScript is the source with its types blanked out, as Node itself does it, and its comments: every line and column is
+ * where it is in `src/`, so a stack trace of the package can be read in the repository, and no source map is needed (they would be
+ * larger than the code). The types are those of the library, and what these lean on.
+ */
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { transformSync } from 'esbuild'
 import { lineOf } from './tidy/tree.ts'
+
+const out = process.argv[2] ?? 'dist'
 
 /** Runs a command that prints what is wrong itself; returns what it printed if all is well. */
 function run(file: string, ...args: string[]): string {
@@ -16,25 +27,63 @@ function fail(message: string): never {
   process.exit(1)
 }
 
-rmSync('dist', { recursive: true, force: true })
-run('node_modules/.bin/tsc', '--project', 'tsconfig.build.json')
+/** Imports, and the files that threads begin with, which are named by `new URL`. As long as before. */
+const OWN_FILE = /\b(from |import |import\(|new URL\()'(\.\.?\/[^'\n]*)\.ts'/g
 
-/** tsc rewrites import statements, not strings: the file that a thread begins with is named by `new URL('./worker.ts', …)`. */
-const FILE_URL = /\bnew URL\('(\.[^'\n]*)\.ts', import\.meta\.url\)/g
-
-const left = globSync('dist/**/*.js').flatMap((path) => {
-  const emitted = readFileSync(path, 'utf8')
-  const text = emitted.replace(FILE_URL, (_, name: string) => {
-    if (!existsSync(join(dirname(path), `${name}.js`))) fail(`${path}: names ${name}.ts, of which nothing was emitted`)
-    return `new URL('${name}.js', import.meta.url)`
+function rewrite(path: string, text: string): string {
+  const rewritten = text.replace(OWN_FILE, (whole, before: string, name: string) => {
+    if (!existsSync(join(dirname(path), `${name}.ts`))) fail(`${path}: names ${whole}, which is not there`)
+    return `${before}'${name}.js'`
   })
-  if (text !== emitted) writeFileSync(path, text)
-  return [...text.matchAll(/'\.[^'\n]*\.ts'/g)].map(
-    (match) => `${path}:${lineOf(text, match.index)}: still names ${match[0]}`,
-  )
-})
-if (left.length > 0) fail(left.join('\n'))
+  const left = /'\.[^'\n]*\.ts'/.exec(rewritten)
+  if (left !== null) fail(`${path}:${lineOf(rewritten, left.index)}: still names ${left[0]}`)
+  return rewritten
+}
 
+/** Lines that are nothing but a comment, and blanks at the ends of lines. */
+const COMMENT_LINES = /^[ \t]*(?:\/\/.*|\/\*(?:(?!\*\/)[\s\S])*\*\/)[ \t]*$|[ \t]+$/gm
+
+/** A quarter of the package were comments. What only looks like one, in a text of several lines, would change the code: that is compared. */
+function blankComments(path: string, code: string): string {
+  const blanked = code.replace(COMMENT_LINES, (lines) => lines.replace(/[^\n]/g, ''))
+  const essence = (text: string): string => transformSync(text, { minifyWhitespace: true, legalComments: 'none' }).code
+  if (essence(blanked) !== essence(code)) fail(`${path}: a text of several lines has one that looks like a comment`)
+  return blanked
+}
+
+function emitCode(): void {
+  for (const path of globSync('src/**/*.ts')) {
+    const target = join(out, `${path.slice('src/'.length, -'.ts'.length)}.js`)
+    mkdirSync(dirname(target), { recursive: true })
+    writeFileSync(target, rewrite(path, blankComments(path, stripTypeScriptTypes(readFileSync(path, 'utf8')))))
+  }
+}
+
+/** The compiler writes one for every file that it has read; the library's, and those that it names, are enough. */
+function emitTypes(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'fluxgate-types-'))
+  try {
+    run('node_modules/.bin/tsc', '--project', 'tsconfig.build.json', '--outDir', folder)
+    const needed = new Set(['library'])
+    for (const name of needed) {
+      const text = readFileSync(join(folder, `${name}.d.ts`), 'utf8')
+      for (const [, , to] of text.matchAll(OWN_FILE)) needed.add(join(dirname(name), to!))
+      writeFileSync(join(out, `${name}.d.ts`), rewrite(`src/${name}.ts`, text))
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+// Node warns that `stripTypeScriptTypes` is experimental, though it starts every `.ts` file with it.
+process.removeAllListeners('warning')
+rmSync(out, { recursive: true, force: true })
+emitCode()
+emitTypes()
+
+// Beside it stands its package, wherever it is.
+const manifest = join(dirname(resolve(out)), 'package.json')
+if (!existsSync(manifest)) cpSync('package.json', manifest)
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
-const said = run(process.execPath, 'dist/main.js', '--version')
-if (!said.includes(version)) fail(`dist/main.js --version said ${JSON.stringify(said)}, not ${version}`)
+const said = run(process.execPath, join(out, 'main.js'), '--version')
+if (!said.includes(version)) fail(`${out}/main.js --version said ${JSON.stringify(said)}, not ${version}`)

@@ -10,7 +10,7 @@ import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
 import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
-import type { WorkerLines } from './observe/worker-lines.ts'
+import type { WorkerWay } from './observe/worker-lines.ts'
 import type { HandedSocket, SharedSocket } from './runtime/handed-sockets.ts'
 import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
@@ -20,7 +20,7 @@ export interface GatewaySinks extends ServingSinks {
   /** Of this thread's records. */
   readonly tally?: Tally
   /** A way for the lines of one more thread; without it one thread serves, whatever the configuration says. */
-  readonly workerLines?: () => WorkerLines
+  readonly workerLines?: () => WorkerWay
 }
 
 export interface Gateway {
@@ -76,7 +76,8 @@ export function createGateway(
   const { log } = sinks
   // Out of descriptors, libuv hangs up on the client by itself and tells nobody.
   const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
-  const { local, crew, collected, facts, accept, begin, change } = createThreads(snapshot, sinks, acceptFailed)
+  const threads = createThreads(snapshot, sinks, acceptFailed)
+  const { local, crew, collected, facts, accept, begin, change } = threads
   const door = new Door(snapshot.server, { accept, acceptFailed }, handed)
   const place = new Place(door, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
@@ -104,7 +105,7 @@ export function createGateway(
     async drain() {
       await place.stop()
       door.unbind()
-      return drainAll(local, crew, log, 'drain')
+      return drainAll(threads, log, 'drain')
     },
 
     askToLeave() {
@@ -120,7 +121,7 @@ export function createGateway(
       door.handOver()
       // Whoever has just been accepted gets a place.
       await new Promise(setImmediate)
-      return drainAll(local, crew, log, 'retire')
+      return drainAll(threads, log, 'retire')
     },
 
     busyCount,
@@ -199,6 +200,7 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     local,
     crew,
     collected,
+    forgetting,
     facts: () => factsOf(local, crew, connections, isForCrew ? crew.count : 1, sinks.tally),
 
     accept(accepted: net.Socket, isUnix: boolean): void {
@@ -223,6 +225,8 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     },
   }
 }
+
+type Threads = ReturnType<typeof createThreads>
 
 function factsOf(
   local: Serving,
@@ -249,7 +253,8 @@ function factsOf(
 }
 
 /** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
-async function drainAll(local: Serving, crew: Crew, log: Log, how: 'drain' | 'retire'): Promise<number> {
+async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Promise<number> {
+  const { local, crew, forgetting } = threads
   const { shutdownTimeoutMs } = local.snapshot().server
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
   local.clients[how](() => {})
@@ -271,6 +276,8 @@ async function drainAll(local: Serving, crew: Crew, log: Log, how: 'drain' | 're
   await Promise.race([ended, timeout.promise])
   clearTimeout(limit)
   stopTelling()
+  forgetting.close()
   local.close()
+  local.closeMetrics()
   return cut
 }

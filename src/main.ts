@@ -3,7 +3,7 @@ import { type Command, parseArguments } from './cli/arguments.ts'
 import { outliveSignals } from './cli/early-signals.ts'
 import { becomeWhole } from './runtime/process-needs.ts'
 import { skipMissingRoots } from './runtime/system-roots.ts'
-import { exitProcess } from './runtime/threads.ts'
+import { exitAsTold, exitProcess } from './runtime/threads.ts'
 
 /** From the command line to the exit code. Each command is imported when it is asked for: a start loads what it runs. */
 
@@ -41,6 +41,7 @@ async function execute(command: Command): Promise<number> {
   }
 }
 
+exitAsTold()
 const command = parseArguments(process.argv.slice(2))
 const isService = command.name === 'run' || command.name === 'demo'
 if (isService) outliveSignals()

@@ -31,6 +31,8 @@ export interface Serving {
   forgetMetrics(label: 'upstream' | 'api_key', values: readonly string[]): void
   /** Lets go of what is idle towards upstreams. */
   close(): void
+  /** Behind the last exchange: what is counted stays, and nothing is watched any more. */
+  closeMetrics(): void
 }
 
 export interface ServingOptions {
@@ -122,6 +124,7 @@ export function createServing(
     refreshMetrics: () => metrics?.refresh(pools.connections()),
     forgetMetrics: (label, values) => metrics?.traffic.forget(label, values),
     close: () => pools.close(),
+    closeMetrics: () => metrics?.close(),
   }
 }
 

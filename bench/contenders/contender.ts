@@ -24,6 +24,9 @@ export interface Load {
   readonly worker: Posts
   readonly tlsPost: Posts
   readonly tlsUpload: Posts
+  /** Clients speak TLS; or HTTP/2, with `STREAMS` requests at once on each connection. */
+  readonly tlsClientPost: Posts
+  readonly http2Post: Posts
   readonly stream: number
   readonly tlsStream: number
   readonly idle: number
@@ -35,6 +38,8 @@ export interface Situation {
   readonly originPort: number
   /** The origin speaks TLS, with a certificate of the CA of `test/support/certificates.ts`. */
   readonly isTls?: boolean
+  /** What clients speak, if not HTTP/1.1 in the clear. HTTP/2 is in the clear, too, by prior knowledge. */
+  readonly clients?: 'tls' | 'http2'
   /** One, if nothing is said. */
   readonly workers?: number
 }
@@ -54,6 +59,8 @@ export interface Contender extends Door {
   readonly log: string | undefined
   /** Whether it tells clients by their keys. */
   readonly checksKey: boolean
+  /** A socket in its folder whose `/metrics` is asked for each second. */
+  readonly scraped?: string
   /** Throws `NotAvailable` where it cannot do that at all. */
   start(situation: Situation): Promise<FolderServer>
 }
@@ -65,6 +72,8 @@ export const FULL_LOAD: Load = {
   worker: { connections: 64, rate: 6_000 },
   tlsPost: { connections: 64, rate: 8_000 },
   tlsUpload: { connections: 16, rate: 320 },
+  tlsClientPost: { connections: 64, rate: 8_000 },
+  http2Post: { connections: 8, rate: 8_000 },
   stream: 200,
   tlsStream: 100,
   idle: 10_000,
@@ -77,6 +86,8 @@ export const LIGHT_LOAD: Load = {
   worker: { connections: 8, rate: 200 },
   tlsPost: { connections: 8, rate: 300 },
   tlsUpload: { connections: 2, rate: 40 },
+  tlsClientPost: { connections: 8, rate: 300 },
+  http2Post: { connections: 2, rate: 300 },
   stream: 20,
   tlsStream: 10,
   idle: 1000,

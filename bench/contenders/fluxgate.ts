@@ -14,14 +14,15 @@ import {
   prefixed,
   type Situation,
 } from './contender.ts'
-import { OUTPUT, serve, writeTo } from './server.ts'
+import { certificateIn, OUTPUT, serve, writeTo } from './server.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const BIN = join(ROOT, 'bin/fluxgate')
 
-/** `trace` writes a record for each request, `warn` none. */
-export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace'): Contender {
+/** `trace` writes a record for each request, `warn` none. `scraped`: see `Contender`. */
+export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace', scraped?: string): Contender {
   return {
+    ...(scraped === undefined ? {} : { scraped }),
     ...prefixed,
     name,
     version: version(),
@@ -31,7 +32,7 @@ export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace'): 
     start: async (situation) => {
       if ((situation.workers ?? 1) > 1 && !hasWorkers()) throw new NotAvailable('it has no server.workers')
       return await serve(contenderCores(situation.workers), (port, folder) => {
-        const path = writeTo(folder, 'fluxgate.yaml', configuration(port, folder, situation))
+        const path = writeTo(folder, 'fluxgate.yaml', configuration(port, folder, situation, scraped))
         const outside = Object.entries(process.env).filter(([key]) => !key.startsWith('FLUXGATE_'))
         const env = { ...Object.fromEntries(outside), FLUXGATE_LOG: level }
         return { command: [BIN, '--config', path], env }
@@ -52,11 +53,19 @@ function hasWorkers(): boolean {
   return knowsWorkers
 }
 
-function configuration(port: number, folder: string, { originPort, isTls, workers = 1 }: Situation): string {
+function configuration(
+  port: number,
+  folder: string,
+  { originPort, isTls, clients, workers = 1 }: Situation,
+  scraped: string | undefined,
+): string {
   const target = `${isTls ? 'https' : 'http'}://127.0.0.1:${originPort}`
   const tls = isTls ? `, tls: { ca: "${writeTo(folder, 'ca.pem', CA)}" }` : ''
-  return `version: 1
-server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers} }
+  const [cert, key] = clients === 'tls' ? certificateIn(folder) : []
+  const server = cert === undefined ? '' : `, tls: { cert: "${cert}", key: "${key}" }`
+  const admin = scraped === undefined ? '' : `\nadmin: { bind_address: "unix:${scraped}" }`
+  return `version: 1${admin}
+server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers}${server} }
 upstreams:
   openai: { request_path: ${PREFIX}, target_url: "${target}", api_key: ${PROVIDER_KEY}${tls} }
 api_keys: { static: [{ id: bench, key: ${CLIENT_KEY} }] }

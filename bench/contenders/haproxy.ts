@@ -1,4 +1,4 @@
-import { CA } from '../../test/support/certificates.ts'
+import { CA, SERVER_CERTIFICATE, SERVER_KEY } from '../../test/support/certificates.ts'
 import { contenderCores } from '../machine/processes.ts'
 import { versionOf } from '../machine/programs.ts'
 import {
@@ -34,8 +34,10 @@ export function haproxy(): Contender {
  * `no strict-limits`. Without http-no-delay it may hold small pieces back for a moment. Cutting the path at a length is
  * the cheapest of its ways to strip a prefix.
  */
-function configuration(port: number, folder: string, { originPort, isTls, workers = 1 }: Situation): string {
+function configuration(port: number, folder: string, { originPort, isTls, clients, workers = 1 }: Situation): string {
   const tls = isTls ? ` ssl verify required ca-file ${writeTo(folder, 'ca.pem', CA)}` : ''
+  const pem = clients === 'tls' ? ` ssl crt ${writeTo(folder, 'both.pem', SERVER_CERTIFICATE + SERVER_KEY)}` : ''
+  const door = clients === 'http2' ? ' proto h2' : pem
   return `global
   nbthread ${workers}
   maxconn ${MAX_CONNECTIONS}
@@ -51,7 +53,7 @@ defaults
   timeout server 600s
   timeout http-keep-alive 600s
 frontend clients
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${door}
   http-request deny deny_status 401 unless { req.hdr(authorization) -m str "Bearer ${CLIENT_KEY}" }
   http-request deny deny_status 404 unless { path_beg ${PREFIX}/ }
   http-request set-path %[path,bytes(${PREFIX.length})]

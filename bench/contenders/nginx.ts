@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CA, SERVER_CERTIFICATE, SERVER_KEY } from '../../test/support/certificates.ts'
+import { CA } from '../../test/support/certificates.ts'
 import { contenderCores, LOAD_CORE } from '../machine/processes.ts'
 import { versionOf } from '../machine/programs.ts'
 import {
@@ -13,7 +13,7 @@ import {
   prefixed,
   type Situation,
 } from './contender.ts'
-import { type Preparation, type Server, serve, writeTo } from './server.ts'
+import { certificateIn, type Preparation, type Server, serve, writeTo } from './server.ts'
 
 const LOG = 'access.log'
 
@@ -35,14 +35,15 @@ export function nginx(): Contender {
 /** An origin that answers a small request at the least possible cost. */
 export function nginxOrigin(answer: string, isTls: boolean): Promise<Server> {
   return serve(String(LOAD_CORE), (port, folder) => {
-    const certificate = (): string => {
-      const [cert, key] = [writeTo(folder, 'server.pem', SERVER_CERTIFICATE), writeTo(folder, 'server.key', SERVER_KEY)]
-      return `ssl_certificate ${cert}; ssl_certificate_key ${key};`
-    }
-    const listen = `listen 127.0.0.1:${port}${isTls ? ` ssl; ${certificate()}` : ';'}`
+    const listen = `listen 127.0.0.1:${port}${isTls ? ` ssl; ${certificate(folder)}` : ';'}`
     const location = `location / { default_type application/json; return 200 '${answer}'; }`
     return prepare(folder, `access_log off; server { ${listen} ${location} }`)
   })
+}
+
+function certificate(folder: string): string {
+  const [cert, key] = certificateIn(folder)
+  return `ssl_certificate ${cert}; ssl_certificate_key ${key};`
 }
 
 function prepare(folder: string, http: string, workers = 1): Preparation {
@@ -61,12 +62,13 @@ http {
   return { command: ['nginx', '-c', path, '-p', folder] }
 }
 
-function proxy(port: number, folder: string, { originPort, isTls }: Situation): string {
+function proxy(port: number, folder: string, { originPort, isTls, clients }: Situation): string {
   return `access_log ${folder}/${LOG};
   map $http_authorization $is_known { default 0; "Bearer ${CLIENT_KEY}" 1; }
   upstream origin { server 127.0.0.1:${originPort}; keepalive 512; keepalive_requests 100000000; }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${clients === 'tls' ? ' ssl' : ''}${clients === 'http2' ? ' http2' : ''};
+    ${clients === 'tls' ? certificate(folder) : ''}
     location ${PREFIX}/ {
       if ($is_known = 0) { return 401; }
       proxy_pass ${isTls ? 'https' : 'http'}://origin/; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;

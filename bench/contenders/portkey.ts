@@ -29,8 +29,8 @@ export function portkey(): Contender {
       'x-portkey-provider: openai',
       `x-portkey-custom-host: http://127.0.0.1:${originPort}/v1`,
     ],
-    start: async ({ isTls, workers = 1 }) => {
-      if (isTls || workers > 1) throw new NotAvailable('it is not set up for that here')
+    start: async ({ isTls, clients, workers = 1 }) => {
+      if (isTls || clients !== undefined || workers > 1) throw new NotAvailable('it is not set up for that here')
       return await serve(contenderCores(), (port) => ({
         command: [process.execPath, '--import', STREAMS, MAIN, `--port=${port}`, '--headless'],
         env: { ...process.env, NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' },

@@ -15,7 +15,8 @@ export function relay(): Contender {
     load: FULL_LOAD,
     log: undefined,
     checksKey: true,
-    start: async ({ originPort, isTls, workers = 1 }) => {
+    start: async ({ originPort, isTls, clients, workers = 1 }) => {
+      if (clients !== undefined) throw new NotAvailable('it speaks HTTP/1.1 in the clear')
       if (workers > 1) throw new NotAvailable('it is one process')
       return await serve(contenderCores(), (port, folder) => {
         const args = [String(port), String(originPort), PREFIX, CLIENT_KEY, PROVIDER_KEY]

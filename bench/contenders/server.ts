@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SERVER_CERTIFICATE, SERVER_KEY } from '../../test/support/certificates.ts'
 import { freePort, isListening } from '../machine/ports.ts'
 import { pinned, removeFolder, stop, temporaryFolder } from '../machine/processes.ts'
 
@@ -29,6 +30,11 @@ export function writeTo(folder: string, name: string, content: string): string {
   const path = join(folder, name)
   writeFileSync(path, content)
   return path
+}
+
+/** The paths of a certificate for 127.0.0.1 and of its key. */
+export function certificateIn(folder: string): readonly [cert: string, key: string] {
+  return [writeTo(folder, 'server.pem', SERVER_CERTIFICATE), writeTo(folder, 'server.key', SERVER_KEY)]
 }
 
 export async function serve(

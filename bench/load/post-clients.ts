@@ -5,6 +5,8 @@
  */
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import tls from 'node:tls'
+import { CA } from '../../test/support/certificates.ts'
 import { requestsOf, type Variation } from './heads.ts'
 import type { Target } from './request.ts'
 
@@ -17,6 +19,7 @@ export interface PostLoad {
   readonly variation: Variation
   /** Each request has a connection of its own, which ends with its answer. */
   readonly isFresh: boolean
+  readonly isTls: boolean
   readonly warmUpSeconds: number
   readonly seconds: number
 }
@@ -68,7 +71,8 @@ class Client {
 
   #open(): net.Socket {
     const onread = { buffer: memory, callback: (length: number) => this.#read(length) }
-    const socket = net.connect({ port: target.port, host: '127.0.0.1', noDelay: true, onread })
+    const to = { port: target.port, host: '127.0.0.1', noDelay: true, onread }
+    const socket = load.isTls ? tls.connect({ ...to, ca: CA }) : net.connect(to)
     socket.on('error', (error) => fail(error.message))
     socket.on('close', () => {
       if (this.#socket === socket) fail('a connection was closed')

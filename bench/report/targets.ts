@@ -33,6 +33,7 @@ const TARGETS: readonly Target[] = [
   { scenario: 'idle', metric: 'each', of: 'figure', most: 5 },
   { scenario: 'streams', metric: 'each', of: 'figure', most: 10 },
   { scenario: 'log', metric: 'cpu', of: 'ratio', most: 1.1, to: 'log off' },
+  { scenario: 'metrics', metric: 'cpu', of: 'ratio', most: 1.03, to: 'metrics off' },
 ]
 
 export interface Verdict extends Target {

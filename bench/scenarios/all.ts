@@ -1,7 +1,20 @@
 import { latency } from './latency.ts'
 import { idle, streams } from './memory.ts'
 import { micro } from './micro.ts'
-import { field, fresh, length, log, post, sdk, tlsPost, tlsUpload, upload } from './posts.ts'
+import {
+  field,
+  fresh,
+  http2Post,
+  length,
+  log,
+  metrics,
+  post,
+  sdk,
+  tlsClientPost,
+  tlsPost,
+  tlsUpload,
+  upload,
+} from './posts.ts'
 import type { Scenario } from './scenario.ts'
 import { start } from './start.ts'
 import { stream, tlsStream } from './stream.ts'
@@ -18,6 +31,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'tls-post': tlsPost,
   'tls-stream': tlsStream,
   'tls-upload': tlsUpload,
+  'tls-client-post': tlsClientPost,
+  'h2-post': http2Post,
   fresh,
   workers,
   latency,
@@ -25,5 +40,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   idle,
   streams,
   log,
+  metrics,
   micro,
 }

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { join } from 'node:path'
 import type { Contender, Load, Posts } from '../contenders/contender.ts'
 import { fluxgate } from '../contenders/fluxgate.ts'
 import type { Server } from '../contenders/server.ts'
@@ -22,6 +24,7 @@ export interface PostPlan {
   readonly variation?: Variation
   readonly isFresh?: boolean
   readonly isTls?: boolean
+  readonly clients?: 'tls' | 'http2'
   /** The rate is as many times that of the load. */
   readonly workers?: number
 }
@@ -63,6 +66,18 @@ export const tlsUpload: Scenario = {
   round: cpuOf({ origin: contentOrigin, load: 'tlsUpload', contentBytes: LARGE, isTls: true }),
 }
 
+export const tlsClientPost: Scenario = {
+  title: 'TLS to the clients: small POST, 64 connections, 8000/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: smallOrigin, load: 'tlsClientPost', contentBytes: SMALL, clients: 'tls' }),
+}
+
+export const http2Post: Scenario = {
+  title: 'HTTP/2 to the clients: small POST, 8 connections, 8000/s',
+  metrics: [CPU, OTHERS],
+  round: cpuOf({ origin: smallOrigin, load: 'http2Post', contentBytes: SMALL, clients: 'http2' }),
+}
+
 const [OFF, ON] = ['log off', 'log on']
 
 export const log: Scenario = {
@@ -70,6 +85,30 @@ export const log: Scenario = {
   metrics: [CPU, OTHERS],
   between: { contenders: () => [fluxgate(ON, 'trace'), fluxgate(OFF, 'warn')], ours: ON, yardstick: OFF },
   round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
+}
+
+const [UNCOUNTED, COUNTED] = ['metrics off', 'metrics on']
+
+export const metrics: Scenario = {
+  title: 'Fluxgate with its metrics scraped each second and without, small POST',
+  metrics: [CPU, OTHERS],
+  between: {
+    contenders: () => [fluxgate(COUNTED, 'trace', 'admin.sock'), fluxgate(UNCOUNTED)],
+    ours: COUNTED,
+    yardstick: UNCOUNTED,
+  },
+  round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
+}
+
+/** Asks for `/metrics` each second, until it is disposed. */
+function scrape(path: string): Disposable {
+  const timer = setInterval(() => {
+    const socket = connect({ path }, () =>
+      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    )
+    socket.on('error', () => {}).resume()
+  }, 1000)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 function cpuOf(plan: PostPlan): Scenario['round'] {
@@ -83,10 +122,16 @@ export async function cpuPerRequest(contender: Contender, plan: PostPlan, times:
 }
 
 async function measure(contender: Contender, plan: PostPlan, times: Times): Promise<Trial> {
-  const { isTls = false, workers } = plan
+  const { isTls = false, clients: speaks, workers } = plan
   await using origin = await plan.origin(isTls)
-  const situation = { originPort: origin.port, isTls, ...(workers === undefined ? {} : { workers }) }
+  const situation = {
+    originPort: origin.port,
+    isTls,
+    ...(workers === undefined ? {} : { workers }),
+    ...(speaks === undefined ? {} : { clients: speaks }),
+  }
   await using gateway = await contender.start(situation)
+  using _scraping = contender.scraped === undefined ? undefined : scrape(join(gateway.folder, contender.scraped))
   const posts: Posts = contender.load[plan.load]
   const load: PostLoad = {
     ...posts,
@@ -96,8 +141,9 @@ async function measure(contender: Contender, plan: PostPlan, times: Times): Prom
     contentBytes: plan.contentBytes,
     variation: plan.variation ?? 'repeated',
     isFresh: plan.isFresh ?? false,
+    isTls: speaks === 'tls',
   }
-  await using clients = program('post-clients.ts', [JSON.stringify(load)])
+  await using clients = program(speaks === 'http2' ? 'http2-clients.ts' : 'post-clients.ts', [JSON.stringify(load)])
   await clients.line()
   const used = meter(gateway.pid, workers !== 2)
   const { answered, wrong } = JSON.parse(await clients.line()) as Posted

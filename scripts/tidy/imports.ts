@@ -32,6 +32,19 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   gateway: ['runtime', 'serving', 'workers', 'listener', 'metrics', ...SETTLED, 'observe'],
   cli: [...BASE, 'gateway', 'serving', 'listener', 'access', 'admin', 'config', 'metrics', 'observe', 'tools'],
   main: ['runtime', 'cli'],
+  // What programs import instead of running the command: the same gateway, without what belongs to a process.
+  library: [
+    ...BASE,
+    'gateway',
+    'config',
+    'observe',
+    'workers/tally',
+    'cli/reload',
+    'cli/changed-fields',
+    'cli/descriptors',
+    'cli/configuration-state',
+    'cli/operations',
+  ],
 
   // From bytes to a tree, to a document, to settings; then the files that put them together, and what watches them.
   'config/text': [],

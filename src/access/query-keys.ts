@@ -32,14 +32,14 @@ export function queryPairs({ pathAndQuery, pathLength }: RequestHead): readonly 
 }
 
 /**
- * A path with its query in which `filled` is the value of the first of these pairs, and the others are gone with their mark; without
+ * A path with its query in which one of these pairs has another value (`filled`), and the others are gone with their mark; without
  * `filled` all of them are. They are in rising order. `text` ends with the head's path and query: it is that, or the target.
  */
 export function withoutPairs(
   text: string,
   { pathAndQuery, pathLength }: RequestHead,
   pairs: readonly number[],
-  filled: string | undefined,
+  filled: { readonly at: number; readonly value: string } | undefined,
 ): string {
   const queryStart = text.length - pathAndQuery.length + pathLength
   const kept: string[] = []
@@ -49,7 +49,10 @@ export function withoutPairs(
     .split('&')
     .entries()) {
     if (at !== pairs[next]) kept.push(pair)
-    else if (next++ === 0 && filled !== undefined) kept.push(`${pair.slice(0, pair.indexOf('=') + 1)}${filled}`)
+    else {
+      next++
+      if (at === filled?.at) kept.push(`${pair.slice(0, pair.indexOf('=') + 1)}${filled.value}`)
+    }
   }
   return text.slice(0, queryStart) + (kept.length === 0 ? '' : `?${kept.join('&')}`)
 }

@@ -25,8 +25,7 @@ export class ConfigurationState {
   note(event: WatchEvent): void {
     switch (event.type) {
       case 'changed':
-        this.#end('applied', undefined)
-        this.loadedAtMs = Date.now()
+        this.applied()
         break
       case 'restored':
         this.error = undefined
@@ -41,6 +40,11 @@ export class ConfigurationState {
       case 'denied':
         this.#end('unreadable', 'the file may not be read')
     }
+  }
+
+  applied(): void {
+    this.#end('applied', undefined)
+    this.loadedAtMs = Date.now()
   }
 
   #end(result: Result, error: string | undefined): void {

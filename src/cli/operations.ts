@@ -18,6 +18,8 @@ interface Open {
   readonly door: Door
   readonly place: Place
   readonly sources: AdminSources & { close(): void }
+  /** In force: the address is the one that is listened on, also where the file names another that cannot be. */
+  settings: AdminSettings
   address: string
 }
 
@@ -68,7 +70,7 @@ export class Operations {
   }
 
   async #openAt(settings: AdminSettings): Promise<string | undefined> {
-    // Who has no such door does not load what it takes: an HTTP server of Node's.
+    // Who has no such door does not load it.
     const [{ createAdminServer }, { createAdminSources }] = await Promise.all([
       import('../admin/door.ts'),
       import('./admin-sources.ts'),
@@ -86,26 +88,36 @@ export class Operations {
     }
     const place = new Place(door, settings.bindAddress, {
       onLost: (address, error) => announce(this.#log, EVENTS.adminNotMoved, { address, error }),
-      onFoundAgain: (address) => this.#listens(settings, address),
+      onFoundAgain: (address) => this.#listens(address),
     })
-    this.#open = { server, door, place, sources, address: result.address }
-    this.#listens(settings, result.address)
+    this.#open = { server, door, place, sources, settings, address: result.address }
+    this.#listens(result.address)
     return undefined
   }
 
-  #listens(settings: AdminSettings, address: string): void {
+  #listens(address: string): void {
     if (this.#open !== undefined) this.#open.address = address
     announce(this.#log, EVENTS.adminListening, {}, address)
+    this.#warnIfClosed()
+  }
+
+  #warnIfClosed(): void {
+    if (this.#open === undefined) return
+    const { settings, address } = this.#open
     if (settings.token === undefined && !isLocal(settings.bindAddress))
       announce(this.#log, EVENTS.adminClosed, { address })
   }
 
-  async #move({ server, place }: Open, settings: AdminSettings): Promise<void> {
-    const moved = await place.move(settings.bindAddress)
-    if (moved.rebound !== 'failed') server.publish(settings)
-    if (moved.rebound === 'yes') this.#listens(settings, moved.address)
-    else if (moved.rebound === 'failed')
-      announce(this.#log, EVENTS.adminNotMoved, { address: settings.bindAddress.text, error: moved.error })
+  /** The token is in force whatever becomes of the address. */
+  async #move(open: Open, { bindAddress, token }: AdminSettings): Promise<void> {
+    const moved = await open.place.move(bindAddress)
+    const hadToken = open.settings.token !== undefined
+    open.settings = { bindAddress: moved.rebound === 'failed' ? open.settings.bindAddress : bindAddress, token }
+    open.server.publish(open.settings)
+    if (moved.rebound === 'yes') this.#listens(moved.address)
+    else if (hadToken && token === undefined) this.#warnIfClosed()
+    if (moved.rebound === 'failed')
+      announce(this.#log, EVENTS.adminNotMoved, { address: bindAddress.text, error: moved.error })
   }
 
   /** A successor listens on the same socket: who asks is to ask there. Resolves when those that have come have their answers. */

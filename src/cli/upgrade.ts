@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { HANDOVER, type Handover, type SharedSocket, type SocketName } from '../runtime/handed-sockets.ts'
+import { ownArguments } from '../runtime/process-needs.ts'
 
 /** How long a successor may take until it listens. */
 const LIMIT_MS = 30_000
@@ -43,13 +44,6 @@ export function namedSockets(sockets: Readonly<Partial<Record<SocketName, Shared
   )
 }
 
-/** The command line of this process. */
-function ownCommand(): string[] {
-  // A one-file executable is its own script.
-  const script = process.argv[1] === process.execPath ? [] : [process.argv[1]!]
-  return [process.execPath, ...process.execArgv, ...script, ...process.argv.slice(2)]
-}
-
 export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, command }: UpgradeOptions): Upgrade {
   const { promise: completed, resolve: complete } = Promise.withResolvers<void>()
   let successor: ChildProcess | undefined
@@ -66,7 +60,7 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
     }
     let child: ChildProcess
     try {
-      child = start(sockets(), command ?? ownCommand())
+      child = start(sockets(), command ?? [process.execPath, ...ownArguments()])
     } catch (error) {
       // Some of what the system refuses is thrown: memory for another process, say.
       announce(log, EVENTS.upgradeFailed, { error: (error as Error).message })

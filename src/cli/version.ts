@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readOwnFile } from '../runtime/one-file.ts'
 
 /** The version in package.json, which is two folders up from here and from `dist/cli/`. */
 export function readVersion(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const manifest: { version: string } = JSON.parse(readOwnFile(new URL('../../package.json', import.meta.url)))
   return manifest.version
 }

@@ -74,8 +74,11 @@ function takeOwned(exchange: Exchange): UpstreamConnection<Exchange> | undefined
 function lookBeforeUse(exchange: Exchange, connection: UpstreamConnection<Exchange>): void {
   setImmediate(() => {
     if (exchange.isOver || exchange.failure !== undefined) connection.release(true)
-    else if (!connection.isUsable) connect(exchange)
-    else {
+    else if (!connection.isUsable) {
+      // Of a connection for many exchanges it is a place, which is taken until it is given back.
+      connection.close()
+      connect(exchange)
+    } else {
       keepForReplay(exchange, connection.isHttp2)
       sendHeld(exchange, connection)
     }
@@ -152,6 +155,7 @@ function send(
     repeated !== undefined && before === ''
       ? connection.sendRepeatedHead(repeated, method, end - start)
       : connection.sendHead(headFor(exchange, connection, repeated), method, before, buffer, start, end)
+  if (exchange.isRequestDone) connection.requestEnded?.(exchange.downstream.countedTrailers ?? '')
   requestSent(exchange)
   // Both ways: after a retry it still says how the connection before it was.
   exchange.isSendBlocked = !mayGoOn && !exchange.isRequestDone

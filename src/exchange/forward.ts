@@ -1,5 +1,5 @@
 import { linesWithGatewayKeys } from '../access/disguised-keys.ts'
-import { queryText, withoutPairs } from '../access/query-keys.ts'
+import { queryPairs, queryText, withoutPairs } from '../access/query-keys.ts'
 import { type FieldRules, REMOVE, type RuledLine, ruledLines } from '../http/field-rules.ts'
 import { FIELD, isCredentialField } from '../http/fields.ts'
 import { linesNamed, mergeLines } from '../http/lines.ts'
@@ -127,11 +127,17 @@ function upstreamTarget(exchange: Exchange): string {
   return joined.charCodeAt(0) === 0x2f ? joined : `/${joined}`
 }
 
-/** Path and query, with the provider's key in the place of the client's where that is in the query, and else without that. */
+/**
+ * Path and query, with the provider's key in the place of the client's where that is in the query, and else without that. Where the
+ * operator has said that keys stand there, every such pair is a credential, and where ours goes on, no other one does.
+ */
 function targetWithKey(exchange: Exchange): string {
   const head = exchange.head!
   const { queryKeys, snapshot } = exchange
-  const { apiKey, credential } = exchange.upstream!
-  if (queryKeys.length === 0 || (credential === 'pass' && snapshot.anonymous !== undefined)) return head.pathAndQuery
-  return withoutPairs(head.pathAndQuery, head, queryKeys, isQuerySwapped(exchange) ? queryText(apiKey!) : undefined)
+  const { apiKey, credential, takesQueryKeys } = exchange.upstream!
+  if (credential === 'pass' && snapshot.anonymous !== undefined) return head.pathAndQuery
+  const pairs = takesQueryKeys && credential !== 'pass' ? queryPairs(head).map(({ at }) => at) : queryKeys
+  if (pairs.length === 0) return head.pathAndQuery
+  const filled = isQuerySwapped(exchange) ? { at: queryKeys[0]!, value: queryText(apiKey!) } : undefined
+  return withoutPairs(head.pathAndQuery, head, pairs, filled)
 }

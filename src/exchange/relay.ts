@@ -58,6 +58,7 @@ export function upstreamDrained(exchange: Exchange): void {
 
 export function requestEnd(exchange: Exchange): void {
   exchange.isRequestDone = true
+  exchange.connection?.requestEnded?.(exchange.downstream.countedTrailers ?? '')
   if (exchange.isAnswered) return
   if (exchange.isResponseDone) complete(exchange)
   else watch(exchange)
@@ -140,7 +141,10 @@ export function responseBytes(
   exchange.responseBytes += content
   exchange.relayedBytes += before.length + end - start
   const mayGoOn = exchange.response.sendBytes(before, buffer, start, end)
-  if (isComplete) responseDone(exchange)
+  if (isComplete) {
+    exchange.response.responseEnded?.(exchange.connection?.countedTrailers ?? '')
+    responseDone(exchange)
+  }
   return mayGoOn || takesTail(exchange, end - start)
 }
 

@@ -20,6 +20,8 @@ export interface Downstream<E = unknown> {
   readonly tls: ClientTls | undefined
   /** The client asked for the connection to close after this exchange. */
   readonly wantsClose: boolean
+  /** Lines of trailers that have come behind a length, which only HTTP/2 can say; of a request that is whole. */
+  readonly countedTrailers?: string
   /** It waits for a 100 before it sends its body. */
   readonly awaitsContinue: boolean
   /** The whole request has been read. */
@@ -64,6 +66,8 @@ export interface ResponseSink {
   /** Sends the final head and the first bytes of its body in one write. */
   sendHead(head: ResponseHead, addClose: boolean, before: string, buffer: Buffer, start: number, end: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
+  /** The response is whole; over HTTP/1 its framing has said so. `trailers`: see `countedTrailers`. */
+  responseEnded?(trailers: string): void
   /** Sends an answer of the gateway's own. */
   sendAnswer(answer: OwnAnswer, addClose: boolean): void
   /** Of a tunnel: nothing more comes from the upstream. `done` is called when all has left and the end of it too; not if that fails. */

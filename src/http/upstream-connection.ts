@@ -33,6 +33,13 @@ export interface UpstreamConnection<E> {
   /** The same for a head that repeats another one; the first bytes of its body stand behind it. */
   sendRepeatedHead(head: RepeatedHead, method: string, bodyLength: number): boolean
   sendBytes(before: string, buffer: Buffer, start: number, end: number): boolean
+  /**
+   * The request is whole; over HTTP/1 its framing has said so. `trailers`: their lines, where they stand behind a length, which only
+   * HTTP/2 can say.
+   */
+  requestEnded?(trailers: string): void
+  /** The same of the response, once it is whole. */
+  readonly countedTrailers?: string
   resumeResponse(): void
   /** Of a tunnel: nothing more comes from the client. `done` is called when all has left and the end of it too, or can no more. */
   sendEnd(done: () => void): void

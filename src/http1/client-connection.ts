@@ -88,7 +88,10 @@ export class ClientConnection<E> implements UpstreamConnection<E>, Reader {
     socket.on('end', () => this.#ended())
     onWriteFailed(socket, (code) => this.#writeFailed(code))
     socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(error.code))
-    socket.on('close', () => this.#lost())
+    socket.on('close', () => {
+      this.#reads.close()
+      this.#lost()
+    })
   }
 
   get isUsable(): boolean {

@@ -23,6 +23,10 @@ export interface SessionHome<E> {
   closed(connection: Http2ClientConnection<E>): void
 }
 
+/** A request that has had no answer for so long, on a connection from which nothing else has come either, is reason to ask for a sign of life. */
+const ASK_AFTER_MS = 10_000
+const SIGN_WITHIN_MS = 10_000
+
 /** Numbers of streams end here; long before, the connection is too old. */
 const LAST_STREAM = 0x7ffffff0
 
@@ -54,6 +58,14 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   #current: ClientStream<E> | undefined = undefined
   #currentEnds = false
   readonly #reads = new ReadBuffer()
+  /** Goes up with every read. */
+  #heard = 0
+  /** The same when it was looked at last with something new, the next stream then, and when that was: by the clock of the pool. */
+  #heardBefore = -1
+  #streamThen = 0
+  #heardMs = 0
+  /** When a sign of life was asked for; 0: none is awaited. */
+  #askedMs = 0
   /** For whoever keeps it: by the clock of the pool. */
   bornMs = 0
   idleSinceMs = 0
@@ -118,6 +130,7 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
 
   onBytes(buffer: Buffer, length: number): boolean {
     if (this.#isClosed) return true
+    this.#heard++
     try {
       const error = this.session.read(buffer, length)
       if (error !== ERROR.none) this.#fail(error)
@@ -181,8 +194,11 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   // ---- SessionOwner
 
   reset(id: number, code: ErrorCode): ErrorCode {
-    this.#streams.get(id)?.resetByUpstream(code)
-    return this.session.count(FLOOD.refused)
+    const stream = this.#streams.get(id)
+    // We have opened each that it can refuse: however many these are, those that run are not disturbed.
+    if (stream === undefined) return this.session.count(FLOOD.refused)
+    stream.resetByUpstream(code)
+    return ERROR.none
   }
 
   streamOf(id: number): ClientStream<E> | undefined {
@@ -240,6 +256,28 @@ export class Http2ClientConnection<E> implements Reader, SessionOwner, UpstreamH
   leave(): void {
     this.#isLeaving = true
     this.#closeIfDone()
+  }
+
+  /**
+   * Called now and then. A connection whose other end is gone without a word (a machine that died, a firewall that forgot) takes
+   * requests for a quarter of an hour, until the kernel gives up. So one that has given no sign of life since its latest request
+   * is asked for one (PING), and gets no other exchange if none comes. Those that it carries have clocks of their own.
+   *
+   * Nobody is asked without a new request: some upstreams take `PING`s for an attack.
+   */
+  lookAlive(nowMs: number): void {
+    if (this.#heard !== this.#heardBefore) {
+      this.#heardBefore = this.#heard
+      this.#streamThen = this.#nextStream
+      this.#heardMs = nowMs
+      this.#askedMs = 0
+    } else if (this.#askedMs > 0) {
+      if (nowMs - this.#askedMs >= SIGN_WITHIN_MS) this.leave()
+    } else if (this.#nextStream === this.#streamThen) this.#heardMs = nowMs
+    else if (nowMs - this.#heardMs >= ASK_AFTER_MS) {
+      this.#askedMs = nowMs
+      this.session.ping()
+    }
   }
 
   #closeIfDone(): boolean {

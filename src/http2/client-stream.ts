@@ -40,7 +40,6 @@ export interface UpstreamHost<E> {
 /** One exchange on an upstream's connection, on a stream of its own. */
 export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, SenderOwner {
   readonly isHttp2 = true
-  readonly isWriteBroken = false
   readonly deadline: Deadline
   readonly receiver: StreamReceiver
   /** Undefined until its head is sent. */
@@ -81,6 +80,10 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     return !this.isOver && this.#host.isUsable
   }
 
+  get isWriteBroken(): boolean {
+    return this.isOver
+  }
+
   begin(exchange: E, _readsHead: boolean, _mayUpgrade: boolean, isFromHttp2: boolean): void {
     this.#exchange = exchange
     this.#isFromHttp2 = isFromHttp2
@@ -96,7 +99,8 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     this.sender = new StreamSender(session, id, session.peer.initialWindow, this)
     // Streams begin in the order of their numbers.
     this.sender.headersAtOnce(block, length === 0)
-    this.#content = new ContentSender(this.sender, length)
+    // What has come over HTTP/2 has been counted there, and ends when its stream does: trailers may stand behind a length.
+    this.#content = new ContentSender(this.sender, this.#isFromHttp2 && length !== 'chunked' ? undefined : length)
     return this.sendBytes(before, buffer, start, end)
   }
 
@@ -111,6 +115,14 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     if (this.isOver) return true
     this.#content?.send(before, buffer, start, end)
     return sender.mayGoOn()
+  }
+
+  requestEnded(trailers: string): void {
+    if (!this.isOver) this.#content?.end(trailers)
+  }
+
+  get countedTrailers(): string {
+    return this.receiver.countedTrailers
   }
 
   /** For its sender: all that waited has gone. */
@@ -158,7 +170,13 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   take(before: string, buffer: Buffer, start: number, end: number, content: number, isDone: boolean): boolean {
     const exchange = this.#exchange
     if (exchange === undefined) return true
-    return this.#host.events.responseBytes(exchange, before, buffer, start, end, isDone, content)
+    const mayGoOn = this.#host.events.responseBytes(exchange, before, buffer, start, end, isDone, content)
+    // What is left of its request goes nowhere.
+    if (isDone && this.isOver) {
+      this.#over()
+      this.#fail('upstream_reset', undefined)
+    }
+    return mayGoOn
   }
 
   giveBack(bytes: number): void {
@@ -180,8 +198,20 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
     this.#fail('upstream_protocol', cause)
   }
 
+  /**
+   * All of the answer has come, and waits for its client. That the stream or its connection ends now takes nothing away from it: an
+   * upstream that does not want the rest of a request says so, and one that leaves closes when it has sent its last byte.
+   */
+  get #isAnswered(): boolean {
+    return this.#exchange !== undefined && this.hasHead && this.receiver.isEnded && !this.receiver.isDone
+  }
+
   /** The upstream has reset it. */
   resetByUpstream(code: ErrorCode): void {
+    if (this.#isAnswered) {
+      this.#leave()
+      return
+    }
     const isRefused = code === ERROR.refusedStream
     this.#over()
     if (isRefused) this.#fail('stream_refused', 'refused_stream')
@@ -196,6 +226,10 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
 
   /** The connection has ended. */
   lost(failure: FailureCode | undefined, cause: string | undefined): void {
+    if (this.#isAnswered) {
+      this.#leave()
+      return
+    }
     this.#over()
     const hasAny = this.hasHead || this.#interims > 0
     if (failure !== undefined) this.#fail(failure, cause)
@@ -228,8 +262,7 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   /** What the upstream does not know to be over is reset: nobody reads it, and nobody pays for it. */
   #end(): void {
     this.#exchange = undefined
-    if (this.isOver) return
-    if (this.sender === undefined || (this.sender.isEnded && this.receiver.isEnded)) this.#over()
+    if (this.isOver || this.sender === undefined || (this.sender.isEnded && this.receiver.isEnded)) this.#over()
     else this.#reset(ERROR.cancel)
   }
 
@@ -267,11 +300,16 @@ export class ClientStream<E> implements UpstreamConnection<E>, ContentTaker, Sen
   }
 
   #over(): void {
-    if (this.isOver) return
-    this.isOver = true
     clearTimeout(this.#lastWait)
     this.deadline.close()
     this.receiver.close()
+    this.#leave()
+  }
+
+  /** Its connection knows it no more. */
+  #leave(): void {
+    if (this.isOver) return
+    this.isOver = true
     this.receiver.giveUpWindow(this.#host.session)
     if (this.sender !== undefined) {
       this.sender.close()

@@ -1,9 +1,16 @@
+import type { ResponseHead } from '../http/message.ts'
 import { trailerBlock } from './head-block.ts'
 import type { StreamSender } from './stream-sender.ts'
 import { Unchunker } from './unchunker.ts'
 
 /** Octets, or chunks, or as many as come until somebody says that it was all. */
 export type ContentLength = number | 'chunked' | undefined
+
+/** Of a response. What comes over HTTP/2 ends when its stream does: trailers may stand behind a length. */
+export function contentLengthOf({ framing, contentLength, isHttp2 }: ResponseHead): ContentLength {
+  if (framing === 'chunked') return framing
+  return framing === 'length' && isHttp2 !== true ? contentLength : undefined
+}
 
 /** A body that goes out, in the form in which the path of a request relays it: what frames it there is taken off, and ends its stream. */
 export class ContentSender {
@@ -25,6 +32,12 @@ export class ContentSender {
       this.#left -= end - start
       if (this.#left === 0) this.#sender.end()
     }
+  }
+
+  /** All of it has come. `trailers`: lines that its form had no place for. */
+  end(trailers: string): void {
+    if (trailers === '' || this.#unchunker !== undefined || this.#left !== undefined) this.#sender.end()
+    else this.#sender.headers(trailerBlock(trailers)!, true)
   }
 
   #sendChunks(unchunker: Unchunker, before: string, buffer: Buffer, start: number, end: number): void {

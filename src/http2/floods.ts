@@ -12,7 +12,7 @@ export const FLOOD = {
   reset: { at: 0, most: 200 },
   /** PING, SETTINGS, PRIORITY: nothing that a peer needs often. */
   control: { at: 1, most: 1_000 },
-  /** DATA and CONTINUATION without content. */
+  /** DATA and CONTINUATION without content, padded or not. */
   empty: { at: 2, most: 1_000 },
   /** Streams past the limit that the peer has been told. */
   refused: { at: 3, most: 1_000 },
@@ -23,14 +23,16 @@ export const FLOOD = {
 export type Flood = (typeof FLOOD)[keyof typeof FLOOD]
 
 export class FloodWatch {
-  readonly #counts = new Uint32Array(Object.keys(FLOOD).length)
-  readonly #since = new Float64Array(Object.keys(FLOOD).length)
+  readonly #counts = [0, 0, 0, 0, 0]
+  /** Made when a number is used up for the first time, which it hardly ever is. */
+  #since: number[] | undefined = undefined
 
   /** One more of that kind. True: too many. */
   count(flood: Flood): boolean {
     const { at, most } = flood
     if (++this.#counts[at]! <= most) return false
     const now = monotonicMs()
+    this.#since ??= this.#counts.map(() => 0)
     const isFlood = now - this.#since[at]! < WITHIN_MS
     this.#since[at] = now
     this.#counts[at] = 0

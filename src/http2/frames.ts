@@ -54,7 +54,7 @@ export interface FrameSink {
   frame(type: number, flags: number, stream: number, length: number): ErrorCode
   /** `isLast`: this frame has no more. */
   data(buffer: Buffer, start: number, end: number, isLast: boolean): void
-  dataEnd(): void
+  dataEnd(): ErrorCode
   payload(buffer: Buffer, start: number, end: number): ErrorCode
 }
 
@@ -66,7 +66,7 @@ export class FrameReader {
   readonly #sink: FrameSink
   #state: number = STATE.head
   /** The part of a head that came in an earlier read. */
-  readonly #head: Buffer = Buffer.alloc(FRAME_HEAD_BYTES)
+  #head: Buffer | undefined = undefined
   #headBytes = 0
   /** Octets still to come: of the payload, or of DATA without its padding. */
   #left = 0
@@ -117,6 +117,7 @@ export class FrameReader {
       return this.#begin(buffer, at) ? at + FRAME_HEAD_BYTES : -1
     }
     const taken = Math.min(FRAME_HEAD_BYTES - this.#headBytes, end - at)
+    this.#head ??= Buffer.alloc(FRAME_HEAD_BYTES)
     buffer.copy(this.#head, this.#headBytes, at, at + taken)
     this.#headBytes += taken
     if (this.#headBytes < FRAME_HEAD_BYTES) return end
@@ -195,10 +196,7 @@ export class FrameReader {
     }
     const state = this.#state
     this.#state = STATE.head
-    if (state !== STATE.payload) {
-      this.#sink.dataEnd()
-      return ERROR.none
-    }
+    if (state !== STATE.payload) return this.#sink.dataEnd()
     const kept = this.#kept ?? NOTHING
     this.#kept = undefined
     this.#keptBytes = 0

@@ -1,8 +1,7 @@
 import { decodeHuffman } from './huffman.ts'
+import { TABLE_BYTES } from './settings.ts'
 import { STATIC_LENGTH, STATIC_NAMES, STATIC_VALUES } from './static-table.ts'
 
-/** Of the table that the peer's encoder and our decoder share: what it is before any setting (RFC 9113 section 6.5.2). */
-const TABLE_BYTES = 4_096
 /** What an entry costs beside its name and its value (RFC 7541 section 4.1). */
 const ENTRY_BYTES = 32
 /** Changes of the table's size that one block may begin with: two are all that anybody needs (RFC 7541 section 4.2). */
@@ -35,12 +34,14 @@ export class FieldList {
   }
 }
 
+/** One for all connections: what was decoded last, and is read before anything else is. A connection that is idle holds none. */
+const list = new FieldList()
+
 /**
  * Reads header blocks (RFC 7541). Nothing of a list that is too large is kept, whatever references its few octets hold; the
  * table goes on all the same, since the blocks that follow need it.
  */
 export class HpackDecoder {
-  readonly list = new FieldList()
   readonly #maxListBytes: number
   /** The dynamic table: the newest entry is the last one. `#first` of them have gone. */
   #names: string[] = []
@@ -58,12 +59,17 @@ export class HpackDecoder {
     this.#maxListBytes = maxListBytes
   }
 
+  /** What the last call of `decode` has read, of any decoder: valid until the next one. */
+  get list(): FieldList {
+    return list
+  }
+
   /** A whole block; false: it cannot be decoded, and nothing on this connection can from now on. */
   decode(buffer: Buffer, start: number, end: number): boolean {
     this.#buffer = buffer
     this.#at = start
     this.#end = end
-    this.list.clear()
+    list.clear()
     let sizeChanges = 0
     while (this.#at < end) {
       const octet = buffer[this.#at]!
@@ -72,7 +78,7 @@ export class HpackDecoder {
       } else if (octet >= 0x40) {
         if (!this.#literal(0x3f, true)) return false
       } else if (octet >= 0x20) {
-        if (this.list.bytes > 0 || ++sizeChanges > MAX_SIZE_CHANGES || !this.#resize()) return false
+        if (list.bytes > 0 || ++sizeChanges > MAX_SIZE_CHANGES || !this.#resize()) return false
       } else if (!this.#literal(0x0f, false)) return false
     }
     return true
@@ -82,12 +88,12 @@ export class HpackDecoder {
     const index = this.#integer(0x7f)
     if (index <= 0) return false
     if (index <= STATIC_LENGTH) {
-      this.list.add(STATIC_NAMES[index]!, STATIC_VALUES[index]!, this.#maxListBytes)
+      list.add(STATIC_NAMES[index]!, STATIC_VALUES[index]!, this.#maxListBytes)
       return true
     }
     const at = this.#names.length - (index - STATIC_LENGTH)
     if (at < this.#first) return false
-    this.list.add(this.#names[at]!, this.#values[at]!, this.#maxListBytes)
+    list.add(this.#names[at]!, this.#values[at]!, this.#maxListBytes)
     return true
   }
 
@@ -98,7 +104,7 @@ export class HpackDecoder {
     if (name === undefined) return false
     const value = this.#string()
     if (value === undefined) return false
-    this.list.add(name, value, this.#maxListBytes)
+    list.add(name, value, this.#maxListBytes)
     if (isIndexed) this.#insert(name, value)
     return true
   }

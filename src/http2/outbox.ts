@@ -24,6 +24,8 @@ export class Outbox {
   /** Where the flags of the last frame of content stand, while nothing has been added behind it. */
   #lastFlagsAt = -1
   #lastStream = 0
+  /** The next header block has to begin with the size of our table: see `tableGotSmaller`. */
+  #owesTableSize = false
   /** Who waits for what is in the block, and for what has left it. */
   #inBlock: (() => void)[] = []
   #onTheWay: (() => void)[] = []
@@ -97,8 +99,21 @@ export class Outbox {
     this.#lastFlagsAt = -1
   }
 
+  /**
+   * The peer's table has become smaller than what it began with, and that was acknowledged: the next header block must say so, though
+   * ours uses none (RFC 7541 section 4.2). Peers that are strict take no block without it.
+   */
+  tableGotSmaller(): void {
+    this.#owesTableSize = true
+  }
+
   /** A header block, in as many frames as it takes (RFC 9113 section 6.10). */
-  headers(stream: number, block: Buffer, endsStream: boolean): void {
+  headers(stream: number, given: Buffer, endsStream: boolean): void {
+    let block = given
+    if (this.#owesTableSize) {
+      this.#owesTableSize = false
+      block = Buffer.concat([NO_TABLE, given])
+    }
     const endStream = endsStream ? FLAG.endStream : 0
     let at = 0
     do {
@@ -180,3 +195,5 @@ export class Outbox {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** A change of the table's size, to 0 (RFC 7541 section 6.3). */
+const NO_TABLE = Buffer.of(0x20)

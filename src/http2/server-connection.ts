@@ -83,7 +83,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     socket.on('end', () => this.#ended())
     socket.on('error', () => this.#gone())
     socket.on('close', () => this.#gone())
-    this.#clock.watch(true, true)
+    this.#clock.watch(this.session.headBegun, true)
     this.#host.connectionIdle(this)
   }
 
@@ -111,7 +111,7 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
       const error = this.session.read(buffer, length)
       if (this.#opening.length > 0) this.#serveOpening()
       if (error !== ERROR.none) this.#fail(error)
-      else if (!this.isClosed) this.#clock.watch(this.session.isInHead, this.#phase === 'idle')
+      else if (!this.isClosed) this.#clock.watch(this.session.headBegun, this.#phase === 'idle')
     } catch (error) {
       // Where no stream was at work there is nobody to answer.
       this.events.bug(undefined, undefined, error)
@@ -141,7 +141,11 @@ export class Http2ServerConnection<E> extends Queued implements Reader, SessionO
     if (id <= this.#lastStream) return this.#endedStream(id)
     this.#lastStream = id
     // A client that has been told so sends it again elsewhere.
-    if (id > this.#lastServed) return ERROR.none
+    if (id > this.#lastServed) {
+      // What follows on it is nobody's fault.
+      this.#reset.add(id)
+      return ERROR.none
+    }
     if (this.#openCount >= MAX_STREAMS || this.#exchanges.size >= MAX_STREAMS) {
       this.#resetStream(id, ERROR.refusedStream)
       return this.session.count(FLOOD.refused)

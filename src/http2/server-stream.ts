@@ -13,7 +13,7 @@ import type { OwnedConnection } from '../http/owned-connection.ts'
 import { RequestClocks } from '../http1/request-clocks.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import { NO_BYTES } from '../runtime/outlet.ts'
-import { ContentSender } from './content-sender.ts'
+import { ContentSender, contentLengthOf } from './content-sender.ts'
 import { ERROR, type ErrorCode } from './frames.ts'
 import { answerBlock, responseBlock } from './head-block.ts'
 import type { Session } from './session.ts'
@@ -64,7 +64,6 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
   #fault: ErrorCode = ERROR.none
   #flushed: (() => void) | undefined = undefined
   #madeClocks: RequestClocks<E> | undefined = undefined
-
   #content: ContentSender | undefined = undefined
 
   constructor(host: StreamHost<E>, id: number) {
@@ -219,6 +218,10 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     return this.receiver.isDone
   }
 
+  get countedTrailers(): string {
+    return this.receiver.countedTrailers
+  }
+
   get isOverLimit(): boolean {
     return this.#host.isOverLimit
   }
@@ -339,13 +342,7 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     if (this.isGone) return true
     const isWhole = head.framing === 'none'
     this.sender.headers(responseBlock(head), isWhole)
-    if (isWhole) {
-      this.#settle()
-      return this.sender.mayGoOn()
-    }
-    const { framing, contentLength } = head
-    const length = framing === 'length' ? contentLength : framing === 'chunked' ? framing : undefined
-    this.#content = new ContentSender(this.sender, length)
+    if (!isWhole) this.#content = new ContentSender(this.sender, contentLengthOf(head))
     return this.sendBytes(before, buffer, start, end)
   }
 
@@ -354,6 +351,12 @@ export class ServerStream<E> implements Downstream<E>, ResponseSink, ContentTake
     this.#content?.send(before, buffer, start, end)
     this.#settle()
     return this.sender.mayGoOn()
+  }
+
+  responseEnded(trailers: string): void {
+    if (this.isGone) return
+    this.#content?.end(trailers)
+    this.#settle()
   }
 
   sendAnswer(answer: OwnAnswer): void {

@@ -2,7 +2,7 @@ import { FLOOD, type Flood, FloodWatch } from './floods.ts'
 import { ERROR, type ErrorCode, FLAG, FRAME, FrameReader, type FrameSink, PREFACE } from './frames.ts'
 import { type FieldList, HpackDecoder } from './hpack-decoder.ts'
 import type { Outbox } from './outbox.ts'
-import { encodeAck, encodeSettings, PeerSettings, SETTING } from './settings.ts'
+import { encodeAck, encodeSettings, PeerSettings, SETTING, TABLE_BYTES } from './settings.ts'
 import type { SenderHost, StreamSender } from './stream-sender.ts'
 import { DEFAULT_WINDOW, MAX_WINDOW, ReceiveWindow } from './windows.ts'
 
@@ -73,12 +73,15 @@ export class Session implements FrameSink, SenderHost {
   /** Octets of the client's preface that have come. */
   #prefaceBytes: number
   #hasSettings = false
+  /** So many have begun: see `headBegun`. */
+  #heads = 1
   // The frame that is being read.
   #type = 0
   #flags = 0
   #stream = 0
   /** Of a DATA frame: what has not come as content. */
   #padding = 0
+  #isEmpty = true
   /** A header block that goes on in the next frame. */
   #blockStream = 0
   #blockEnds = false
@@ -99,7 +102,7 @@ export class Session implements FrameSink, SenderHost {
       ? ([[SETTING.maxConcurrentStreams, MAX_STREAMS]] as const)
       : ([
           [SETTING.enablePush, 0],
-          [SETTING.headerTableSize, 4_096],
+          [SETTING.headerTableSize, TABLE_BYTES],
         ] as const)
     this.outbox.frames(encodeSettings([...own, [SETTING.maxHeaderListSize, MAX_LIST_BYTES]]))
     this.outbox.number(FRAME.windowUpdate, 0, CONNECTION_WINDOW - DEFAULT_WINDOW)
@@ -118,9 +121,12 @@ export class Session implements FrameSink, SenderHost {
     this.#frames.isStopped = true
   }
 
-  /** Something has begun that its peer has to end in time: a preface, a header block, or a frame that is no content. */
-  get isInHead(): boolean {
-    return !this.#hasSettings || this.#blockStream !== 0 || this.#frames.isInPayload
+  /**
+   * Something has begun that its peer has to end in time: a preface, a header block, or a frame that is no content. Its number, since the
+   * next one has a time of its own; 0: nothing has.
+   */
+  get headBegun(): number {
+    return !this.#hasSettings || this.#blockStream !== 0 || this.#frames.isInPayload ? this.#heads : 0
   }
 
   count(flood: Flood): ErrorCode {
@@ -136,7 +142,7 @@ export class Session implements FrameSink, SenderHost {
     if (!this.#hasSettings) {
       if (type !== FRAME.settings || (flags & FLAG.ack) !== 0) return ERROR.protocol
       this.#hasSettings = true
-    }
+    } else if (type !== FRAME.data && this.#blockStream === 0) this.#heads++
     // A header block is not interrupted (RFC 9113 section 6.10).
     if (this.#blockStream !== 0) {
       if (type !== FRAME.continuation || stream !== this.#blockStream) return ERROR.protocol
@@ -148,18 +154,20 @@ export class Session implements FrameSink, SenderHost {
     const given = this.#receiveWindow.release(length)
     if (given > 0) this.outbox.number(FRAME.windowUpdate, 0, given)
     this.#padding = length
-    const endsStream = (flags & FLAG.endStream) !== 0
-    const error = this.#owner.dataFrame(stream, endsStream, length)
-    return error === ERROR.none && length === 0 && !endsStream ? this.count(FLOOD.empty) : error
+    this.#isEmpty = true
+    return this.#owner.dataFrame(stream, (flags & FLAG.endStream) !== 0, length)
   }
 
   data(buffer: Buffer, start: number, end: number, isLast: boolean): void {
     this.#padding -= end - start
+    this.#isEmpty = false
     this.#owner.data(buffer, start, end, isLast)
   }
 
-  dataEnd(): void {
+  /** Padding is no content, whatever there is of it. */
+  dataEnd(): ErrorCode {
     this.#owner.dataEnd(this.#padding)
+    return this.#isEmpty && (this.#flags & FLAG.endStream) === 0 ? this.count(FLOOD.empty) : ERROR.none
   }
 
   payload(buffer: Buffer, start: number, end: number): ErrorCode {
@@ -256,6 +264,7 @@ export class Session implements FrameSink, SenderHost {
     if (this.#stream !== 0) return ERROR.protocol
     if ((this.#flags & FLAG.ack) !== 0) return end === start ? ERROR.none : ERROR.frameSize
     const before = this.peer.initialWindow
+    const hadTable = this.peer.smallestTableBytes === TABLE_BYTES
     const error = this.peer.read(buffer, start, end, !this.#isServer)
     if (error !== ERROR.none) return error
     const wider = this.peer.initialWindow - before
@@ -263,6 +272,8 @@ export class Session implements FrameSink, SenderHost {
       for (const { sender } of this.#owner.allStreams()) if (sender?.widen(wider) === false) return ERROR.flowControl
     }
     this.outbox.frames(SETTINGS_ACK)
+    // Once for all: from then on the table has no room at all.
+    if (hadTable && this.peer.smallestTableBytes < TABLE_BYTES) this.outbox.tableGotSmaller()
     this.#owner.settled()
     if (wider > 0) this.pump()
     return this.#answered()

@@ -12,6 +12,8 @@ export const SETTING = {
 } as const
 
 const ENTRY_BYTES = 6
+/** Of a table, until somebody says otherwise (RFC 9113 section 6.5.2). */
+export const TABLE_BYTES = 4_096
 const LARGEST_FRAME = 0xffffff
 
 /** What the peer has asked for, as far as it concerns us. */
@@ -19,6 +21,8 @@ export class PeerSettings {
   maxConcurrentStreams: number = Number.POSITIVE_INFINITY
   initialWindow: number = DEFAULT_WINDOW
   maxHeaderListBytes: number = Number.POSITIVE_INFINITY
+  /** The smallest that it has asked for. Our blocks need none. */
+  smallestTableBytes: number = TABLE_BYTES
 
   /** `isServer`: who has sent them. */
   read(buffer: Buffer, start: number, end: number, isServer: boolean): ErrorCode {
@@ -32,6 +36,9 @@ export class PeerSettings {
 
   #set(setting: number, value: number, isServer: boolean): ErrorCode {
     switch (setting) {
+      case SETTING.headerTableSize:
+        this.smallestTableBytes = Math.min(this.smallestTableBytes, value)
+        return ERROR.none
       case SETTING.enablePush:
         return value > (isServer ? 0 : 1) ? ERROR.protocol : ERROR.none
       case SETTING.maxConcurrentStreams:
@@ -48,7 +55,7 @@ export class PeerSettings {
       case SETTING.maxHeaderListSize:
         this.maxHeaderListBytes = value
         return ERROR.none
-      // Ours keeps no table; what is unknown is ignored (RFC 9113 section 6.5.2).
+      // What is unknown is ignored (RFC 9113 section 6.5.2).
       default:
         return ERROR.none
     }

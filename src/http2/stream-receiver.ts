@@ -95,6 +95,11 @@ export class StreamReceiver {
     return true
   }
 
+  /** Behind content whose length was told: its form has no place for them. */
+  get countedTrailers(): string {
+    return this.#isChunked ? '' : this.#trailers
+  }
+
   get #keptBytes(): number {
     return this.#kept === undefined ? 0 : this.#kept.length
   }

@@ -333,7 +333,11 @@ export class Clients<E> implements ConnectionHost<E, ClientsConnection<E>> {
   }
 
   #closeIdle(): void {
-    for (let idle = this.#idle.longest; idle !== undefined; idle = this.#idle.longest) idle.close()
+    for (let idle = this.#idle.longest; idle !== undefined; idle = this.#idle.longest) {
+      // Whoever is in the middle of a handshake has something to ask, and its own time for it; a stop does not wait for it.
+      if (idle instanceof Arrival && !this.#isClosed) this.#idle.remove(idle)
+      else idle.close()
+    }
     for (const connection of this.#open) if (connection.isOverLimit) connection.close()
   }
 

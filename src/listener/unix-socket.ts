@@ -37,25 +37,22 @@ async function bindWithMode(path: string, mode: number, accept: Accept): Promise
   } finally {
     process.umask(before)
   }
-  const file = fileAt(birthName)
-  const obstacle = file === undefined ? undefined : moveTo(path, birthName)
   const result = await binding
   if (!result.ok) return { ...result, error: result.error.replaceAll(birthName, path) }
+  // Only now is it known that what has that name is ours.
+  const file = fileAt(birthName)
+  const obstacle = moveTo(path, birthName)
   if (obstacle === undefined) return { ...result, file }
   result.server.close()
   return obstacle
 }
 
-/** In the same folder, and no longer than the name that it stands in for: a path has 107 bytes at most. */
+/** Another name in the same folder, no longer than the one that it stands in for: a path has 107 bytes at most. */
 function nameBeside(path: string): string {
-  const room = Math.max(1, Math.min(12, Buffer.byteLength(basename(path))))
-  return join(
-    dirname(path),
-    Math.random()
-      .toString(36)
-      .slice(2, 2 + room)
-      .padEnd(1, '0'),
-  )
+  const name = basename(path)
+  const letters = Math.random().toString(36).slice(2).padEnd(12, '0')
+  const born = letters.slice(0, Math.min(12, Buffer.byteLength(name)))
+  return join(dirname(path), born === name ? `${name.startsWith('0') ? '1' : '0'}${name.slice(1)}` : born)
 }
 
 /** Never over something that stands there. */

@@ -76,6 +76,11 @@ export function createForgetting(
       if (!isSoon) lookIn(LOOK_MS)
     },
     look,
+    /** Nothing is forgotten any more. */
+    close(): void {
+      clearTimeout(planned)
+      latest = undefined
+    },
   }
 }
 

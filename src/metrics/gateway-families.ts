@@ -56,6 +56,8 @@ function* given(samples: Samples): Generator<Sample> {
 function* countedSamples(collected: Collected, name: FamilyName): Generator<Sample> {
   const kind: FamilyKind = FAMILIES[name]
   for (const row of collected.rows(name)) {
+    // What is, with nobody left of whom it is said.
+    if (kind.type === 'gauge' && row.parts.length === 0) continue
     if (kind.bounds === undefined) yield { labels: shownLabels(row, kind)[0]!, value: totalOf(row) }
     else yield* buckets(row, kind, kind.bounds)
   }

@@ -10,6 +10,8 @@ export interface ThreadMetrics {
   readonly traffic: Traffic
   /** What is and not what was, for somebody who looks now: connections by the name of their upstream, and how late the event loop is. */
   refresh(connections: ReadonlyMap<string, Connections>): void
+  /** The event loop is no longer watched; all else goes on. */
+  close(): void
 }
 
 /** Of the samples of the event loop, ms: each costs a timer. */
@@ -42,5 +44,6 @@ export function startThreadMetrics(worker: number, onPage: (memory: PageMemory) 
       set(late, Math.max(0, p99Ms) / 1000)
       delay.reset()
     },
+    close: () => void delay.disable(),
   }
 }

@@ -57,6 +57,11 @@ export const EVENTS = {
     'limit needed max_connections cure',
     'The process may open `limit` files. `server.max_connections` connections take two each, each of several workers 12, the process itself 64. When they run out, clients are hung up on. Said at the start, and when a reload changes the number.',
   ),
+  fewThreads: warn(
+    'Few threads for name look-ups',
+    'threads cure',
+    'A program that has the gateway in its process has started the threads of Node before, with so many. Name servers that say nothing take half of them, and then every look-up waits. Set `UV_THREADPOOL_SIZE` before the program starts.',
+  ),
   bug: error(
     'A request has failed because of a bug',
     'error',

@@ -21,8 +21,8 @@ export interface Log {
 }
 
 export interface LogSettings {
-  /** The least level that is written. */
-  readonly level: Level
+  /** The least level that is written; `none`: no line at all. */
+  readonly level: Level | 'none'
   readonly format: LogFormat
   readonly colour: boolean
 }
@@ -53,7 +53,7 @@ export function jsonName(name: string): string {
 }
 
 export function isLevelEnabled(settings: LogSettings, level: Level): boolean {
-  return LEVELS.indexOf(level) >= LEVELS.indexOf(settings.level)
+  return settings.level !== 'none' && LEVELS.indexOf(level) >= LEVELS.indexOf(settings.level)
 }
 
 /** What stands between the timestamp and the fields; the same for every line of one level and message. */

@@ -1,4 +1,3 @@
-import { isatty } from 'node:tty'
 import type { Snapshot } from '../config/snapshot.ts'
 import { SLOT, Tally } from '../workers/tally.ts'
 import { createRecordWriter } from './access-log.ts'
@@ -6,9 +5,9 @@ import { announce, EVENTS } from './events.ts'
 import { createLog, formatEvent, isLevelEnabled, LEVELS, type Log, type LogFormat, type LogSettings } from './log.ts'
 import type { RequestRecord } from './record.ts'
 import { createRingSink } from './ring-sink.ts'
-import { createSink, type Sink } from './sink.ts'
+import { createSink, type LineIntake, type Sink } from './sink.ts'
 import { openStdout } from './stdout.ts'
-import { collectLines, type WorkerLines } from './worker-lines.ts'
+import { collectLines, type WorkerWay } from './worker-lines.ts'
 
 /** The environment's settings, the log and the writer of request records, over one sink: all that a command needs to log. */
 
@@ -74,30 +73,38 @@ export interface MainLogging extends Logging {
   /** What this thread has counted. */
   readonly tally: Tally
   /** The way of another thread's lines into this log; that thread opens its end with `openWorkerLogging`. */
-  workerLines(): WorkerLines
+  workerLines(): WorkerWay
 }
 
 /** `tally`: where records and lines that were left out are counted. */
 export function openLogging(env: NodeJS.ProcessEnv = process.env, tally: Tally = new Tally()): MainLogging {
   const { fd, isTerminal } = openStdout()
-  const { settings, unknown } = readLogEnvironment(env, isTerminal)
-  const sink = createSink({
-    fd,
-    describeDropped: (count) =>
-      isLevelEnabled(settings, EVENTS.dropped.level)
-        ? formatEvent(settings, EVENTS.dropped.level, EVENTS.dropped.message, { count })
-        : '',
-    tally,
-  })
+  const environment = readLogEnvironment(env, isTerminal)
+  return createLogging(environment, createSink({ fd, describeDropped: droppedIn(environment.settings), tally }), tally)
+}
+
+/** The line that stands where lines are missing. */
+export function droppedIn(settings: LogSettings): (count: number) => string {
+  const { level, message } = EVENTS.dropped
+  return (count) => (isLevelEnabled(settings, level) ? formatEvent(settings, level, message, { count }) : '')
+}
+
+/** All that logs through this sink, which counts in the same tally. */
+export function createLogging(
+  { settings, unknown }: LogEnvironment,
+  sink: Sink & LineIntake,
+  tally: Tally,
+): MainLogging {
   const log = createLog(settings, sink.writeSoon)
   for (const { name, value, expected } of unknown) {
     announce(log, EVENTS.unknownSetting, { name, value, expected })
   }
+  const openWay = collectLines(sink, tally)
   return {
     log,
     ...membersOf(settings, sink, tally),
     tally,
-    workerLines: collectLines(sink, tally),
+    workerLines: () => ({ ...openWay(), settings }),
   }
 }
 
@@ -108,11 +115,9 @@ export function openLogging(env: NodeJS.ProcessEnv = process.env, tally: Tally =
 export function openWorkerLogging(
   shared: SharedArrayBuffer,
   notify: (line?: string) => void,
-  env: NodeJS.ProcessEnv = process.env,
+  settings: LogSettings,
   tally: Tally = new Tally(),
 ): Logging {
-  // What is wrong with the settings is said once, by the thread that writes.
-  const { settings } = readLogEnvironment(env, isatty(1))
   const sink = createRingSink(shared, { notify, tally })
   return { log: createLog(settings, sink.writeSoon), ...membersOf(settings, sink, tally) }
 }

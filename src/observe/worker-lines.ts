@@ -1,5 +1,6 @@
 import { createLineRing, type LineReader, openLineReader } from '../workers/line-ring.ts'
 import { SLOT, type Tally } from '../workers/tally.ts'
+import type { LogSettings } from './log.ts'
 import { type LineIntake, QUEUE_BYTES, type Sink } from './sink.ts'
 
 /** The lines of other threads, on their way into the one log: this is the side of the thread that writes. */
@@ -14,6 +15,11 @@ export interface WorkerLines {
   post(line: string): void
   /** It has ended, and its messages have come: what it has left is written, and the ring is forgotten. */
   close(): void
+}
+
+/** The same, with all that a thread needs to know to write lines that fit in. */
+export interface WorkerWay extends WorkerLines {
+  readonly settings: LogSettings
 }
 
 /** The way of one thread's lines. */

@@ -2,9 +2,10 @@
  * What a process has to have from its start, whoever starts it (docs/decisions/0019, 0031). `bin/fluxgate` and the image give it;
  * any other start makes up for what is missing by becoming the same program once more, with everything there.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasHandedSockets } from './handed-sockets.ts'
+import { isOneFile } from './one-file.ts'
 import { EXTRA_ROOTS, isReadable } from './system-roots.ts'
 
 const FLAGS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
@@ -15,8 +16,15 @@ const VARIABLES = { UV_THREADPOOL_SIZE: '32', MALLOC_ARENA_MAX: '1' } as const
 /** Holds the pid of a process that has become itself again, so that it does so once, whatever it finds. */
 const MARK = 'FLUXGATE_STARTED_AS'
 
-/** As in `bin/fluxgate`; from here and from `dist/runtime/`. */
-const COMPILE_CACHE = join(import.meta.dirname, '../../node_modules/.cache/compile')
+/** As in `bin/fluxgate`; from here and from `dist/runtime/`. What is in one file has no use for it. */
+function compileCache(): NodeJS.ProcessEnv {
+  return isOneFile ? {} : { NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/compile') }
+}
+
+/** Of the program that runs here, to be started again by `process.execPath`. */
+export function ownArguments(): readonly string[] {
+  return isOneFile ? process.argv.slice(2) : [...process.execArgv, ...process.argv.slice(1)]
+}
 
 export interface Missing {
   readonly flags: readonly string[]
@@ -63,16 +71,32 @@ export function becomeWhole(): string | undefined {
   if (process.execve === undefined || process.connected || !existsSync(process.execPath)) return undefined
   // Node has marked all descriptors but the first three as ours alone: sockets that were handed over would be lost.
   if (hasHandedSockets(env)) return undefined
-  const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
+  // Those that are part of a file cannot be missing, unless somebody has built it wrongly.
+  const args = [process.execPath, ...(isOneFile ? [] : flags), ...ownArguments()]
   // No need of its own, but the second start is to be a fast one. Where nothing can be written Node goes on without it.
-  const NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE ?? COMPILE_CACHE
-  const next: NodeJS.ProcessEnv = { ...env, ...variables, NODE_COMPILE_CACHE, [MARK]: String(process.pid) }
+  const next: NodeJS.ProcessEnv = { ...compileCache(), ...env, ...variables, [MARK]: String(process.pid) }
   if (isLost) {
     delete next[EXTRA_ROOTS]
     next[MARK] += ` ${extra}`
   }
   process.execve(process.execPath, args, next)
   return undefined
+}
+
+export const ENOUGH_THREADS = Number(VARIABLES.UV_THREADPOOL_SIZE)
+
+/**
+ * Threads for name look-ups (and files) that run in this process already; 0: none yet, or it cannot be told. The first that needs one
+ * starts them all, and from then on there are never more.
+ */
+export function startedThreads(folder = '/proc/self/task'): number {
+  try {
+    const names = readdirSync(folder).map((id) => readFileSync(join(folder, id, 'comm'), 'latin1'))
+    return names.filter((name) => name === 'libuv-worker\n').length
+  } catch {
+    // No Linux, or a thread that has just ended.
+    return 0
+  }
 }
 
 let hasSystemRoots = false

@@ -13,8 +13,8 @@
  *                       └──────────next: nothing big any more──────────▶ free
  *
  * The kernel fills the buffer that the last `next()` gave out, and `next()` never gives out one that is lent: whoever ended the
- * exchange meanwhile, and whoever reads on. What nobody gives back (a connection that was closed while it read) is left to the
- * garbage collector, since its handle may point at it still.
+ * exchange meanwhile, and whoever reads on. A connection that is closed while it reads may have its handle pointing at it still: an
+ * upstream's gives it back when that has closed (`close`), a client's leaves it to the garbage collector.
  */
 
 const SHARED_READ_BYTES = 65_536
@@ -122,5 +122,14 @@ export class ReadBuffer {
     if (!this.#wantsBulk) return sharedReadBuffer
     this.#bulk ??= take()
     return this.#bulk.buffer
+  }
+
+  /** The handle has closed, and reads no more. Of a thousand bodies that break off, each would leave its buffer to the garbage collector. */
+  close(): void {
+    const bulk = this.#bulk
+    if (bulk === undefined) return
+    this.#bulk = undefined
+    bulk.isReading = false
+    freeIfUnused(bulk)
   }
 }

@@ -1,6 +1,7 @@
 /** Threads beside the one that serves, and an end of the process that none of them can hold up. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
+import { embeddedCode, isOneFile } from './one-file.ts'
 
 const running = new Set<Worker>()
 
@@ -20,11 +21,12 @@ export interface Given {
  */
 export function startThread(entry: URL, limits: ResourceLimits, given?: Given): Worker {
   const { Worker } = process.getBuiltinModule('node:worker_threads')
-  const thread = new Worker(entry, {
+  const code = embeddedCode(entry)
+  const thread = new Worker(code ?? entry, {
+    eval: code !== undefined,
     resourceLimits: limits,
-    ...(given === undefined
-      ? { execArgv: [] }
-      : { workerData: given.workerData, transferList: [...given.transferList] }),
+    ...(given !== undefined && { workerData: given.workerData, transferList: [...given.transferList] }),
+    ...((given === undefined || isForTextOnly()) && { execArgv: [] }),
     stdin: false,
     stdout: true,
     stderr: true,
@@ -33,6 +35,11 @@ export function startThread(entry: URL, limits: ResourceLimits, given?: Given): 
   running.add(thread)
   thread.once('exit', () => running.delete(thread))
   return thread
+}
+
+/** A program that was given as text (`node --input-type=module --eval …`) has an option with which no thread begins at a file. */
+function isForTextOnly(): boolean {
+  return process.execArgv.some((option) => option.startsWith('--input-type'))
 }
 
 /**
@@ -49,12 +56,22 @@ export async function exitProcess(code: number): Promise<never> {
   process.exit(code)
 }
 
+/** Holds the pid of a process that has nothing left to do, and its exit code: the one-file executable evaluates nothing. */
+const EXIT = 'FLUXGATE_EXIT'
+
+/** The first thing that a process does: it may be one that only ends. */
+export function exitAsTold(): void {
+  const [pid, code] = (process.env[EXIT] ?? '').split(' ')
+  if (pid === String(process.pid)) process.exit(Number(code))
+}
+
 /** Where nothing can take its place (no /proc, a filter of system calls), the end counts more than the code. */
 function replaceProcess(code: number): void {
   const programs = process.platform === 'linux' ? ['/proc/self/exe', process.execPath] : [process.execPath]
+  const args = isOneFile ? [] : ['--eval', `process.exit(${code})`]
   for (const program of programs) {
     try {
-      process.execve?.(program, [process.execPath, '--eval', `process.exit(${code})`], {})
+      process.execve?.(program, [process.execPath, ...args], { [EXIT]: `${process.pid} ${code}` })
     } catch {
       // The next one, or none.
     }

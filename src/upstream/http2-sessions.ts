@@ -174,16 +174,22 @@ export class Http2Sessions<E> implements SessionHome<E> {
       },
       failed: (failure, cause) => {
         over()
-        this.#serve(this.#takeGuests(), ({ waiter }) => waiter.failed(failure, cause))
+        // Whoever is content with HTTP/1.1 as well is not to fail because HTTP/2 alone was asked for, and refused.
+        const { version } = first
+        this.#serve(this.#takeGuests(version), ({ waiter }) => waiter.failed(failure, cause))
+        this.#dial()
       },
     })
     if (!isOver) this.#stopDialling = stop
   }
 
-  #takeGuests(): readonly Guest<E>[] {
-    const guests = [...this.#guests]
-    this.#guests.clear()
-    for (const { deadline } of guests) deadline.close()
+  /** All of them, or those for whom a connection was made. */
+  #takeGuests(version?: Http2Version): readonly Guest<E>[] {
+    const guests = [...this.#guests].filter((guest) => version === undefined || guest.version === version)
+    for (const guest of guests) {
+      this.#guests.delete(guest)
+      guest.deadline.close()
+    }
     return guests
   }
 
@@ -252,6 +258,11 @@ export class Http2Sessions<E> implements SessionHome<E> {
   /** Closes what has been idle for too long, or leads where nobody goes any more. */
   closeIdle(): void {
     for (const session of [...this.#open]) if (session.busy === 0 && !this.#pool.mayStay(session)) session.leave()
+  }
+
+  /** Called now and then. */
+  lookAlive(): void {
+    for (const session of [...this.#open]) session.lookAlive(this.#pool.nowMs)
   }
 
   /** Nobody leads here any more: what is idle goes now, what is busy with its last exchange. */

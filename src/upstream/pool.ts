@@ -151,8 +151,11 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     const over = (): boolean => {
       const wasOver = isOver
       isOver = true
-      if (!wasOver) this.#dialling.set(name, this.#dialling.get(name)! - 1)
-      return wasOver
+      if (wasOver) return true
+      const left = this.#dialling.get(name)! - 1
+      if (left === 0) this.#dialling.delete(name)
+      else this.#dialling.set(name, left)
+      return false
     }
     const giveUp = this.#dialler.reach<C>(upstream.connectTimeoutMs, {
       ...reach,
@@ -174,7 +177,8 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   /** Adds what it has to the counts of each upstream, which `of` gives. */
   countConnections(of: (upstream: string) => ConnectionCounts): void {
     for (const { user, isBusy } of this.#all) of(user.name)[isBusy ? 'busy' : 'idle']++
-    for (const isBusy of this.#http2?.states() ?? []) of(this.#upstream.name)[isBusy ? 'busy' : 'idle']++
+    const { name: ofAll } = this.#current(this.#upstream)
+    for (const isBusy of this.#http2?.states() ?? []) of(ofAll)[isBusy ? 'busy' : 'idle']++
     for (const [name, count] of this.#dialling) of(name).connecting += count
   }
 
@@ -277,7 +281,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     const spot = pooled.spot!
     pooled.isBusy = false
     spot.busy--
-    pooled.user = this.#users.get(pooled.user.name) ?? pooled.user
+    pooled.user = this.#current(pooled.user)
     if (this.#isRetired || !pooled.mayStay(this.nowMs) || this.#isGone(spot.address)) pooled.connection.close()
     else spot.idle.push(pooled)
   }
@@ -290,7 +294,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   }
 
   #mayStayOwned(pooled: Pooled<E>): boolean {
-    return pooled.isYoung(this.#users.get(pooled.user.name) ?? pooled.user, this.nowMs) && !this.#isGone(pooled.address)
+    return pooled.isYoung(this.#current(pooled.user), this.nowMs) && !this.#isGone(pooled.address)
   }
 
   closed(pooled: Pooled<E>): void {
@@ -324,6 +328,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     this.#tickedAtMs = atMs
     this.#closeIdle((pooled) => !pooled.mayStay(this.nowMs))
     this.#http2?.closeIdle()
+    this.#http2?.lookAlive()
     for (const pooled of [...this.#owned])
       if (pooled.connection.isUsable && !this.#mayStayOwned(pooled)) pooled.connection.close()
     for (let i = this.#spots.length - 1; i >= 0; i--) {
@@ -356,7 +361,7 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
   publish(upstreams: readonly Upstream[]): void {
     this.#users = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
     for (const { idle } of this.#spots) {
-      for (const pooled of idle) pooled.user = this.#users.get(pooled.user.name) ?? upstreams[0] ?? pooled.user
+      for (const pooled of idle) pooled.user = this.#current(pooled.user)
     }
     this.#closeIdle((pooled) => !pooled.mayStay(this.nowMs))
     const tickMs = tickFor(upstreams)
@@ -365,6 +370,14 @@ export class Pool<E> implements PoolOf<E>, Http2Pool<E> {
     if (this.#clock === undefined) return
     this.#stopClock()
     this.#clock = this.#startClock()
+  }
+
+  /** It as it is configured now; where its name is gone, another that leads here. */
+  #current(upstream: Upstream): Upstream {
+    const found = this.#users.get(upstream.name)
+    if (found !== undefined) return found
+    const [first = upstream] = this.#users.values()
+    return first
   }
 
   /** No snapshot names this endpoint any more: what is idle goes now, what is busy when its exchange is over. */

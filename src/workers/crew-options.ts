@@ -1,13 +1,13 @@
 /** What a crew needs of the gateway, and what the gateway hears of it. */
 import type { Collected } from '../metrics/collected.ts'
 import type { Log } from '../observe/log.ts'
-import type { WorkerLines } from '../observe/worker-lines.ts'
+import type { WorkerWay } from '../observe/worker-lines.ts'
 import type { Arrival } from './member.ts'
 
 export interface CrewOptions {
   readonly log: Log
   /** For each worker; undefined: there can be none. */
-  readonly workerLines: (() => WorkerLines) | undefined
+  readonly workerLines: (() => WorkerWay) | undefined
   readonly collected: Collected
   /** `createServingNotices`. */
   readonly notices: SharedArrayBuffer

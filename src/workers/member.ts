@@ -4,7 +4,7 @@ import { getHeapStatistics } from 'node:v8'
 import { MessageChannel, type MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads'
 import { GAUGES, GAUGES_BYTES } from '../listener/gauges.ts'
 import type { PageMemory } from '../metrics/series.ts'
-import type { WorkerLines } from '../observe/worker-lines.ts'
+import type { WorkerWay } from '../observe/worker-lines.ts'
 import { MAX_NUMBER, openPassage, type Passage } from '../runtime/handle-passing.ts'
 import { startThread } from '../runtime/threads.ts'
 import { ANSWERS, type FromWorker, type NewSettings, OFFERS, type ToWorker, type WorkerStart } from './messages.ts'
@@ -84,7 +84,7 @@ export class Member implements Candidate {
   /** What it tells of its records. */
   readonly tally: Tally
   readonly #gauges: Int32Array
-  readonly #lines: WorkerLines
+  readonly #lines: WorkerWay
   readonly #passage: Passage
   readonly #settingsPort: MessagePort
   readonly #thread: Worker | undefined
@@ -101,7 +101,7 @@ export class Member implements Candidate {
   constructor(
     id: number,
     given: Pick<WorkerStart, 'settings' | 'generation' | 'current' | 'notices'>,
-    lines: WorkerLines,
+    lines: WorkerWay,
     events: MemberEvents,
   ) {
     this.id = id
@@ -127,6 +127,7 @@ export class Member implements Candidate {
       tally,
       gauges,
       lines: lines.shared,
+      logSettings: lines.settings,
       passage: this.#passage.address,
       settingsPort: port2,
     }

@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Settings } from '../config/settings.ts'
 import type { PageMemory } from '../metrics/series.ts'
+import type { LogSettings } from '../observe/log.ts'
 import type { PassageAddress } from '../runtime/handle-passing.ts'
 
 /** All that a worker begins with. */
@@ -21,6 +22,8 @@ export interface WorkerStart {
   readonly gauges: SharedArrayBuffer
   /** For its lines on the way to the log. */
   readonly lines: SharedArrayBuffer
+  /** Of the log that they go to. */
+  readonly logSettings: LogSettings
   /** Where connections come from. */
   readonly passage: PassageAddress
   /** Where new settings come from. A port of their own: it is read in the middle of other work. */

@@ -24,7 +24,7 @@ function post(message: FromWorker): void {
 const logging = openWorkerLogging(
   start.lines,
   (line) => post(line === undefined ? { type: 'lines' } : { type: 'line', line }),
-  process.env,
+  start.logSettings,
   new Tally(start.tally),
 )
 const { log, writeRecord } = logging

@@ -49,6 +49,44 @@ test('where the operator says so, a key in the query opens the door and is swapp
   for (const key of [CLIENT_KEY, PROVIDER_KEY]) assert.ok(!gateway.log().includes(key))
 })
 
+test("a key of somebody else's beside the gateway's key goes no further where keys stand in the query", async () => {
+  await using origin = await startOrigin()
+  const upstream = (request_path: string, more = {}) => ({
+    request_path,
+    target_url: origin.url,
+    api_key: PROVIDER_KEY,
+    ...more,
+  })
+  await using gateway = await startGateway({
+    upstreams: {
+      on: upstream('/on', { query_credential: true }),
+      pass: upstream('/pass', { query_credential: true, credential: 'pass' }),
+      off: upstream('/off'),
+    },
+  })
+  const inField = `Authorization: Bearer ${CLIENT_KEY}`
+  let n = 0
+  for (const [sent, seen, ...lines] of [
+    ['/on/x?a&key=foreign&b', '/x?a&b', inField],
+    ['/on/x?api-key=foreign', '/x', inField],
+    ['/on/x?api-key=foreign&key=', '/x?key=', inField],
+    [`/on/x?api-key=foreign&key=${CLIENT_KEY}&c`, `/x?key=${PROVIDER_KEY}&c`],
+    [`/on/x?key=${CLIENT_KEY}&key=foreign`, `/x?key=${PROVIDER_KEY}`],
+    // It is the client's own there.
+    ['/pass/x?key=foreign', '/x?key=foreign', `x-fluxgate-key: ${CLIENT_KEY}`],
+    // A parameter like any other.
+    ['/off/x?key=foreign', '/x?key=foreign', inField],
+  ] as const) {
+    using client = await connect(gateway.port)
+    for (const k of [0, 1, 2]) {
+      await client.write(ask(sent, ...lines))
+      const { target } = await origin.request(n++)
+      assert.equal(target, seen, sent)
+      await client.response(k)
+    }
+  }
+})
+
 test('a reload that takes the switch back is obeyed by the next request of the same connection', async () => {
   await using origin = await startOrigin(OK)
   const config = (query_credential: boolean) => ({

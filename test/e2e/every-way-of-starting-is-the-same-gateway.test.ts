@@ -27,14 +27,8 @@ before(() => {
   writeFileSync(config, 'version: 1\nserver: { bind_address: "127.0.0.1:0", allow_anonymous: true }\n')
   symlinkSync(path.join(ROOT, 'bin/fluxgate'), path.join(scratch, 'link'))
   // As `npm run build` makes it, beside the dependencies.
-  const tsc = path.join(ROOT, 'node_modules/.bin/tsc')
-  const { status, stdout } = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', `${build}/dist`], { cwd: ROOT })
-  assert.equal(status, 0, String(stdout))
-  writeFileSync(path.join(build, 'package.json'), readFileSync(path.join(ROOT, 'package.json')))
-  for (const starter of ['config/watch/thread.js', 'workers/member.js']) {
-    const file = path.join(build, 'dist', starter)
-    writeFileSync(file, readFileSync(file, 'utf8').replace("'./worker.ts'", "'./worker.js'"))
-  }
+  const { status, stderr } = spawnSync(NODE, ['scripts/build.ts', `${build}/dist`], { cwd: ROOT, encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
 })
 
 interface Start {

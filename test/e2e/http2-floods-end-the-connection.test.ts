@@ -50,6 +50,8 @@ const FLOODS: Readonly<Record<string, (round: number) => Buffer>> = {
   'windows of one octet': (n) =>
     n === 0 ? frame(TYPE.headers, 4, 1, POST) : frame(TYPE.window, 0, n % 2 === 0 ? 0 : 1, u32(1)),
   'content without any': (n) => (n === 0 ? frame(TYPE.headers, 4, 1, POST) : frame(TYPE.data, 0, 1)),
+  'padding and nothing else': (n) =>
+    n === 0 ? frame(TYPE.headers, 4, 1, POST) : frame(TYPE.data, 8, 1, Buffer.from([1, 0])),
   'streams past the limit': (n) => frame(TYPE.headers, 5, 2 * n + 1, GET),
 }
 

@@ -136,6 +136,52 @@ test('padding of an upstream that has come makes room for more', async () => {
   assert.equal(stream.text, 'x'.repeat(1_000))
 })
 
+test('HTTP/2 to HTTP/2: trailers arrive behind a length as well', async (t) => {
+  await using origin = await startHttp2Origin((stream) => {
+    void stream.peer
+      .until(() => stream.hasEnded, 'the request')
+      .then(() => {
+        stream.headers(OK)
+        stream.data('ok')
+        if (stream.value(':path') !== '/none') stream.headers([['x-sum', '42']], true)
+        else stream.data('', true)
+      })
+  })
+  await using gateway = await startGateway(over(origin))
+  using client = await connectHttp2(gateway.port)
+  const upload = (path: string): PeerStream => client.open(request('POST', path, KEY, ['content-length', '5']), false)
+  for (const [n, what] of ['with its head', 'before its trailers', 'of a request that waits'].entries()) {
+    await t.test(`content that comes ${what}`, async () => {
+      const stream = upload('/up/x')
+      // The first one waits for its connection, the others have one.
+      if (n === 1) await origin.until(() => origin.requests[1], 'the head')
+      stream.data('hello')
+      if (n === 1) await origin.requests[1]!.peer.until(() => origin.requests[1]!.bytes === 5, 'the content')
+      assert.equal(origin.requests[n]?.hasEnded ?? false, false, 'it has not ended yet')
+      stream.headers([['x-check', '1']], true)
+      await stream.ended()
+      const seen = await origin.request(n)
+      assert.equal(seen.text, 'hello')
+      assert.deepEqual(seen.heads[1], [['x-check', '1']])
+      assert.deepEqual(stream.heads[1], [['x-sum', '42']])
+      assert.equal(stream.text, 'ok')
+      assert.ok(stream.hasEnded)
+    })
+  }
+  await t.test('and where there are none, both ends come', async () => {
+    const stream = upload('/up/none')
+    stream.data('hello', true)
+    await stream.ended()
+    assert.ok(stream.hasEnded && origin.requests[3]!.hasEnded)
+    assert.equal(stream.heads.length, 1)
+  })
+  await t.test('a client that speaks HTTP/1.1 gets the length, and no trailers', async () => {
+    const { text, trailers } = await exchange(gateway.port, get('/up/x'))
+    assert.equal(text, 'ok')
+    assert.deepEqual(trailers, [])
+  })
+})
+
 test('HTTP/2 to HTTP/2: nothing is added to what has no content', async () => {
   await using origin = await startHttp2Origin((stream) => stream.headers([[':status', '200']], true))
   await using gateway = await startGateway(over(origin))

@@ -113,7 +113,12 @@ test('without a token an address that others can reach tells nothing but probes,
   assert.equal(answer.status, 403)
   assert.match(answer.text, /admin\.token is not set/)
   assert.equal((await askAdmin(port, '/live')).status, 200)
-  assert.match(gateway.log(), /"level":"WARN","message":"Metrics and status are closed: admin.token is not set"/)
+  const closed = '"level":"WARN","message":"Metrics and status are closed: admin.token is not set"'
+  assert.equal(gateway.log().split(closed).length, 2)
+  gateway.rewrite({ admin: { bind_address: '0.0.0.0:0', token: TOKEN } })
+  await gateway.waitForLog('reloaded automatically')
+  gateway.rewrite({ admin: { bind_address: '0.0.0.0:0' } })
+  await gateway.waitForLog(closed, 2)
 })
 
 test('an address that is taken: exit 1 at the start, and the old one stays after a reload', async () => {
@@ -124,9 +129,12 @@ test('an address that is taken: exit 1 at the start, and the old one stays after
   assert.match(late.log(), /"level":"ERROR","message":"Failed to bind to admin address","address":"127/)
   await using gateway = await startGateway({ ...LOCAL })
   const port = adminPort(gateway)
-  gateway.rewrite({ admin: { bind_address: taken } })
+  gateway.rewrite({ admin: { bind_address: taken, token: TOKEN } })
   await gateway.waitForLog('"level":"WARN","message":"Failed to bind to admin address"')
   assert.equal((await askAdmin(port, '/live')).status, 200)
+  // The token counts all the same.
+  assert.equal((await askAdmin(port, '/status')).status, 401)
+  assert.equal((await askAdmin(port, '/status', BEARER)).status, 200)
 })
 
 test('it comes, moves and goes with the file', async () => {
@@ -315,6 +323,11 @@ test('200 upstreams and 200 keys', async () => {
   assert.equal(Object.keys(upstreams).length, 200)
   assert.deepEqual(api_keys.k7, { requests: 1, errors: 0 })
   assert.deepEqual(upstreams.u7.outcomes, { complete: 1 })
+  // Many pieces, each of which gzip takes its time for.
+  const url = `http://127.0.0.1:${adminPort(gateway)}/metrics`
+  const zipped = await fetch(url, { headers: { 'Accept-Encoding': 'gzip', Connection: 'close' } })
+  assert.ok((await zipped.text()).length > 500_000)
+  assert.doesNotMatch(gateway.log(), /MaxListeners/)
 })
 
 test('a reload and a broken file are counted', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import {
   existsSync,
   linkSync,
@@ -10,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { createServer, connect as netConnect, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -21,6 +22,7 @@ import { assertWhole, EventStreams, openStreams } from '../support/event-streams
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { type OriginRequest, startOrigin } from '../support/origin.ts'
 import { connect, connectUnix, type RawClient } from '../support/raw-client.ts'
+import { connectTls, PemFolder } from '../support/tls-gateway.ts'
 
 /** More of them by this variable, and five times as many streams. */
 const UPGRADES = Number(process.env.FLUXGATE_TEST_UPGRADES ?? 3)
@@ -126,6 +128,36 @@ test('a Unix socket stays where it is, and the last one removes it', async () =>
   process.kill(pid, 'SIGTERM')
   await gateway.exited
   assert.ok(!existsSync(path))
+})
+
+test('whoever is in the middle of a TLS handshake is served', async () => {
+  using pems = new PemFolder()
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startGateway({ server: { tls: pems.pair }, ...upTo(origin) })
+  // It has been accepted, and says nothing yet.
+  const slow = netConnect(gateway.port, '127.0.0.1')
+  await once(slow, 'connect')
+  using idle = await connectTls(gateway.port)
+  void idle.client.write(get('/up/x'))
+  await idle.client.response()
+  await upgrade(gateway, gateway.pid, 1)
+  // By then idle clients have been told to go.
+  await idle.client.ended()
+  using late = await connectTls(gateway.port, { socket: slow })
+  void late.client.write(get('/up/x'))
+  const response = await late.client.response()
+  assert.deepEqual([response.status, response.value('connection')], [200, 'close'])
+  await gateway.waitForLog('shutdown complete')
+})
+
+test('an operations door that is configured no more does not stay', async () => {
+  await using gateway = await startGateway({ admin: { bind_address: '127.0.0.1:0' } }, { args: ['--pid-file', 'pid'] })
+  const port = Number(/Admin server listening on 127\.0\.0\.1:(\d+)/.exec(gateway.log())![1])
+  writeFileSync(gateway.configPath, 'version: 1\nserver: { bind_address: "127.0.0.1:0" }\n')
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await gateway.waitForLog('shutdown complete')
+  await assert.rejects(connect(port), /ECONNREFUSED/)
+  process.kill(pid, 'SIGTERM')
 })
 
 test('the pid file follows the one that accepts, and goes with the last one', async () => {

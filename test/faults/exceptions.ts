@@ -1,6 +1,6 @@
 /**
  * Goes into a gateway's process by `--import`: functions of Node throw where they meet certain bytes, as they would for a bug
- * in the code that calls them, and at SIGUSR2 something throws that belongs to no request.
+ * in the code that calls them, and at SIGWINCH something throws that belongs to no request.
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
@@ -21,6 +21,6 @@ Buffer.prototype.toString = function (this: Buffer, ...args: Parameters<typeof d
   return text
 }
 
-process.once('SIGUSR2', () => {
+process.once('SIGWINCH', () => {
   throw new Error('a bug that belongs to no request')
 })

@@ -1,5 +1,5 @@
 /**
- * Goes into a gateway's process by `--import`: at SIGUSR2 its wall clock jumps an hour ahead, at the next one two hours
+ * Goes into a gateway's process by `--import`: at SIGWINCH its wall clock jumps an hour ahead, at the next one two hours
  * back. The monotonic clock, which nobody can set, stays as it is.
  */
 const HOUR_MS = 3_600_000
@@ -9,7 +9,7 @@ let offset = 0
 
 Date.now = () => now() + offset
 
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   offset += jumps.shift() ?? 0
   process.stderr.write('the wall clock has jumped\n')
 })

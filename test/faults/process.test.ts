@@ -87,7 +87,7 @@ function token(claims: object): string {
 
 /** The first time an hour ahead, the second time two hours back. */
 async function jump(gateway: RunningGateway, times: number): Promise<void> {
-  gateway.signal('SIGUSR2')
+  gateway.signal('SIGWINCH')
   await gateway.waitForLog('the wall clock has jumped', times)
 }
 
@@ -252,7 +252,7 @@ test('an exception that belongs to no request: what runs may end, nothing new is
   using client = await connect(port)
   void client.write(get('/up/x'))
   await client.untilContent('first')
-  gateway.signal('SIGUSR2')
+  gateway.signal('SIGWINCH')
   await gateway.waitForLog('"Uncaught exception; shutting down"')
   await refused(port)
   await origin.requests[0]?.connection.write('again')

@@ -1,15 +1,17 @@
 import type { Buffer } from 'node:buffer'
+import type net from 'node:net'
 import { Random } from '../fuzz/random.ts'
 import type { Watch } from '../support/deadline.ts'
 import type { Message } from '../support/message.ts'
-import { connect, latin1, type RawClient } from '../support/raw-client.ts'
+import { latin1, RawClient } from '../support/raw-client.ts'
 import { type Body, differs, encode } from './content.ts'
 import type { Ledger } from './ledger.ts'
 import type { Plan, Provider } from './provider.ts'
 
 export interface Soak {
   readonly seed: string
-  readonly port: number
+  /** A connection to the gateway, over TLS where it speaks that. */
+  readonly socket: (alpn: readonly string[]) => Promise<net.Socket>
   readonly ledger: Ledger
   readonly provider: Provider
   /** Of the configuration that is known to be in force. */
@@ -26,6 +28,8 @@ export interface Order {
   readonly response?: Body
   readonly upstream?: string
   readonly script: Plan['script']
+  readonly breaks?: Plan['breaks']
+  readonly isWhole?: boolean
 }
 
 const NO_BODY: Body = { framing: 'none', size: 0 }
@@ -59,6 +63,8 @@ export class Client {
       random,
       generation: soak.generation,
       script: order.script,
+      breaks: order.breaks,
+      isWhole: order.isWhole,
       arrived: Promise.withResolvers<void>(),
       arrivals: 0,
     }
@@ -79,8 +85,8 @@ export class Client {
     this.soak.ledger.close(plan.target, allowed, bytes)
   }
 
-  fresh(methods: readonly string[] = []): Promise<RawClient> {
-    return connect(this.soak.port, { methods })
+  async fresh(methods: readonly string[] = []): Promise<RawClient> {
+    return new RawClient(await this.soak.socket([]), { methods })
   }
 
   /** A connection that serves several exchanges. */
@@ -125,7 +131,7 @@ function whatIsWrong(plan: Plan, response: Message): string | undefined {
   if (response.status !== 200 || response.state !== 'complete')
     return `${response.startLine} ${response.state} ${response.text.slice(0, 200)}`
   if (response.value('x-id') !== plan.id) return `the head of another: ${response.head}`
-  const trailer = response.trailers.find((line) => line !== `X-Owner: r${plan.id}`)
+  const trailer = response.trailers.find((line) => line.toLowerCase() !== `x-owner: r${plan.id}`)
   if (trailer !== undefined) return `the trailer ${trailer}`
   return differs(response.content, `r${plan.id}`, plan.method === 'HEAD' ? 0 : plan.response.size)
 }

@@ -12,6 +12,8 @@ interface Entry {
 export class Ledger {
   readonly problems: string[] = []
   readonly counts = new Map<string, number>()
+  /** Records so far. */
+  recorded = 0
   readonly #entries = new Map<string, Entry>()
   /** Events that a line must stand in the log for. */
   readonly #events = new Map<string, number>()
@@ -37,6 +39,7 @@ export class Ledger {
   }
 
   record(record: LoggedRecord): void {
+    this.recorded++
     const seen = summary(record)
     this.counts.set(seen, (this.counts.get(seen) ?? 0) + 1)
     const entry = this.#entries.get(record.request_url)

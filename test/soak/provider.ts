@@ -14,9 +14,38 @@ export interface Plan {
   readonly generation: number
   /** The upstream's part in it, from the moment that its head is there. */
   readonly script: (request: OriginRequest, plan: Plan) => void | Promise<void>
+  /** Over HTTP/2: how the upstream breaks off. */
+  readonly breaks?: 'before' | 'within' | undefined
+  /** Over HTTP/2, false: the request never ends, and gets no answer. */
+  readonly isWhole?: boolean | undefined
   /** The upstream has it. */
   readonly arrived: PromiseWithResolvers<void>
   arrivals: number
+}
+
+/** A request head as it has arrived, whatever it came over. */
+export interface Arrived {
+  readonly method: string | undefined
+  value(name: string): string | undefined
+  /** All of it, to be searched. */
+  readonly all: string
+}
+
+/** `generation`: that of its target; `newest`: that of the configuration. */
+export function wrongWith(
+  plan: Plan,
+  generation: number,
+  newest: number,
+  { method, value, all }: Arrived,
+): string | undefined {
+  if (++plan.arrivals > 1 && plan.method === 'POST') return 'a POST that was sent twice'
+  if (method !== plan.method) return 'another method'
+  if (value('x-id') !== plan.id) return 'the fields of another'
+  if (all.includes('client-key')) return "a client's key"
+  // The one snapshot that was in force when its head came.
+  if (generation < plan.generation || generation > newest + 1) return 'a configuration of another time'
+  if (value('authorization') !== `Bearer provider-key-of-${generation}`) return 'the key of another'
+  return undefined
 }
 
 /** The provider's side of all exchanges: finds the plan by the id in the target, and checks what has arrived. */
@@ -43,21 +72,14 @@ export class Provider implements AsyncDisposable {
     const [, generation, id] = /^\/g(\d+)\/\w+\/([^/]+)$/.exec(request.target) ?? []
     const plan = this.plans.get(id ?? '')
     if (plan === undefined) return this.#ledger.problem(`a request upstream that nobody sent: ${request.head}`)
-    const wrong = this.#wrong(request, plan, Number(generation))
+    const wrong = wrongWith(plan, Number(generation), this.generation, {
+      method: request.method,
+      value: (name) => request.message.value(name),
+      all: request.head,
+    })
     if (wrong !== undefined) this.#ledger.problem(`${plan.id} arrived with ${wrong}: ${request.head}`)
     plan.arrived.resolve()
     await plan.script(request, plan)
-  }
-
-  #wrong(request: OriginRequest, plan: Plan, generation: number): string | undefined {
-    if (++plan.arrivals > 1 && plan.method === 'POST') return 'a POST that was sent twice'
-    if (request.method !== plan.method) return 'another method'
-    if (request.message.value('x-id') !== plan.id) return 'the fields of another'
-    if (request.head.includes('client-key')) return "a client's key"
-    // The one snapshot that was in force when its head came.
-    if (generation < plan.generation || generation > this.generation + 1) return 'a configuration of another time'
-    if (request.message.value('authorization') !== `Bearer provider-key-of-${generation}`) return 'the key of another'
-    return undefined
   }
 
   /** Takes the whole request and checks what it says. */

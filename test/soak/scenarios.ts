@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { TLSSocket } from 'node:tls'
 import type { Message } from '../support/message.ts'
 import type { OriginRequest } from '../support/origin.ts'
 import { latin1, type RawClient } from '../support/raw-client.ts'
 import type { Client, Order } from './client.ts'
 import { anySize, type Body, contentBytes, pieces } from './content.ts'
+import { streams, streamsThatAreLeft, towardsHttp2 } from './over-http2.ts'
 import { answer, headOf, type Plan } from './provider.ts'
+import { webSocket } from './tunnels.ts'
 
 /** What a client may do next. Each ends with what its exchanges' records may say. */
 export type Scenario = (client: Client) => Promise<void>
@@ -124,7 +127,7 @@ async function pipelined(client: Client): Promise<void> {
 // ---- clients that leave
 
 function leave(client: Client, connection: RawClient): void {
-  if (client.random.below(2) === 0) connection.reset()
+  if (client.random.below(2) === 0 && !(connection.socket instanceof TLSSocket)) connection.reset()
   else connection.socket.destroy()
 }
 
@@ -344,6 +347,10 @@ const WEIGHTS: readonly (readonly [number, Scenario])[] = [
   [6, wrongKey],
   [3, noRoute],
   [5, malformed],
+  [12, streams],
+  [3, streamsThatAreLeft],
+  [8, (client) => towardsHttp2(client, unary)],
+  [5, webSocket],
 ]
 
 export const scenarios: readonly Scenario[] = WEIGHTS.flatMap(([weight, scenario]) =>

@@ -3,7 +3,7 @@ import v8 from 'node:v8'
 import vm from 'node:vm'
 
 /*
- * Loaded into a gateway under test before its own code (`footprint.ts` says how): on SIGUSR2 it collects all garbage and
+ * Loaded into a gateway under test before its own code (`footprint.ts` says how): on SIGWINCH it collects all garbage and
  * writes on stderr what is left. Resident memory alone would show a leak only when it is larger than what V8 has not got
  * round to collect, which is megabytes.
  */
@@ -11,7 +11,7 @@ import vm from 'node:vm'
 v8.setFlagsFromString('--expose-gc')
 const collectGarbage = vm.runInNewContext('gc') as () => void
 
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   collectGarbage()
   // What only waits for its finalizer is gone after the second time.
   setImmediate(() => {

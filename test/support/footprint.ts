@@ -25,7 +25,7 @@ const REPORT = /^footprint (\{.*\})$/gm
 export async function footprint(gateway: RunningGateway): Promise<Footprint> {
   const reports = (): string[] => [...gateway.log().matchAll(REPORT)].map(([, json]) => json!)
   const before = reports().length
-  gateway.signal('SIGUSR2')
+  gateway.signal('SIGWINCH')
   return JSON.parse(await gateway.until(() => reports()[before], 'its footprint')) as Footprint
 }
 

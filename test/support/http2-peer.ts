@@ -384,6 +384,11 @@ export async function connectHttp2(port: number, options: PeerOptions = {}): Pro
   return new Http2Peer(socket, false, options)
 }
 
+/** A client on a connection that is there already. */
+export function connectHttp2Over(socket: net.Socket, options: PeerOptions = {}): Http2Peer {
+  return new Http2Peer(socket, false, options)
+}
+
 /** The usual request: pseudo-header fields, and then these. */
 export function request(method: string, path: string, ...fields: readonly FieldPair[]): FieldPair[] {
   return [[':method', method], [':scheme', 'http'], [':authority', 'gateway.test'], [':path', path], ...fields]

@@ -13,7 +13,12 @@ export interface Block {
 }
 
 /** What people read first, and the guide: paths from the root. */
-export const GUIDE: readonly string[] = ['README.md', ...globSync('docs/guide/*.md', { cwd: ROOT }).sort()]
+export const GUIDE: readonly string[] = [
+  'README.md',
+  ...globSync('docs/guide/*.md', { cwd: ROOT }).sort(),
+  ...globSync('docs/*.md', { cwd: ROOT }).sort(),
+  'deploy/README.md',
+]
 
 export function readPage(page: string): string {
   return readFileSync(path.join(ROOT, page), 'utf8')

@@ -110,7 +110,15 @@ async function freePort(): Promise<number> {
 }
 
 async function post(load: Partial<PostLoad> & Pick<PostLoad, 'target'>): Promise<Posted> {
-  const defaults = { connections: 8, rate: 400, contentBytes: 230, isFresh: false, warmUpSeconds: 0, seconds: 1 }
+  const defaults = {
+    connections: 8,
+    rate: 400,
+    contentBytes: 230,
+    isFresh: false,
+    isTls: false,
+    warmUpSeconds: 0,
+    seconds: 1,
+  }
   const all: PostLoad = { ...defaults, variation: 'sdk', ...load }
   const child = spawn(process.execPath, [resolve(BENCH, 'load/post-clients.ts'), JSON.stringify(all)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -24,7 +24,7 @@ function attempted(log: string[], connection: object): Exchange {
 
 for (const [what, isUsable, change, told] of [
   ['is used', true, {}, ['begin', 'send']],
-  ['that has ended meanwhile is replaced', false, {}, ['connect']],
+  ['that has ended meanwhile is given up and replaced', false, {}, ['close', 'connect']],
   ['goes back where the exchange is over', true, { isOver: true }, ['release true']],
   ['goes back where the exchange has failed', true, { failure: 'client_abort' }, ['release true']],
 ] as const) {
@@ -36,6 +36,7 @@ for (const [what, isUsable, change, told] of [
       begin: () => log.push('begin'),
       sendHead: () => log.push('send') > 0,
       release: (reusable: boolean) => log.push(`release ${reusable}`),
+      close: () => log.push('close'),
     })
     Object.assign(exchange, change)
     await new Promise(setImmediate)

@@ -20,6 +20,7 @@ function read(bytes: Buffer, cuts: readonly number[] = []): string[] {
     dataEnd() {
       log.push(`content ${content}`)
       content = ''
+      return ERROR.none
     },
     payload(buffer, start, end) {
       log.push(`payload ${buffer.toString('latin1', start, end)}`)

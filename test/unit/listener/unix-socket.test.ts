@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { linkSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs'
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -55,4 +55,32 @@ test('a stale file that another has replaced since it was found is no longer sta
   rival.close()
   await once(rival, 'close')
   assert.deepEqual(readdirSync(folder), [])
+})
+
+test('a file that has the name under which a socket is born is left alone', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fluxgate-test-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const random = 0.123_456_789
+  t.mock.method(Math, 'random', () => random)
+  // Every name that could be meant.
+  const letters = random.toString(36).slice(2).padEnd(12, '0')
+  const names = Array.from({ length: letters.length }, (_, nth) => letters.slice(0, nth + 1))
+  for (const name of names) writeFileSync(path.join(folder, name), name)
+  const bound = await bindUnix(path.join(folder, 'gateway.sock'), 0o600, () => {})
+  if (bound.ok) bound.server.close()
+  assert.equal(bound.ok, false, 'the name is taken')
+  assert.deepEqual(readdirSync(folder), names)
+  for (const name of names) assert.equal(readFileSync(path.join(folder, name), 'utf8'), name)
+})
+
+test('a socket with a name of one letter is bound, whatever name it is born under', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fluxgate-test-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const letter of '0123456789abcdefghijklmnopqrstuvwxyz') {
+    t.mock.method(Math, 'random', () => Number.parseInt(letter, 36) / 36)
+    const bound = await bindUnix(path.join(folder, letter), 0o600, () => {})
+    assert.ok(bound.ok, letter)
+    bound.server.close()
+    rmSync(path.join(folder, letter))
+  }
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Collected } from '../../../src/metrics/collected.ts'
 import { FAMILIES } from '../../../src/metrics/families.ts'
 import { gatewayFamilies } from '../../../src/metrics/gateway-families.ts'
-import { Series } from '../../../src/metrics/series.ts'
+import { add, Series, set } from '../../../src/metrics/series.ts'
 import { Traffic } from '../../../src/metrics/traffic.ts'
 
 const FACTS = {
@@ -57,4 +57,20 @@ test('a histogram counts up to each bound, and its count is that of all buckets'
     [...families.keys()],
     exposed.map(([name]) => name),
   )
+})
+
+test('a gauge of a thread that has ended is not shown any more', () => {
+  const collected = new Collected()
+  const pages = collected.join()
+  const series = new Series((memory) => pages.take(memory))
+  set(series.of('fluxgate_event_loop_delay_seconds', '2'), 1)
+  add(series.of('fluxgate_retries_total', 'a'), 1)
+  const shown = (): string[] =>
+    [...gatewayFamilies(collected, FACTS, {})]
+      .filter(({ name }) => name === 'fluxgate_event_loop_delay_seconds' || name === 'fluxgate_retries_total')
+      .filter(({ samples }) => [...samples].length > 0)
+      .map(({ name }) => name)
+  assert.deepEqual(shown(), ['fluxgate_retries_total', 'fluxgate_event_loop_delay_seconds'])
+  collected.leave(pages)
+  assert.deepEqual(shown(), ['fluxgate_retries_total'])
 })

@@ -1,7 +1,7 @@
 /** A process whose threads log what they are told to, through one log. The first argument is a `Plan`; it says what it did over IPC. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import type { Snapshot } from '../../../src/config/snapshot.ts'
-import { openLogging, openWorkerLogging } from '../../../src/observe/logging.ts'
+import { openLogging, openWorkerLogging, readLogEnvironment } from '../../../src/observe/logging.ts'
 import type { RequestRecord } from '../../../src/observe/record.ts'
 import { createTally, SLOT, Tally } from '../../../src/workers/tally.ts'
 
@@ -74,7 +74,7 @@ function takeAllMemory(): never {
 
 async function logInThread({ plan, id, shared, tally, progress }: Given): Promise<void> {
   const post = (line?: string): void => parentPort!.postMessage(line)
-  const logging = openWorkerLogging(shared, post, process.env, new Tally(tally))
+  const logging = openWorkerLogging(shared, post, readLogEnvironment(process.env, false).settings, new Tally(tally))
   for (let number = 0; number < plan.lines; number++) {
     if (number === LONG_AT) logging.log.info('Long', { url: `/${id}/${number}/`, text: 'é'.repeat(600_000) })
     else if (number % EVENT_EVERY === 0) logging.log.info('Event', { url: `/${id}/${number}/` })

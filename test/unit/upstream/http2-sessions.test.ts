@@ -4,6 +4,7 @@ import type { UpstreamConnection } from '../../../src/http/upstream-connection.t
 import {
   type Http2Pool,
   Http2Sessions,
+  type Http2Version,
   type ReachWaiter,
   type Undecided,
 } from '../../../src/upstream/http2-sessions.ts'
@@ -48,13 +49,17 @@ function overHttp1(): Undecided<Told> {
   return { http1: { close() {} } as UpstreamConnection<Told> } as Undecided<Told>
 }
 
-function guest(sessions: Http2Sessions<Told>, onTold = (): void => {}): { told: string[]; cancel: () => void } {
+function guest(
+  sessions: Http2Sessions<Told>,
+  onTold = (): void => {},
+  version: Http2Version = 'either',
+): { told: string[]; cancel: () => void } {
   const told: string[] = []
   const tell = (what: string): void => {
     told.push(what)
     onTold()
   }
-  const cancel = sessions.connect(UPSTREAM, 'either', {
+  const cancel = sessions.connect(UPSTREAM, version, {
     trying() {},
     connected: () => tell('connected'),
     failed: tell,
@@ -91,3 +96,17 @@ for (const [decision, decide] of [
     assert.equal(pool.dialled, 0)
   })
 }
+
+test('who is content with HTTP/1.1 does not fail with who is not', () => {
+  const pool = new FakePool()
+  const sessions = new Http2Sessions<Told>(pool)
+  const strict = guest(sessions, undefined, 'http2')
+  const other = guest(sessions)
+  pool.reached[0]!.failed('tls', undefined)
+  assert.deepEqual(strict.told, ['tls'])
+  assert.deepEqual(other.told, [])
+  assert.equal(pool.reached.length, 2)
+  pool.reached[1]!.connected(overHttp1())
+  assert.deepEqual(other.told, ['connected'])
+  assert.equal(pool.reached.length, 2)
+})

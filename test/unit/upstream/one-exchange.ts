@@ -120,9 +120,9 @@ export async function answering(answer: string, host = '127.0.0.1'): Promise<Ans
   return answers
 }
 
-export function connect(pool: Pool<Told>): Promise<ClientConnection<Told>> {
+export function connect(pool: Pool<Told>, upstream = upstreamAt(0)): Promise<ClientConnection<Told>> {
   return new Promise((resolve, reject) => {
-    pool.connect(upstreamAt(0), {
+    pool.connect(upstream, {
       trying() {},
       connected: resolve,
       failed: (failure) => reject(new Error(failure)),
@@ -131,8 +131,8 @@ export function connect(pool: Pool<Told>): Promise<ClientConnection<Told>> {
 }
 
 /** A connection that has carried one whole exchange; it is not released. */
-export async function used(pool: Pool<Told>): Promise<ClientConnection<Told>> {
-  const connection = await connect(pool)
+export async function used(pool: Pool<Told>, upstream?: Upstream): Promise<ClientConnection<Told>> {
+  const connection = await connect(pool, upstream)
   await ask(connection).over
   return connection
 }

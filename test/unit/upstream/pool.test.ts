@@ -507,18 +507,10 @@ describe('upstreams of one endpoint', () => {
     maxConnectionAgeMs,
   })
 
-  async function usedBy(upstream: Upstream): Promise<ClientConnection<Told>> {
-    const connection = await new Promise<ClientConnection<Told>>((resolve) =>
-      pool.connect(upstream, { trying() {}, connected: resolve, failed: never }),
-    )
-    await ask(connection).over
-    return connection
-  }
-
   test('use connections that have been idle for less than their own time only', async () => {
     const [short, long] = [withTimes('short', 2_000), withTimes('long', 60_000)]
     pool.publish([short, long])
-    const connection = await usedBy(long)
+    const connection = await used(pool, long)
     connection.release(true)
     mock.timers.tick(1_500)
     assert.equal(pool.take(short)?.connection, connection)
@@ -526,7 +518,7 @@ describe('upstreams of one endpoint', () => {
     connection.release(true)
     mock.timers.tick(2_000)
     assert.equal(pool.idleCount, 0, 'short was the last to use it')
-    const other = await usedBy(long)
+    const other = await used(pool, long)
     other.release(true)
     mock.timers.tick(2_000)
     assert.equal(pool.take(short), undefined)
@@ -537,7 +529,7 @@ describe('upstreams of one endpoint', () => {
   test('use connections up to their own age only, give or take a tenth', async () => {
     const [young, old] = [withTimes('young', 600_000, 10_000), withTimes('old', 600_000, 600_000)]
     pool.publish([young, old])
-    const connection = await usedBy(old)
+    const connection = await used(pool, old)
     connection.release(true)
     mock.timers.tick(8_500)
     assert.equal(pool.take(young)?.connection, connection)
@@ -546,7 +538,7 @@ describe('upstreams of one endpoint', () => {
     connection.release(true)
     mock.timers.tick(3_000)
     assert.equal(pool.idleCount, 0, 'young was the last to use it')
-    const other = await usedBy(old)
+    const other = await used(pool, old)
     other.release(true)
     mock.timers.tick(11_500)
     assert.equal(pool.take(young), undefined)
@@ -557,7 +549,7 @@ describe('upstreams of one endpoint', () => {
   test('what is published holds for idle connections at once, and for busy ones from then on', async () => {
     const before = withTimes('up', 600_000)
     pool.publish([before])
-    const [idle, stillBusy] = [await usedBy(before), await usedBy(before)]
+    const [idle, stillBusy] = [await used(pool, before), await used(pool, before)]
     idle.release(true)
     mock.timers.tick(30_000)
     pool.publish([withTimes('up', 40_000)])

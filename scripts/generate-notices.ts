@@ -1,0 +1,53 @@
+/**
+ * Writes THIRD-PARTY-NOTICES: the licences of what a gateway needs at run time, for the package, the image and the one-file
+ * executable. `--check` writes nothing and fails if it is stale.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const FILE = 'THIRD-PARTY-NOTICES'
+
+const HEAD = `Fluxgate is licensed under the Apache License 2.0: see LICENSE. It uses the packages below, under their own licences.
+
+The container image and the one-file executable also contain Node.js (https://nodejs.org), whose licence, with those of
+everything in it, is the file LICENSE-NODE beside this one.
+`
+
+interface Manifest {
+  readonly version: string
+  readonly license: string
+  readonly dependencies?: Readonly<Record<string, string>>
+}
+
+function read<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8')) as T
+}
+
+/** Those of this package, and of them, and so on. All are at the top of node_modules, or this fails. */
+function productionPackages(): string[] {
+  const found = new Set(Object.keys(read<Manifest>('package.json').dependencies ?? {}))
+  for (const name of found) {
+    for (const next of Object.keys(read<Manifest>(`node_modules/${name}/package.json`).dependencies ?? {}))
+      found.add(next)
+  }
+  return [...found].sort()
+}
+
+function notice(name: string): string {
+  const folder = join('node_modules', name)
+  const { version, license } = read<Manifest>(join(folder, 'package.json'))
+  const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE'].map((each) => join(folder, each)).find(existsSync)
+  if (file === undefined) throw new Error(`${name} brings no text of its licence: add it by hand`)
+  return `${'-'.repeat(80)}\n${name} ${version} (${license})\n\n${readFileSync(file, 'utf8').trim()}\n`
+}
+
+const text = [HEAD, ...productionPackages().map(notice)].join('\n')
+if (existsSync(FILE) && readFileSync(FILE, 'utf8') === text) {
+  // Nothing to do.
+} else if (process.argv.includes('--check')) {
+  console.error(`${FILE} is stale: run node scripts/generate-notices.ts`)
+  process.exitCode = 1
+} else {
+  writeFileSync(FILE, text)
+  console.log(`wrote ${FILE}`)
+}
