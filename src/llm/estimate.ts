@@ -8,8 +8,8 @@ export const MAX_MODELS = 1_000
 /** What lies further back counts less: once so many tokens are in a ratio, its weight is halved. */
 const MAX_TOKENS = 1_000_000
 
-/** A stream's answer, an answer in one piece, a request. */
-export type Kind = 'stream' | 'unary' | 'request'
+/** A stream's answer, an answer in one piece, a turn of a tunnel, a request. */
+export type Kind = 'stream' | 'unary' | 'turn' | 'request'
 
 export interface Estimator {
   learn(kind: Kind, model: string, bytes: number, tokens: number): void
@@ -23,7 +23,12 @@ interface Ratio {
 }
 
 export function createEstimator(): Estimator {
-  const kinds: Readonly<Record<Kind, Map<string, Ratio>>> = { stream: new Map(), unary: new Map(), request: new Map() }
+  const kinds: Readonly<Record<Kind, Map<string, Ratio>>> = {
+    stream: new Map(),
+    unary: new Map(),
+    turn: new Map(),
+    request: new Map(),
+  }
   return {
     learn(kind, model, bytes, tokens) {
       if (!(bytes > 0 && tokens > 0)) return

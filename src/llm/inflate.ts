@@ -11,6 +11,7 @@ import {
   type InflateRaw,
   type ZstdDecompress,
 } from 'node:zlib'
+import { awaitDecoder, enterDecoder, leaveDecoder } from './decoders.ts'
 import type { UnknownReason } from './usage.ts'
 
 /**
@@ -24,24 +25,13 @@ const COLLECTED_BLOCKS = 4
 const BLOCKS_BEHIND = 8
 /** A bomb is given up here; a large image in base64 is not. */
 const MAX_OUTPUT_BYTES = 67_108_864
-/** A decoder of br or zstd may hold a window of megabytes. */
-export const MAX_DECODERS = 64
-/** Ends that wait for a decoder to become free. */
-const MAX_WAITING = 256
 const MAX_SPARE = 64
 
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
 
 type Stream = Gunzip | Inflate | InflateRaw | BrotliDecompress | ZstdDecompress
 
-let working = 0
-const waiting: (() => void)[] = []
 const spare: Buffer[] = []
-
-/** Decoders at work on this thread: for tests. */
-export function decodersAtWork(): number {
-  return working
-}
 
 /** A content's coding; undefined for one, or several, that nobody here decodes, null for none. */
 export function codingOf(field: string | undefined): Coding | null | undefined {
@@ -64,103 +54,145 @@ export function codingOf(field: string | undefined): Coding | null | undefined {
   }
 }
 
-export interface Inflater {
+export interface InflaterSink {
+  /** A piece of what is decoded, which came of octets that were added after so many marks. */
+  output(bytes: Buffer, marks: number): void
+  /** All output has been given, or there will be no more. Once, in a later turn, after `end`. */
+  over(failure: UnknownReason | undefined): void
+}
+
+/** Decodes one content. Truncated content gives all that it holds. */
+export class Inflater {
+  readonly #coding: Coding
+  readonly #sink: InflaterSink
+  #blocks: Buffer[] = []
+  /** Of the last block. */
+  #used = BLOCK_BYTES
+  #stream: Stream | undefined
+  #added = 0
+  #fed = 0
+  /** Where the marks are: the octets that had been added. */
+  readonly #marks: number[] = []
+  /** The writes that are not done yet, by the marks before each. */
+  readonly #writes: number[] = []
+  #blocksBehind = 0
+  #produced = 0
+  #failure: UnknownReason | undefined
+  #isOver = false
+  #isEnded = false
+
+  constructor(coding: Coding, sink: InflaterSink) {
+    this.#coding = coding
+    this.#sink = sink
+  }
+
+  /** Tells the octets before from those behind. */
+  mark(): void {
+    this.#marks.push(this.#added)
+  }
+
   /** Copies these octets. */
-  add(bytes: Buffer): void
-  /** Calls back once, in a later turn, when all output has been given. */
-  end(callback: (failure: UnknownReason | undefined) => void): void
-}
-
-/** `onOutput` gets what it decodes, piece by piece; truncated content gives all that it holds. */
-export function openInflater(coding: Coding, onOutput: (bytes: Buffer) => void): Inflater {
-  let blocks: Buffer[] = []
-  let used = BLOCK_BYTES
-  let stream: Stream | undefined
-  let behind = 0
-  let produced = 0
-  let failure: UnknownReason | undefined
-  let isOver = false
-  let whenOver: ((failure: UnknownReason | undefined) => void) | undefined
-
-  const settle = (): void => {
-    if (isOver && whenOver !== undefined) {
-      const callback = whenOver
-      whenOver = undefined
-      callback(failure)
+  add(bytes: Buffer): void {
+    for (let from = 0; from < bytes.length && !this.#isOver; ) {
+      if (this.#used === BLOCK_BYTES && !this.#nextBlock()) return
+      const length = Math.min(bytes.length - from, BLOCK_BYTES - this.#used)
+      bytes.copy(this.#blocks.at(-1)!, this.#used, from, from + length)
+      this.#used += length
+      this.#added += length
+      from += length
     }
   }
-  const finish = (reason?: UnknownReason): void => {
-    if (isOver) return
-    isOver = true
-    failure = reason
-    for (const block of blocks) giveBack(block)
-    blocks = []
-    if (reason !== undefined) stream?.destroy()
-    settle()
+
+  end(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    if (this.#isOver || this.#added === 0) {
+      this.#isOver = true
+      queueMicrotask(() => this.#sink.over(this.#failure))
+      return
+    }
+    const last = (): void => {
+      if (this.#stream === undefined) this.#open()
+      this.#feed()
+      this.#stream?.end()
+    }
+    if (this.#stream !== undefined) last()
+    else if (!awaitDecoder(last)) this.#finish('overload')
   }
-  const open = (): void => {
-    working++
-    stream = createDecoder(coding, blocks[0]!)
-    stream.once('close', leave)
+
+  #nextBlock(): boolean {
+    if (this.#stream === undefined && this.#blocks.length === COLLECTED_BLOCKS) {
+      if (enterDecoder()) this.#open()
+      else this.#finish('overload')
+    }
+    if (this.#stream !== undefined) this.#feed()
+    if (this.#blocksBehind > BLOCKS_BEHIND) this.#finish('overload')
+    if (this.#isOver) return false
+    this.#blocks.push(spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES))
+    this.#used = 0
+    return true
+  }
+
+  /** With a place for it. */
+  #open(): void {
+    let stream: Stream
+    try {
+      stream = createDecoder(this.#coding, this.#blocks[0]!)
+    } catch {
+      leaveDecoder()
+      this.#finish('bug')
+      return
+    }
+    this.#stream = stream
+    stream.once('close', leaveDecoder)
+    stream.once('error', () => this.#finish('corrupt'))
+    stream.once('end', () => this.#finish(undefined))
     stream.on('data', (bytes: Buffer) => {
-      produced += bytes.length
-      if (produced > MAX_OUTPUT_BYTES) finish('too_large')
-      else if (!isOver) onOutput(bytes)
+      this.#produced += bytes.length
+      if (this.#produced > MAX_OUTPUT_BYTES) this.#finish('too_large')
+      else if (!this.#isOver) this.#sink.output(bytes, this.#writes[0] ?? this.#marks.length)
     })
-    stream.once('error', () => finish('corrupt'))
-    stream.once('end', () => finish())
   }
-  /** Hands over the blocks that are full. The thread that reads one has it until it says so. */
-  const feed = (last: number): void => {
+
+  /** Hands over all that has been collected, cut where there are marks. The thread that reads a block has it until it says so. */
+  #feed(): void {
+    const blocks = this.#isOver ? [] : this.#blocks
+    this.#blocks = []
     for (const [index, block] of blocks.entries()) {
-      const bytes = index === blocks.length - 1 ? block.subarray(0, last) : block
-      behind++
-      stream!.write(bytes, (error) => {
-        behind--
-        if (error === null || error === undefined) giveBack(block)
-      })
+      const length = index === blocks.length - 1 ? this.#used : BLOCK_BYTES
+      this.#blocksBehind++
+      let from = 0
+      for (const mark of this.#marks) {
+        const at = mark - this.#fed
+        if (at <= from || at >= length) continue
+        this.#write(block.subarray(from, at), this.#fed + from)
+        from = at
+      }
+      this.#write(block.subarray(from, length), this.#fed + from, block)
+      this.#fed += length
     }
-    blocks = []
+    this.#used = BLOCK_BYTES
   }
 
-  return {
-    add(bytes) {
-      for (let from = 0; from < bytes.length && !isOver; ) {
-        if (used === BLOCK_BYTES) {
-          if (stream === undefined && blocks.length === COLLECTED_BLOCKS) {
-            if (working >= MAX_DECODERS) return finish('overload')
-            open()
-          }
-          if (stream !== undefined) feed(BLOCK_BYTES)
-          if (behind > BLOCKS_BEHIND) return finish('overload')
-          blocks.push(spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES))
-          used = 0
-        }
-        const length = Math.min(bytes.length - from, BLOCK_BYTES - used)
-        bytes.copy(blocks.at(-1)!, used, from, from + length)
-        used += length
-        from += length
-      }
-    },
-    end(callback) {
-      whenOver = callback
-      if (!isOver && stream === undefined && blocks.length === 0) isOver = true
-      if (isOver) return settle()
-      const last = (): void => {
-        if (stream === undefined) open()
-        feed(used)
-        stream!.end()
-      }
-      if (stream !== undefined || working < MAX_DECODERS) last()
-      else if (waiting.length < MAX_WAITING) waiting.push(last)
-      else finish('overload')
-    },
+  #write(bytes: Buffer, offset: number, block?: Buffer): void {
+    this.#writes.push(this.#marks.filter((mark) => mark <= offset).length)
+    this.#stream?.write(bytes, (error) => {
+      this.#writes.shift()
+      if (block === undefined) return
+      this.#blocksBehind--
+      if (error === null || error === undefined) giveBack(block)
+    })
   }
-}
 
-function leave(): void {
-  working--
-  waiting.shift()?.()
+  #finish(failure: UnknownReason | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#failure = failure
+    for (const block of this.#blocks) giveBack(block)
+    this.#blocks = []
+    if (failure !== undefined) this.#stream?.destroy()
+    if (this.#isEnded) this.#sink.over(failure)
+  }
 }
 
 function giveBack(block: Buffer): void {

@@ -65,6 +65,8 @@ export function readBeginning(bytes: Buffer, from: number, to: number): Beginnin
       if (here === undefined || here.isArray !== (byte === CLOSE_ARRAY)) return result(-1)
       closeMember(here, at)
       open.pop()
+      const outer = open.at(-1)
+      if (outer !== undefined) closeMember(outer, at + 1)
       if (open.length === 1 && open[0]!.isArray) elements.push({ from: here.at, to: at + 1 })
       if (open.length === 0) return { levels: [levelOf(here)], elements, end: at + 1 }
     }

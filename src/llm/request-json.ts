@@ -19,97 +19,85 @@ const MAX_TEXT = 512
  * Follows JSON as far as it has to: depth, and strings, which are skipped by looking for their quote. A `model` counts at
  * the top alone. Octets are looked at once; nothing of them is kept but a short string that a piece has cut.
  */
-export function findAtTop(): ModelSeeker {
-  let seen = 0
-  let depth = 0
-  let text = ''
-  let isInText = false
-  let isTextKept = false
-  let isEscaped = false
-  /** The last string at the top of the object, until what follows says what it was. */
-  let isName = true
-  let name = ''
-  let model: string | null | undefined
+export class TopModelSeeker implements ModelSeeker {
+  #model: string | null | undefined
+  #seen = 0
+  #depth = 0
+  #isInText = false
+  #isEscaped = false
+  /** The string that goes on, if it stands at the top of the object and is short. */
+  #text = ''
+  #isTextKept = false
+  /** A string at the top is a name until a colon follows, and then the value of `#name`. */
+  #isName = true
+  #name = ''
 
-  const endText = (): void => {
-    isInText = false
-    if (depth !== 1 || !isTextKept) return
-    if (isName) name = text
-    else if (isModel(name)) {
-      const value = parsed(`"${text}"`)
-      model = typeof value === 'string' ? value : null
+  get model(): string | null | undefined {
+    return this.#model === undefined || this.#model === null ? this.#model : fromLatin1(this.#model)
+  }
+
+  add(bytes: Buffer): void {
+    const to = Math.min(bytes.length, LOOK_BYTES - this.#seen)
+    for (let at = 0; at < to && this.#model === undefined; ) {
+      if (this.#isInText) at = this.#skipText(bytes, at, to)
+      else {
+        const byte = bytes[at++]!
+        if (this.#depth > 0) this.#step(byte)
+        else if (byte === OPEN_OBJECT) this.#depth = 1
+        else if (!isSpace(byte) && !(this.#seen + at <= 3 && byte >= 0xbb)) this.#model = null
+      }
     }
+    this.#seen += to
+    if (this.#seen >= LOOK_BYTES) this.#model ??= null
+  }
+
+  #step(byte: number): void {
+    if (byte === QUOTE) {
+      this.#isInText = true
+      this.#isTextKept = this.#depth === 1
+      this.#text = ''
+    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) this.#depth++
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      if (--this.#depth === 0) this.#model = null
+    } else if (this.#depth === 1 && (byte === COLON || byte === COMMA)) this.#isName = byte === COMMA
   }
 
   /** Goes on in a string; returns where it ends, or the end of the piece. */
-  const skipText = (bytes: Buffer, at: number, to: number): number => {
+  #skipText(bytes: Buffer, at: number, to: number): number {
     let from = at
     while (from < to) {
-      if (isEscaped) {
-        isEscaped = false
+      if (this.#isEscaped) {
+        this.#isEscaped = false
         from++
         continue
       }
       const quote = bytes.indexOf(QUOTE, from)
       const end = quote === -1 || quote > to ? to : quote
-      isEscaped = slashesBefore(bytes, end, from) % 2 === 1
-      if (end === to) from = to
-      else if (!isEscaped) {
-        keep(bytes, at, end)
-        endText()
+      this.#isEscaped = slashesBefore(bytes, end, from) % 2 === 1
+      if (end < to && !this.#isEscaped) {
+        this.#keep(bytes, at, end)
+        this.#endText()
         return end + 1
-      } else from = end
+      }
+      from = end
     }
-    keep(bytes, at, to)
+    this.#keep(bytes, at, to)
     return to
   }
-  const keep = (bytes: Buffer, from: number, to: number): void => {
-    if (isTextKept && text.length + to - from > MAX_TEXT) isTextKept = false
-    if (isTextKept) text += bytes.toString('latin1', from, to)
+
+  #keep(bytes: Buffer, from: number, to: number): void {
+    if (this.#text.length + to - from > MAX_TEXT) this.#isTextKept = false
+    if (this.#isTextKept) this.#text += bytes.toString('latin1', from, to)
   }
 
-  const step = (byte: number): void => {
-    switch (byte) {
-      case QUOTE:
-        isInText = true
-        isTextKept = depth === 1
-        text = ''
-        break
-      case OPEN_OBJECT:
-      case OPEN_ARRAY:
-        depth++
-        break
-      case CLOSE_OBJECT:
-      case CLOSE_ARRAY:
-        if (--depth <= 0) model = null
-        break
-      case COLON:
-        if (depth === 1) isName = false
-        break
-      case COMMA:
-        if (depth === 1) isName = true
-        break
+  #endText(): void {
+    this.#isInText = false
+    if (this.#depth !== 1 || (!this.#isTextKept && this.#isName)) return
+    if (this.#isName) this.#name = this.#text
+    else if (isModel(this.#name)) {
+      const value = this.#isTextKept ? parsed(`"${this.#text}"`) : undefined
+      this.#model = typeof value === 'string' ? value : null
     }
-  }
-
-  return {
-    get model() {
-      return model === undefined || model === null ? model : fromLatin1(model)
-    },
-    add(bytes) {
-      const to = Math.min(bytes.length, LOOK_BYTES - seen)
-      for (let at = 0; at < to && model === undefined; ) {
-        if (isInText) at = skipText(bytes, at, to)
-        else {
-          const byte = bytes[at++]!
-          if (depth > 0) step(byte)
-          else if (byte === OPEN_OBJECT) depth = 1
-          else if (!isSpace(byte) && !(seen + at <= 3 && byte >= 0xbb)) model = null
-        }
-      }
-      seen += to
-      if (seen >= LOOK_BYTES && model === undefined) model = null
-    },
   }
 }
 

@@ -1,10 +1,10 @@
 import type { ModelSeeker } from './model-seeker.ts'
-import { findAtTop } from './request-json.ts'
+import { TopModelSeeker } from './request-json.ts'
 import { findInParts } from './request-parts.ts'
 
 /** A seeker for content of this type; undefined where there is nothing to look for. */
 export function seekModel(contentType: string): ModelSeeker | undefined {
   const type = contentType.toLowerCase()
   if (type.startsWith('multipart/form-data')) return findInParts(contentType)
-  return type === '' || type.includes('json') ? findAtTop() : undefined
+  return type === '' || type.includes('json') ? new TopModelSeeker() : undefined
 }

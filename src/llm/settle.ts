@@ -1,7 +1,8 @@
 import type { Content } from './content.ts'
 import type { Found } from './dialect.ts'
 import type { Estimator, Kind } from './estimate.ts'
-import { type Counts, modelOf, noCounts, type UnknownReason, type Usage, type UsageState } from './usage.ts'
+import { type Counts, modelOf, noCounts, sumOf, type UnknownReason, type Usage, type UsageState } from './usage.ts'
+import type { TunnelUsage } from './websocket-tap.ts'
 
 /** What is known of an exchange beside what its answer says. */
 export interface Circumstances {
@@ -30,6 +31,24 @@ export function settle(content: Content | undefined, found: Found | undefined, a
   const named = modelOf(found?.model) ?? about.requestModel
   const verdict = judge(content, found, about, named)
   return usageOf(verdict, named, about)
+}
+
+/** The usage of a tunnel. A client may leave whenever no turn goes on. */
+export function settleTunnel(found: TunnelUsage, about: Pick<Circumstances, 'requestModel' | 'ttftMs'>): Usage {
+  const requestModel = found.requestModel ?? about.requestModel
+  return usageOf(judgeTunnel(found), found.model ?? requestModel, { ...about, requestModel })
+}
+
+function judgeTunnel({ counts, estimatedOutput, isOpen, isUnsound, failure }: TunnelUsage): Verdict {
+  if (counts === undefined) {
+    if (failure !== undefined) return { state: 'unknown', counts: noCounts(), reason: failure }
+    if (estimatedOutput !== undefined) return { state: 'estimated', counts: { ...noCounts(), output: estimatedOutput } }
+    if (isUnsound) return { state: 'unknown', counts: noCounts(), reason: 'unsound' }
+    return { state: 'none', counts: noCounts() }
+  }
+  if (failure !== undefined) return { state: 'partial', counts, reason: failure }
+  if (!isOpen) return { state: 'exact', counts }
+  return { state: 'partial', counts: { ...counts, output: sumOf(counts.output, estimatedOutput) } }
 }
 
 /** The tap gave up. What the request said is still known. */

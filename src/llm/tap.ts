@@ -1,15 +1,17 @@
 import { type Content, mayBeRead, readContent } from './content.ts'
 import type { FieldOf, Found } from './dialect.ts'
+import { fieldsOfBedrock } from './dialects/bedrock.ts'
 import type { Estimator } from './estimate.ts'
 import { type ContentSeeker, seekContent } from './first-content.ts'
-import { codingOf, type Inflater, openInflater } from './inflate.ts'
+import { type Coding, codingOf, Inflater } from './inflate.ts'
 import { parsed } from './json-text.ts'
 import type { ModelSeeker } from './model-seeker.ts'
 import { modelInTarget, splitTarget } from './path-model.ts'
 import { type DialectName, readAnswer } from './read-answer.ts'
 import { seekModel } from './request-model.ts'
-import { givenUp, settle, unused } from './settle.ts'
+import { givenUp, settle, settleTunnel, unused } from './settle.ts'
 import { modelOf, type UnknownReason, type Usage } from './usage.ts'
+import { Tunnel, type TunnelUsage } from './websocket-tap.ts'
 import { type Kept, Window } from './window.ts'
 
 /**
@@ -21,7 +23,7 @@ export interface Tap {
   requestHead(target: string, contentType: string | undefined): void
   /** Content of the request as it leaves. The octets are looked at during the call alone. */
   request(bytes: Buffer): void
-  /** The head of the final answer. `field` is asked during the call, and once more at the end. */
+  /** The head of the final answer. `field` gives a field of it by its name in lower case; it is asked during the call alone. */
   responseHead(status: number, field: FieldOf): void
   /** Content of the answer, without its chunks. The octets are copied, as far as they count. */
   response(bytes: Buffer): void
@@ -42,6 +44,9 @@ export interface TapOptions {
 const STREAMS =
   /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
 
+/** Of a compressed stream, so many pieces are told apart: a first event with content comes soon. */
+const MAX_TIMES = 8
+
 export class ContentTap implements Tap {
   readonly #options: TapOptions
   readonly #startedMs: number
@@ -54,11 +59,15 @@ export class ContentTap implements Tap {
   #field: FieldOf = () => undefined
   #isRead = false
   #inflater: Inflater | undefined
+  #tunnel: Tunnel | undefined
   #start: ContentSeeker | undefined
   #startAt: number | undefined
+  /** When the first pieces of a stream came that is inflated later. */
+  #times: number[] | undefined
   #ttftMs: number | undefined
   #failure: UnknownReason | undefined
   #isEnded = false
+  #how: 'complete' | 'broken' = 'broken'
   #usage: Usage | undefined
   #callback: ((usage: Usage) => void) | undefined
 
@@ -78,6 +87,7 @@ export class ContentTap implements Tap {
 
   request(bytes: Buffer): void {
     try {
+      this.#tunnel?.client(bytes)
       this.#requestBytes += bytes.length
       const seeker = this.#seeker
       if (seeker !== undefined && seeker.model === undefined) seeker.add(bytes)
@@ -89,14 +99,22 @@ export class ContentTap implements Tap {
   responseHead(status: number, field: FieldOf): void {
     try {
       this.#status = status
-      this.#field = field
+      if (status === 101) {
+        this.#isRead = true
+        this.#tunnel = new Tunnel(this.#options.estimator, field('sec-websocket-extensions'))
+        return
+      }
       this.#contentType = field('content-type') ?? ''
+      this.#field = fieldsOfBedrock(field)
       if (!mayBeRead(this.#contentType)) return
       const coding = codingOf(field('content-encoding'))
       this.#isRead = true
       if (coding === undefined) this.#giveUp('coding')
-      if (STREAMS.test(this.#contentType)) this.#start = seekContent()
-      if (coding) this.#inflater = openInflater(coding, (bytes) => this.#take(bytes))
+      if (STREAMS.test(this.#contentType)) {
+        this.#start = seekContent()
+        if (coding) this.#times = []
+      }
+      if (coding) this.#inflater = this.#openInflater(coding)
     } catch {
       this.#giveUp('bug')
     }
@@ -105,8 +123,9 @@ export class ContentTap implements Tap {
   response(bytes: Buffer): void {
     if (!this.#isRead) return
     try {
-      if (this.#inflater !== undefined) this.#inflater.add(bytes)
-      else this.#take(bytes)
+      if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
+      else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)
+      else this.#take(bytes, 0)
     } catch {
       this.#giveUp('bug')
     }
@@ -115,17 +134,14 @@ export class ContentTap implements Tap {
   end(how: 'complete' | 'broken'): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#how = how
     try {
-      if (this.#inflater === undefined) this.#conclude(how)
-      else {
-        this.#inflater.end((failure) => {
-          if (failure !== undefined) this.#giveUp(failure)
-          this.#conclude(how)
-        })
-      }
+      if (this.#tunnel !== undefined) this.#tunnel.end((found) => this.#conclude(found))
+      else if (this.#inflater === undefined) this.#conclude()
+      else this.#inflater.end()
     } catch {
       this.#giveUp('bug')
-      this.#conclude(how)
+      this.#conclude()
     }
   }
 
@@ -134,17 +150,48 @@ export class ContentTap implements Tap {
     else this.#callback = callback
   }
 
-  #take(bytes: Buffer): void {
+  #openInflater(coding: Coding): Inflater {
+    return new Inflater(coding, {
+      output: (bytes, marks) => {
+        try {
+          this.#take(bytes, marks)
+        } catch {
+          this.#giveUp('bug')
+        }
+      },
+      over: (failure) => {
+        if (failure !== undefined) this.#giveUp(failure)
+        this.#conclude()
+      },
+    })
+  }
+
+  /** The first pieces are told apart, since what is decoded at the end does not say when it came. */
+  #inflate(inflater: Inflater, bytes: Buffer): void {
+    const times = this.#times
+    if (times !== undefined && times.length < MAX_TIMES) {
+      inflater.mark()
+      times.push(this.#options.now())
+    }
+    inflater.add(bytes)
+  }
+
+  #take(bytes: Buffer, marks: number): void {
     const start = this.#start
     if (start !== undefined) {
       if (start.add(bytes)) {
         this.#startAt = this.#window.total
-        // What is inflated at the end was there long before.
-        if (this.#inflater === undefined) this.#ttftMs = this.#options.now() - this.#startedMs
+        const nowMs = this.#inflater === undefined ? this.#options.now() : this.#timeOf(marks)
+        if (nowMs !== undefined) this.#ttftMs = nowMs - this.#startedMs
       }
       if (start.isOver) this.#start = undefined
     }
     this.#window.add(bytes)
+  }
+
+  /** Behind the last mark nobody has looked at the clock. */
+  #timeOf(marks: number): number | undefined {
+    return this.#times === undefined || marks >= MAX_TIMES ? undefined : this.#times[marks - 1]
   }
 
   #giveUp(reason: UnknownReason): void {
@@ -153,10 +200,10 @@ export class ContentTap implements Tap {
     this.#window.release()
   }
 
-  #conclude(how: 'complete' | 'broken'): void {
+  #conclude(tunnel?: TunnelUsage): void {
     if (this.#usage !== undefined) return
     try {
-      this.#usage = this.#read(how)
+      this.#usage = this.#read(tunnel)
     } catch {
       this.#usage = givenUp('bug', { requestModel: undefined, ttftMs: this.#ttftMs })
     }
@@ -166,10 +213,11 @@ export class ContentTap implements Tap {
     callback?.(this.#usage)
   }
 
-  #read(how: 'complete' | 'broken'): Usage {
+  #read(tunnel: TunnelUsage | undefined): Usage {
     const requestModel = modelOf(this.#seeker?.model) ?? modelOf(modelInTarget(this.#target))
     const about = { requestModel, ttftMs: this.#ttftMs }
     if (this.#failure !== undefined) return givenUp(this.#failure, about)
+    if (tunnel !== undefined) return settleTunnel(tunnel, about)
     if (!this.#isRead || this.#window.total === 0) return unused(about)
     const kept = this.#window.read()
     const content = readContent(kept, this.#contentType)
@@ -180,7 +228,7 @@ export class ContentTap implements Tap {
       : undefined
     return settle(content, found, {
       ...about,
-      isWhole: how === 'complete',
+      isWhole: this.#how === 'complete',
       status: this.#status,
       isGarbled: content === undefined && !isScalar(kept),
       estimator: this.#options.estimator,

@@ -21,7 +21,7 @@ export interface Usage {
   readonly usage: UsageState
   /** From the request to the first event of a stream that has content. */
   readonly ttftMs: number | undefined
-  /** Why it is `unknown`. */
+  /** Why it is `unknown`, or `partial` of a tunnel that could not be read to its end. */
   readonly reason: UnknownReason | undefined
 }
 

@@ -69,12 +69,26 @@ function readMetrics(metrics: JsonObject): Counts {
   )
 }
 
+const KINDS = ['input', 'output', 'cache-read-input', 'cache-write-input']
+const NONE: FieldOf = () => undefined
+
+/** The fields of a head that say usage, kept for the end of the exchange. */
+export function fieldsOfBedrock(field: FieldOf): FieldOf {
+  if (field(fieldName('input')) === undefined) return NONE
+  const kept = new Map(KINDS.map((kind) => [fieldName(kind), field(fieldName(kind))]))
+  return (name) => kept.get(name)
+}
+
+function fieldName(kind: string): string {
+  return `x-amzn-bedrock-${kind}-token-count`
+}
+
 function readFields(field: FieldOf): Said {
-  const read = (kind: string): number | undefined => {
-    const value = field(`x-amzn-bedrock-${kind}-token-count`)
+  const [input, output, cached, cacheWrite] = KINDS.map((kind) => {
+    const value = field(fieldName(kind))
     return value !== undefined && /^\d{1,16}$/.test(value) ? countOf(Number(value)) : undefined
-  }
-  const counts = withCaches(read('input'), read('output'), read('cache-read-input'), read('cache-write-input'))
+  })
+  const counts = withCaches(input, output, cached, cacheWrite)
   return { counts: isSound(counts) ? counts : undefined, isUnsound: false }
 }
 
