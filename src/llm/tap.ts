@@ -97,6 +97,7 @@ export class ContentTap implements Tap {
   }
 
   responseHead(status: number, field: FieldOf): void {
+    if (this.#isEnded) return
     try {
       this.#status = status
       if (status === 101) {
@@ -121,7 +122,7 @@ export class ContentTap implements Tap {
   }
 
   response(bytes: Buffer): void {
-    if (!this.#isRead) return
+    if (!this.#isRead || this.#isEnded) return
     try {
       if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
       else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)

@@ -1,0 +1,376 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { events, type Played, play, said } from '../../support/usage-tap.ts'
+
+const SSE = 'text/event-stream'
+
+async function assertSaid(one: Played, wanted: Record<string, unknown>): Promise<void> {
+  const usage = said(await play(one))
+  for (const [name, value] of Object.entries(wanted))
+    assert.deepEqual(usage[name], value, `${name} of ${JSON.stringify(usage)}`)
+}
+
+function anthropicStream(start: object, ...deltas: readonly object[]): string[] {
+  return events(
+    { type: 'message_start', message: { model: 'claude-x', role: 'assistant', content: [], usage: start } },
+    { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'a' } },
+    ...deltas.map((usage) => ({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage })),
+    { type: 'message_stop' },
+  )
+}
+
+function chat(usage: object): string {
+  return JSON.stringify({ object: 'chat.completion', model: 'm', choices: [{ index: 0 }], usage })
+}
+
+describe('Anthropic', () => {
+  const target = '/v1/messages'
+
+  test('start and delta are not added up', () =>
+    assertSaid(
+      {
+        target,
+        type: SSE,
+        answer: anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 7 }, { output_tokens: 30 }),
+      },
+      { inputTokens: 10, outputTokens: 30, usage: 'exact' },
+    ))
+
+  test('what was read from a cache may be said in either place, or in both', async () => {
+    const wanted = { inputTokens: 111, cachedTokens: 100, cacheWriteTokens: 1, outputTokens: 5, usage: 'exact' }
+    const cache = { cache_read_input_tokens: 100, cache_creation_input_tokens: 1 }
+    const start = { input_tokens: 10, output_tokens: 1 }
+    const delta = { output_tokens: 5 }
+    for (const [first, last] of [
+      [{ ...start, ...cache }, delta],
+      [start, { ...delta, ...cache }],
+      [
+        { ...start, ...cache },
+        { ...delta, ...cache },
+      ],
+    ]) {
+      await assertSaid({ target, type: SSE, answer: anthropicStream(first!, last!) }, wanted)
+    }
+  })
+
+  test('what is written for an hour stands apart, since it has another price', () =>
+    assertSaid(
+      {
+        target,
+        type: SSE,
+        answer: anthropicStream(
+          {
+            input_tokens: 5,
+            cache_creation_input_tokens: 30,
+            cache_creation: { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 20 },
+            output_tokens: 1,
+          },
+          { output_tokens: 9, cache_creation_input_tokens: 30 },
+        ),
+      },
+      { inputTokens: 35, cacheWriteTokens: 30, units: { cache_write_1h_tokens: 20 } },
+    ))
+
+  test('a null that comes later overwrites nothing', () =>
+    assertSaid(
+      {
+        target,
+        type: SSE,
+        answer: anthropicStream(
+          { input_tokens: 10, output_tokens: 4 },
+          { output_tokens: 8 },
+          { input_tokens: null, output_tokens: null },
+        ),
+      },
+      { inputTokens: 10, outputTokens: 8 },
+    ))
+
+  test('nobody is billed by the placeholder of a stream that broke off', () =>
+    assertSaid(
+      { target, type: SSE, how: 'broken', answer: anthropicStream({ input_tokens: 10, output_tokens: 4 }).slice(0, 2) },
+      { inputTokens: 10, outputTokens: undefined, usage: 'partial' },
+    ))
+
+  test('a stream whose end was seen is exact, although its client left at once', () =>
+    assertSaid(
+      {
+        target,
+        type: SSE,
+        how: 'broken',
+        answer: anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 }),
+      },
+      { outputTokens: 30, usage: 'exact' },
+    ))
+
+  test('steps of compaction and of an advisor are in no other count', () => {
+    const step = (type: string, input: number, output: number, more = {}): object => ({
+      type,
+      input_tokens: input,
+      output_tokens: output,
+      ...more,
+    })
+    const usage = {
+      input_tokens: 100,
+      output_tokens: 40,
+      iterations: [
+        step('compaction', 5_000, 300),
+        step('message', 60, 10),
+        step('advisor_message', 700, 50, { model: 'claude-big', cache_read_input_tokens: 9 }),
+        step('message', 40, 30),
+      ],
+    }
+    return assertSaid(
+      { target, answer: JSON.stringify({ type: 'message', role: 'assistant', model: 'claude-x', content: [], usage }) },
+      { inputTokens: 5_809, cachedTokens: 9, outputTokens: 390, usage: 'exact' },
+    )
+  })
+
+  test('a step that was declined is not billed, the fallback that answered is', () => {
+    const iterations = [
+      { type: 'message', model: 'claude-a', input_tokens: 100, output_tokens: 2 },
+      { type: 'message', model: 'claude-b', input_tokens: 50, output_tokens: 5 },
+      { type: 'fallback_message', model: 'claude-b', input_tokens: 60, output_tokens: 20 },
+    ]
+    return assertSaid(
+      {
+        target,
+        type: SSE,
+        answer: anthropicStream({ input_tokens: 100, output_tokens: 1 }, { output_tokens: 2, iterations }),
+      },
+      { inputTokens: 110, outputTokens: 25 },
+    )
+  })
+})
+
+describe('Gemini', () => {
+  const target = '/v1beta/models/gemini-x:generateContent'
+
+  test('cached tokens are part of the prompt, thoughts are output, what tools brought is input', () =>
+    assertSaid(
+      {
+        target,
+        answer: JSON.stringify({
+          candidates: [],
+          usageMetadata: {
+            promptTokenCount: 100,
+            cachedContentTokenCount: 90,
+            toolUsePromptTokenCount: 5,
+            candidatesTokenCount: 10,
+            thoughtsTokenCount: 7,
+            totalTokenCount: 122,
+          },
+        }),
+      },
+      { model: 'gemini-x', inputTokens: 105, cachedTokens: 90, outputTokens: 17, reasoningTokens: 7 },
+    ))
+
+  test('a last chunk may leave out what has not changed', () =>
+    assertSaid(
+      {
+        target: '/v1beta/models/gemini-x:streamGenerateContent?alt=sse',
+        type: SSE,
+        answer: events(
+          { candidates: [{}], usageMetadata: { promptTokenCount: 8, candidatesTokenCount: 12 } },
+          { candidates: [{ finishReason: 'SAFETY' }], usageMetadata: { promptTokenCount: 8 } },
+        ),
+      },
+      { inputTokens: 8, outputTokens: 12, usage: 'exact' },
+    ))
+
+  test('arguments that a model writes are not usage, however they look', async () => {
+    const args = {
+      usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1 },
+      filler: 'x'.repeat(9_000),
+      usage: { a: 1 },
+    }
+    const chunk = { candidates: [{ content: { parts: [{ functionCall: { name: 'f', args } }] } }] }
+    await assertSaid({ target, answer: JSON.stringify(chunk) }, { usage: 'none', inputTokens: undefined })
+    const padded = { candidates: [{ content: { parts: [{ text: 'y'.repeat(9_000) }, { functionCall: { args } }] } }] }
+    await assertSaid({ target, answer: JSON.stringify(padded) }, { usage: 'none', inputTokens: undefined })
+  })
+
+  test('interactions say it before the content, and leave thoughts out of the output', () =>
+    assertSaid(
+      {
+        target: '/v1beta/interactions',
+        answer: JSON.stringify({
+          id: 'i',
+          object: 'interaction',
+          model: 'gemini-x',
+          usage: {
+            total_input_tokens: 10,
+            total_output_tokens: 20,
+            total_thought_tokens: 5,
+            total_tool_use_tokens: 3,
+            total_cached_tokens: 4,
+            total_tokens: 38,
+          },
+          outputs: [{ text: 'z'.repeat(30_000) }],
+        }),
+      },
+      { inputTokens: 13, outputTokens: 25, cachedTokens: 4, reasoningTokens: 5, usage: 'exact' },
+    ))
+})
+
+describe('OpenAI and those who are compatible', () => {
+  test('the chunk with empty choices counts', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: events(
+          { choices: [{ delta: { content: 'a' } }], usage: null },
+          { choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } },
+          'data: [DONE]\n\n',
+        ),
+      },
+      { inputTokens: 3, outputTokens: 4, usage: 'exact' },
+    ))
+
+  test('usage in the last chunk but one counts', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: events(
+          { choices: [{}], usage: { prompt_tokens: 3, completion_tokens: 4 } },
+          { choices: [{}] },
+          { choices: [{}], usage: null },
+          'data: [DONE]\n\n',
+        ),
+      },
+      { inputTokens: 3, outputTokens: 4, usage: 'exact' },
+    ))
+
+  test('an explicit zero is zero, and what is not said is not', () =>
+    assertSaid(
+      { answer: chat({ prompt_tokens: 0, completion_tokens: 0, prompt_tokens_details: { cached_tokens: 0 } }) },
+      { inputTokens: 0, outputTokens: 0, cachedTokens: 0, reasoningTokens: undefined },
+    ))
+
+  test('data without a blank, CR LF, and an event of several lines', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer:
+          'data:{"choices":[],\r\ndata: "usage":{"prompt_tokens":3,\r\ndata:"completion_tokens":4}}\r\n\r\ndata:[DONE]\r\n\r\n',
+      },
+      { inputTokens: 3, outputTokens: 4, usage: 'exact' },
+    ))
+
+  test('an event of several lines of which only the end is kept', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: `data: {"object":"chat.completion.chunk",\ndata: "choices":["${'x'.repeat(20_000)}"],\ndata: "usage":{"prompt_tokens":3,\ndata: "completion_tokens":4}}\n\n`,
+      },
+      { inputTokens: 3, outputTokens: 4, usage: 'exact' },
+    ))
+
+  test("xAI's reasoning is added where its total says that it was left out", async () => {
+    const details = { completion_tokens_details: { reasoning_tokens: 90 } }
+    await assertSaid(
+      { answer: chat({ prompt_tokens: 10, completion_tokens: 100, total_tokens: 200, ...details }) },
+      { outputTokens: 190 },
+    )
+    await assertSaid(
+      { answer: chat({ prompt_tokens: 10, completion_tokens: 100, total_tokens: 110, ...details }) },
+      { outputTokens: 100 },
+    )
+    await assertSaid({ answer: chat({ prompt_tokens: 10, completion_tokens: 9, ...details }) }, { outputTokens: 99 })
+  })
+
+  test("Perplexity's reasoning and citations are output", () =>
+    assertSaid(
+      {
+        answer: chat({
+          prompt_tokens: 33,
+          completion_tokens: 7_163,
+          total_tokens: 7_196,
+          citation_tokens: 200,
+          num_search_queries: 18,
+          reasoning_tokens: 700,
+        }),
+      },
+      { outputTokens: 8_063, reasoningTokens: 700, units: { web_search_requests: 18, citation_tokens: 200 } },
+    ))
+
+  test('the class of service is told, since it changes the price', () =>
+    assertSaid(
+      {
+        answer: JSON.stringify({
+          choices: [],
+          usage: { prompt_tokens: 1, completion_tokens: 1 },
+          service_tier: 'flex',
+        }),
+      },
+      { tier: 'flex' },
+    ))
+
+  test('a compacted response counts', () =>
+    assertSaid(
+      {
+        target: '/v1/responses/compact',
+        answer: JSON.stringify({
+          id: 'r',
+          object: 'response.compaction',
+          output: [],
+          usage: { input_tokens: 139, output_tokens: 438, total_tokens: 577 },
+        }),
+      },
+      { inputTokens: 139, outputTokens: 438, usage: 'exact' },
+    ))
+
+  test('a background answer and a batch do not, or they would count twice', async () => {
+    const usage = { input_tokens: 1, output_tokens: 2 }
+    await assertSaid(
+      { target: '/v1/responses', answer: JSON.stringify({ object: 'response', background: true, model: 'm', usage }) },
+      { usage: 'none', inputTokens: undefined },
+    )
+    await assertSaid(
+      { target: '/v1/batches', answer: JSON.stringify({ object: 'batch', model: 'm', usage }) },
+      { usage: 'none', inputTokens: undefined },
+    )
+  })
+
+  test('an error within a stream leaves the totals so far', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: events(
+          { choices: [{}], usage: { prompt_tokens: 3, completion_tokens: 1 } },
+          { error: { message: 'x' } },
+        ),
+      },
+      { inputTokens: 3, outputTokens: 1, usage: 'partial' },
+    ))
+})
+
+describe('Bedrock', () => {
+  test('fields of the head say it where the body does not', () =>
+    assertSaid(
+      {
+        target: '/model/mistral.mistral-7b%3A2/invoke',
+        fields: { 'x-amzn-bedrock-input-token-count': '15', 'x-amzn-bedrock-output-token-count': '60' },
+        answer: '{"outputs":[{"text":"x","stop_reason":"stop"}]}',
+      },
+      { model: 'mistral.mistral-7b:2', inputTokens: 15, outputTokens: 60, usage: 'exact' },
+    ))
+})
+
+describe('whoever it is', () => {
+  test('a client that left before the first byte is billed nothing', async () => {
+    const wanted = { usage: 'none', inputTokens: undefined, outputTokens: undefined }
+    await assertSaid({ answer: [], how: 'broken' }, wanted)
+  })
+
+  test('UTF-8 and escapes may be cut in two', async () => {
+    const text =
+      'data: {"model":"modèle-😀","choices":[{"delta":{"content":"\\u00e9\\n"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
+    const bytes = Buffer.from(text)
+    for (let at = 0; at <= bytes.length; at++) {
+      await assertSaid(
+        { type: SSE, answer: [bytes.subarray(0, at), bytes.subarray(at)] },
+        { model: 'modèle-😀', outputTokens: 2 },
+      )
+    }
+  })
+})
