@@ -96,14 +96,16 @@ function readStream(
 ): Content {
   const beginning = read(head, from, head.length, false)
   if (!isCut) {
-    return {
-      isStream: true,
-      first: beginning.list,
-      last: beginning.list.toReversed(),
-      isDone: beginning.isDone,
-      isSound: true,
-    }
+    return { ...ends(beginning.list, beginning.list), isDone: beginning.isDone }
   }
   const ending = read(tail, 0, tail.length, true)
-  return { isStream: true, first: beginning.list, last: ending.list.reverse(), isDone: ending.isDone, isSound: true }
+  return { ...ends(beginning.list, ending.list), isDone: ending.isDone }
+}
+
+/** Of either end of a stream, so many documents are looked at: what counts is in the first or the last two or three. */
+const MAX_DOCUMENTS = 16
+
+function ends(beginning: readonly Document[], ending: readonly Document[]): Omit<Content, 'isDone'> {
+  const first = beginning.slice(0, MAX_DOCUMENTS)
+  return { isStream: true, first, last: ending.slice(-MAX_DOCUMENTS).reverse(), isSound: true }
 }

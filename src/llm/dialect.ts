@@ -50,16 +50,19 @@ export interface Said {
 
 export const UNSAID: Said = { counts: undefined, isUnsound: false }
 
+/** A path of names. */
+export type Place = readonly [name: string, inner?: string, innermost?: string]
+
 /** The last usage in which something counts, of these places in these documents (the last document first). */
 export function lastUsage(
   documents: readonly Document[],
-  places: readonly (readonly string[])[],
+  places: readonly Place[],
   normalise: (usage: JsonObject) => Counts,
 ): Said {
   let isUnsound = false
   for (const document of documents) {
-    for (const place of places) {
-      const value = document.get(...place)
+    for (const [name, inner, innermost] of places) {
+      const value = document.get(name, inner, innermost)
       if (value === undefined || value === null) continue
       const usage = objectOf(value)
       const counts = usage === undefined ? undefined : normalise(usage)
@@ -80,7 +83,7 @@ export function merged(newestFirst: readonly JsonObject[]): JsonObject {
 }
 
 /** The first of these documents that says something at this place. */
-export function firstAt(documents: readonly Document[], ...path: readonly string[]): unknown {
+export function firstAt(documents: readonly Document[], ...path: Place): unknown {
   for (const document of documents) {
     const value = document.get(...path)
     if (value !== undefined && value !== null) return value
@@ -88,7 +91,7 @@ export function firstAt(documents: readonly Document[], ...path: readonly string
   return undefined
 }
 
-export function textAt(document: Document, ...path: readonly string[]): string {
+export function textAt(document: Document, ...path: Place): string {
   const value = document.get(...path)
   return typeof value === 'string' ? value : ''
 }

@@ -1,36 +1,62 @@
 import { type Level, readBeginning } from './json-beginning.ts'
 import { readEnding } from './json-ending.ts'
-import { isSpace, parsed, type Span, skipSpace, valueIn } from './json-text.ts'
+import { isSpace, parsed, skipSpace, valueIn } from './json-text.ts'
 import { memberOf } from './usage.ts'
 
 /** A JSON text of an answer, as far as it is at hand: all of it, or one end. It is valid as long as the octets are. */
 export interface Document {
-  /** What stands at the end of this path of names, undefined if nothing does (or it is not at hand). Position counts. */
-  get(...path: readonly string[]): unknown
   /** All of it is there, and it is JSON. */
   readonly isWhole: boolean
+  /** What stands at the end of this path of names, undefined if nothing does (or it is not at hand). Position counts. */
+  get(name: string, inner?: string, innermost?: string): unknown
 }
 
 /** A document that is a value already. */
 export function documentOf(value: unknown): Document {
-  return { isWhole: true, get: (...path) => path.reduce(memberOf, value) }
+  return { isWhole: true, get: (name, inner, innermost) => walk(memberOf(value, name), inner, innermost) }
 }
 
-/** A whole text; one that breaks off is read as far as it goes. */
+/** A whole text; one that breaks off is read as far as it goes. It is parsed when it is first asked. */
 export function wholeDocument(bytes: Buffer, from: number, to: number): Document {
-  let found: Document | undefined
-  const read = (): Document => {
-    if (found !== undefined) return found
-    const value = parsed(bytes.toString('utf8', from, to))
-    found = typeof value === 'object' && value !== null ? documentOf(value) : beginningOf(bytes, from, to)
-    return found
+  return new TextDocument(bytes, from, to)
+}
+
+class TextDocument implements Document {
+  readonly #bytes: Buffer
+  readonly #from: number
+  readonly #to: number
+  #value: object | undefined
+  #beginning: Document | undefined
+
+  constructor(bytes: Buffer, from: number, to: number) {
+    this.#bytes = bytes
+    this.#from = from
+    this.#to = to
   }
-  return {
-    get isWhole() {
-      return read().isWhole
-    },
-    get: (...path) => read().get(...path),
+
+  get isWhole(): boolean {
+    this.#parse()
+    return this.#value !== undefined
   }
+
+  get(name: string, inner?: string, innermost?: string): unknown {
+    this.#parse()
+    if (this.#beginning !== undefined) return this.#beginning.get(name, inner, innermost)
+    return walk(memberOf(this.#value, name), inner, innermost)
+  }
+
+  #parse(): void {
+    if (this.#value !== undefined || this.#beginning !== undefined) return
+    const value = parsed(this.#bytes.toString('utf8', this.#from, this.#to))
+    if (typeof value === 'object' && value !== null) this.#value = value
+    else this.#beginning = beginningOf(this.#bytes, this.#from, this.#to)
+  }
+}
+
+function walk(value: unknown, inner: string | undefined, innermost: string | undefined): unknown {
+  if (inner === undefined) return value
+  const next = memberOf(value, inner)
+  return innermost === undefined ? next : memberOf(next, innermost)
 }
 
 /** A text of which only the beginning is at hand. */
@@ -76,12 +102,12 @@ function cutDocument(bytes: Buffer, levels: readonly Level[] = []): Document {
   return {
     isWhole: false,
     get: (...path) => {
-      for (let depth = 0; depth < path.length; depth++) {
+      for (const [depth, name] of path.entries()) {
         const level = levels[depth]
-        if (level === undefined || level.isArray) return undefined
-        const span: Span | undefined = level.members.get(path[depth]!)
-        if (span !== undefined) return path.slice(depth + 1).reduce(memberOf, valueIn(bytes, span))
-        if (level.inner !== undefined && level.inner !== path[depth]) return undefined
+        if (name === undefined || level === undefined || level.isArray) return undefined
+        const span = level.members.get(name)
+        if (span !== undefined) return walk(valueIn(bytes, span), path[depth + 1], path[depth + 2])
+        if (level.inner !== undefined && level.inner !== name) return undefined
       }
       return undefined
     },

@@ -1,8 +1,8 @@
-import { beginningOf, type Document, endingOf, wholeDocument } from './document.ts'
+import { type Document, endingOf, wholeDocument } from './document.ts'
 
 const LF = 0x0a
 const CR = 0x0d
-const DATA = Buffer.from('data:')
+const BLANK = 0x20
 const DONE = '[DONE]'
 
 /** The documents of a piece of a stream, in their order. */
@@ -19,55 +19,79 @@ export interface Documents {
  * line break may be the beginning of one.
  */
 export function readEvents(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
-  const list: Document[] = []
-  let isDone = false
-  let lines: [from: number, to: number][] = []
-  let isEnding = isTail
-  const dispatch = (): void => {
-    if (lines.length === 0) return
-    const [first] = lines
-    if (lines.length === 1 && isDoneLine(bytes, first![0], first![1])) isDone = true
-    else if (lines.length === 1) list.push((isEnding ? endingOf : wholeDocument)(bytes, first![0], first![1]))
-    else {
-      const joined = Buffer.concat(lines.map(([start, end]) => bytes.subarray(start, end)))
-      list.push((isEnding ? endingOf : wholeDocument)(joined, 0, joined.length))
-    }
-    isEnding = false
-    lines = []
-  }
-  const hasCr = bytes.subarray(from, to).includes(CR)
-  let isFirst = true
+  const events: Event[] = []
+  let event: Event | undefined
+  const hasCr = hasCarriageReturn(bytes, from, to)
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, hasCr)
-    if (end === at) dispatch()
-    else if (isFirst && isTail) lines.push([at, end])
-    else if (bytes.compare(DATA, 0, 5, at, Math.min(at + 5, end)) === 0) {
-      lines.push([bytes[at + 5] === 0x20 && at + 5 < end ? at + 6 : at + 5, end])
+    const data = at === from && isTail ? at : dataOfLine(bytes, at, end)
+    if (end === at) event = undefined
+    else if (data !== -1) {
+      if (event === undefined)
+        events.push((event = { from: data, to: end, more: undefined, isEnding: isTail && at === from }))
+      else (event.more ??= []).push(bytes.subarray(data, end))
     }
-    isFirst = false
     at = end + 1
-    if (end < to && bytes[end] === CR && bytes[at] === LF) at++
+    if (hasCr && end < to && bytes[end] === CR && bytes[at] === LF) at++
   }
-  dispatch()
+  let isDone = false
+  const list: Document[] = []
+  for (const one of events) {
+    if (isDoneEvent(bytes, one)) isDone = true
+    else list.push(documentOf(bytes, one))
+  }
   return { list, isDone }
+}
+
+interface Event {
+  readonly from: number
+  readonly to: number
+  /** Its other lines. */
+  more: Buffer[] | undefined
+  readonly isEnding: boolean
+}
+
+function documentOf(bytes: Buffer, { from, to, more, isEnding }: Event): Document {
+  const read = isEnding ? endingOf : wholeDocument
+  if (more === undefined) return read(bytes, from, to)
+  const joined = Buffer.concat([bytes.subarray(from, to), ...more])
+  return read(joined, 0, joined.length)
+}
+
+function isDoneEvent(bytes: Buffer, { from, to, more }: Event): boolean {
+  return more === undefined && to - from <= 32 && bytes.toString('latin1', from, to).trim() === DONE
+}
+
+/** Behind `data:` and one blank; -1 in any other line. */
+function dataOfLine(bytes: Buffer, at: number, end: number): number {
+  const isData =
+    end - at >= 5 &&
+    bytes[at] === 0x64 &&
+    bytes[at + 1] === 0x61 &&
+    bytes[at + 2] === 0x74 &&
+    bytes[at + 3] === 0x61 &&
+    bytes[at + 4] === 0x3a
+  if (!isData) return -1
+  return at + 5 < end && bytes[at + 5] === BLANK ? at + 6 : at + 5
 }
 
 /** One JSON text a line, as Ollama sends them. */
 export function readLines(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
-  const list: Document[] = []
+  const lines: [from: number, to: number][] = []
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, false)
-    const isEnding = isTail && at === from
-    const isBeginning = end === to && !isTail
-    if (end - at > 1) list.push((isEnding ? endingOf : isBeginning ? lastLine : wholeDocument)(bytes, at, end))
+    if (end - at > 1) lines.push([at, end])
     at = end + 1
   }
+  const list = lines.map(([start, end]) => {
+    return (isTail && start === from ? endingOf : wholeDocument)(bytes, start, end)
+  })
   return { list, isDone: false }
 }
 
-function lastLine(bytes: Buffer, from: number, to: number): Document {
-  const whole = wholeDocument(bytes, from, to)
-  return whole.isWhole ? whole : beginningOf(bytes, from, to)
+function hasCarriageReturn(bytes: Buffer, from: number, to: number): boolean {
+  const first = bytes.indexOf(CR, from)
+  return first !== -1 && first < to
 }
 
 /** Where the line ends that begins at `at`: at its line break, or at `to`. */
@@ -79,8 +103,4 @@ function endOfLine(bytes: Buffer, at: number, to: number, hasCr: boolean): numbe
   let end = at
   while (end < to && bytes[end] !== LF && bytes[end] !== CR) end++
   return end
-}
-
-function isDoneLine(bytes: Buffer, from: number, to: number): boolean {
-  return to - from <= 32 && bytes.toString('latin1', from, to).trim() === DONE
 }

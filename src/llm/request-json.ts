@@ -10,7 +10,7 @@ import {
   parsed,
   QUOTE,
 } from './json-text.ts'
-import { fromLatin1, LOOK_BYTES, type ModelSeeker } from './model-seeker.ts'
+import { fromLatin1, LOOK_BYTES } from './model-seeker.ts'
 
 /** Longer strings are neither `model` nor a model. */
 const MAX_TEXT = 512
@@ -19,7 +19,7 @@ const MAX_TEXT = 512
  * Follows JSON as far as it has to: depth, and strings, which are skipped by looking for their quote. A `model` counts at
  * the top alone. Octets are looked at once; nothing of them is kept but a short string that a piece has cut.
  */
-export class TopModelSeeker implements ModelSeeker {
+export class TopModelSeeker {
   #model: string | null | undefined
   #seen = 0
   #depth = 0
@@ -32,6 +32,7 @@ export class TopModelSeeker implements ModelSeeker {
   #isName = true
   #name = ''
 
+  /** Undefined as long as it may still come; null once it cannot any more. */
   get model(): string | null | undefined {
     return this.#model === undefined || this.#model === null ? this.#model : fromLatin1(this.#model)
   }

@@ -63,6 +63,7 @@ export function findInParts(contentType: string): ModelSeeker | undefined {
       return model
     },
     add(bytes) {
+      if (model !== undefined) return
       const to = Math.min(bytes.length, LOOK_BYTES - seen)
       seen += to
       text += bytes.toString('latin1', 0, to)
@@ -70,6 +71,10 @@ export function findInParts(contentType: string): ModelSeeker | undefined {
       while (model === undefined && steps[state]()) {}
       if (seen >= LOOK_BYTES) model ??= null
       if (model !== undefined) text = ''
+    },
+    release() {
+      model ??= null
+      text = ''
     },
   }
 }

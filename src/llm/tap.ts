@@ -52,6 +52,7 @@ export class ContentTap implements Tap {
   readonly #startedMs: number
   readonly #window = new Window()
   #target = ''
+  #targetModel: string | undefined
   #seeker: ModelSeeker | undefined
   #requestBytes = 0
   #status = 0
@@ -79,7 +80,8 @@ export class ContentTap implements Tap {
   requestHead(target: string, contentType: string | undefined): void {
     try {
       this.#target = target
-      this.#seeker = seekModel(contentType ?? '')
+      this.#targetModel = modelOf(modelInTarget(target))
+      if (this.#targetModel === undefined) this.#seeker = seekModel(contentType ?? '')
     } catch {
       this.#giveUp('bug')
     }
@@ -90,7 +92,7 @@ export class ContentTap implements Tap {
       this.#tunnel?.client(bytes)
       this.#requestBytes += bytes.length
       const seeker = this.#seeker
-      if (seeker !== undefined && seeker.model === undefined) seeker.add(bytes)
+      if (seeker !== undefined && seeker.model === undefined && !this.#isEnded) seeker.add(bytes)
     } catch {
       this.#giveUp('bug')
     }
@@ -98,6 +100,7 @@ export class ContentTap implements Tap {
 
   responseHead(status: number, field: FieldOf): void {
     if (this.#isEnded) return
+    this.#seeker?.release()
     try {
       this.#status = status
       if (status === 101) {
@@ -136,6 +139,7 @@ export class ContentTap implements Tap {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#how = how
+    this.#seeker?.release()
     try {
       if (this.#tunnel !== undefined) this.#tunnel.end((found) => this.#conclude(found))
       else if (this.#inflater === undefined) this.#conclude()
@@ -215,7 +219,7 @@ export class ContentTap implements Tap {
   }
 
   #read(tunnel: TunnelUsage | undefined): Usage {
-    const requestModel = modelOf(this.#seeker?.model) ?? modelOf(modelInTarget(this.#target))
+    const requestModel = modelOf(this.#seeker?.model) ?? this.#targetModel
     const about = { requestModel, ttftMs: this.#ttftMs }
     if (this.#failure !== undefined) return givenUp(this.#failure, about)
     if (tunnel !== undefined) return settleTunnel(tunnel, about)

@@ -1,6 +1,6 @@
 import { constants, inflateRawSync } from 'node:zlib'
 import { readContent } from './content.ts'
-import { textAt } from './dialect.ts'
+import { type Place, textAt } from './dialect.ts'
 import { readGeminiUsage } from './dialects/gemini.ts'
 import { LAST_EVENTS } from './dialects/openai-responses.ts'
 import { readOpenAiUsage } from './dialects/openai-usage.ts'
@@ -245,7 +245,7 @@ class ClientModel {
     }
     const whole = wholeDocument(text, 0, text.length)
     const document = whole.isWhole ? whole : beginningOf(text, 0, text.length)
-    const places = [['model'], ['response', 'model'], ['session', 'model'], ['setup', 'model']]
+    const places: readonly Place[] = [['model'], ['response', 'model'], ['session', 'model'], ['setup', 'model']]
     for (const place of places) this.model ??= modelOf(document.get(...place))
     this.isOver = this.model !== undefined
   }

@@ -1,9 +1,9 @@
-import { type Dialect, firstAt, hasError, lastUsage, textAt } from '../dialect.ts'
+import { type Dialect, firstAt, hasError, lastUsage, type Place, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { addUnit, type Counts, countOf, fitParts, type JsonObject, memberOf, noCounts, objectOf } from '../usage.ts'
 
 /** Chat of version 2, its stream, everything else, and the stream of version 1. */
-const PLACES = [['usage'], ['delta', 'usage'], ['meta'], ['response', 'meta']]
+const PLACES: readonly Place[] = [['usage'], ['delta', 'usage'], ['meta'], ['response', 'meta']]
 
 const EVENTS = /^(?:message|content|tool-call|tool-plan|citation)-(?:start|delta|end)$/
 

@@ -1,5 +1,5 @@
 import type { Content } from '../content.ts'
-import { type Dialect, type Found, firstAt, hasError, lastUsage, merged, textAt } from '../dialect.ts'
+import { type Dialect, type Found, firstAt, hasError, lastUsage, merged, type Place, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import {
   addUnit,
@@ -93,7 +93,7 @@ function addModality(counts: Counts, unit: Parameters<typeof addUnit>[1], detail
 }
 
 function readInteraction({ isStream, first, last }: Content): Found {
-  const places = [['interaction', 'usage'], ['usage']]
+  const places: readonly Place[] = [['interaction', 'usage'], ['usage']]
   const { counts, isUnsound } = lastUsage(last, places, readInteractionUsage)
   const model = firstAt(first, 'model') ?? firstAt(first, 'interaction', 'model')
   const isComplete = last.some((document) => textAt(document, 'event_type') === 'interaction.completed')

@@ -1,9 +1,9 @@
-import { type Dialect, firstAt, hasError, lastUsage, textAt } from '../dialect.ts'
+import { type Dialect, firstAt, hasError, lastUsage, type Place, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { readOpenAiUsage } from './openai-usage.ts'
 
 /** `x_groq.usage` is Groq's, in streams that were not asked for usage; `usage_info` is Mistral's for pages. */
-const PLACES = [['usage'], ['x_groq', 'usage'], ['usage_info']]
+const PLACES: readonly Place[] = [['usage'], ['x_groq', 'usage'], ['usage_info']]
 
 const ANSWERS = /^(?:chat\.completion|text_completion|edit$|thread\.run)/
 const EVENTS = /^(?:transcript\.|speech\.|image_generation\.|image_edit\.)/

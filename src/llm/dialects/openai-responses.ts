@@ -1,5 +1,5 @@
 import type { Content } from '../content.ts'
-import { type Dialect, type Found, firstAt, lastUsage, NOTHING_FOUND, textAt, UNSAID } from '../dialect.ts'
+import { type Dialect, type Found, firstAt, lastUsage, NOTHING_FOUND, type Place, textAt, UNSAID } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import type { Counts } from '../usage.ts'
 import { readOpenAiUsage } from './openai-usage.ts'
@@ -26,12 +26,12 @@ function isResponse(document: Document): boolean {
 }
 
 /** What goes on in the background is billed once, and would be counted with every look at it. */
-function isInBackground(documents: readonly Document[], ...path: readonly string[]): boolean {
-  return firstAt(documents, ...path, 'background') === true
+function isInBackground(documents: readonly Document[], ...path: Place): boolean {
+  return firstAt(documents, ...path) === true
 }
 
 function readOne({ first, last }: Content): Found {
-  if (isInBackground(first)) return { ...NOTHING_FOUND, model: firstAt(first, 'model') }
+  if (isInBackground(first, 'background')) return { ...NOTHING_FOUND, model: firstAt(first, 'model') }
   const { counts, isUnsound } = lastUsage(last, [['usage']], readOpenAiUsage)
   withTier(counts, firstAt(last, 'service_tier'))
   const status = firstAt(first, 'status') ?? firstAt(last, 'status')
@@ -47,7 +47,7 @@ function readOne({ first, last }: Content): Found {
 
 function readStream({ first, last }: Content): Found {
   const model = firstAt(first, 'response', 'model') ?? firstAt(last, 'response', 'model')
-  if (isInBackground(first, 'response')) return { ...NOTHING_FOUND, model }
+  if (isInBackground(first, 'response', 'background')) return { ...NOTHING_FOUND, model }
   const ends = last.filter((document) => isLast(document))
   const { counts, isUnsound } = ends.length === 0 ? UNSAID : lastUsage(ends, [['response', 'usage']], readOpenAiUsage)
   withTier(counts, firstAt(ends, 'response', 'service_tier'))
