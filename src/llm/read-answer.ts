@@ -40,11 +40,13 @@ export function readAnswer(
 function dialectOf(content: Content, among: readonly Dialect[], path: string, contentType: string): Dialect {
   if (among.length === 1) return among[0]!
   if (among.includes(bedrock) && (bedrock.path.test(path) || contentType.includes('amazon.eventstream'))) return bedrock
+  const byPath = among.find((one) => one.path.test(path))
+  if (byPath !== undefined && content.first[0] !== undefined && byPath.knows(content.first[0])) return byPath
   const documents = [content.first[0], content.last[0], ...content.first.slice(1, 8), ...content.last.slice(1, 8)]
   for (const document of documents) {
     if (document === undefined) continue
     const dialect = among.find((one) => one.knows(document))
     if (dialect !== undefined) return dialect
   }
-  return among.find((one) => one.path.test(path)) ?? openAiChat
+  return byPath ?? openAiChat
 }

@@ -34,7 +34,7 @@ export class TopModelSeeker {
 
   /** Undefined as long as it may still come; null once it cannot any more. */
   get model(): string | null | undefined {
-    return this.#model === undefined || this.#model === null ? this.#model : fromLatin1(this.#model)
+    return this.#model
   }
 
   add(bytes: Buffer): void {
@@ -96,7 +96,7 @@ export class TopModelSeeker {
     if (this.#depth !== 1 || (!this.#isTextKept && this.#isName)) return
     if (this.#isName) this.#name = this.#text
     else if (isModel(this.#name)) {
-      const value = this.#isTextKept ? parsed(`"${this.#text}"`) : undefined
+      const value = this.#isTextKept ? parsed(`"${fromLatin1(this.#text)}"`) : undefined
       this.#model = typeof value === 'string' ? value : null
     }
   }

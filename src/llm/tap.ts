@@ -2,7 +2,7 @@ import { type Content, mayBeRead, readContent } from './content.ts'
 import type { FieldOf, Found } from './dialect.ts'
 import { fieldsOfBedrock } from './dialects/bedrock.ts'
 import type { Estimator } from './estimate.ts'
-import { type ContentSeeker, seekContent } from './first-content.ts'
+import { bytesBehindContent, type ContentSeeker, seekContent } from './first-content.ts'
 import { type Coding, codingOf, Inflater } from './inflate.ts'
 import { parsed } from './json-text.ts'
 import type { ModelSeeker } from './model-seeker.ts'
@@ -44,6 +44,8 @@ export interface TapOptions {
 const STREAMS =
   /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
 
+const NO_FIELD: FieldOf = () => undefined
+
 /** Of a compressed stream, so many pieces are told apart: a first event with content comes soon. */
 const MAX_TIMES = 8
 
@@ -57,7 +59,7 @@ export class ContentTap implements Tap {
   #requestBytes = 0
   #status = 0
   #contentType = ''
-  #field: FieldOf = () => undefined
+  #field: FieldOf = NO_FIELD
   #isRead = false
   #inflater: Inflater | undefined
   #tunnel: Tunnel | undefined
@@ -109,7 +111,7 @@ export class ContentTap implements Tap {
         return
       }
       this.#contentType = field('content-type') ?? ''
-      this.#field = fieldsOfBedrock(field)
+      if (this.#target.includes('/model/')) this.#field = fieldsOfBedrock(field)
       if (!mayBeRead(this.#contentType)) return
       const coding = codingOf(field('content-encoding'))
       this.#isRead = true
@@ -251,10 +253,8 @@ export class ContentTap implements Tap {
     const { total } = this.#window
     if (content === undefined || !content.isStream) return { outputBytes: total, learnedBytes: total }
     const outputBytes = total - (this.#startAt ?? total)
-    if (found?.isRepeated !== true || outputBytes === 0) return { outputBytes, learnedBytes: outputBytes }
-    const end = kept.isCut ? kept.tail : kept.head
-    const lastDelta = end.lastIndexOf('.delta"')
-    return { outputBytes, learnedBytes: lastDelta === -1 ? undefined : outputBytes - (end.length - lastDelta) }
+    const trailing = bytesBehindContent(kept.isCut ? kept.tail : kept.head, found?.isRepeated === true)
+    return { outputBytes, learnedBytes: trailing === undefined ? undefined : outputBytes - trailing }
   }
 }
 

@@ -69,23 +69,19 @@ function readMetrics(metrics: JsonObject): Counts {
   )
 }
 
-const KINDS = ['input', 'output', 'cache-read-input', 'cache-write-input']
-const NONE: FieldOf = () => undefined
+const FIELDS = ['input', 'output', 'cache-read-input', 'cache-write-input'].map(
+  (kind) => `x-amzn-bedrock-${kind}-token-count`,
+)
 
 /** The fields of a head that say usage, kept for the end of the exchange. */
 export function fieldsOfBedrock(field: FieldOf): FieldOf {
-  if (field(fieldName('input')) === undefined) return NONE
-  const kept = new Map(KINDS.map((kind) => [fieldName(kind), field(fieldName(kind))]))
+  const kept = new Map(FIELDS.map((name) => [name, field(name)]))
   return (name) => kept.get(name)
 }
 
-function fieldName(kind: string): string {
-  return `x-amzn-bedrock-${kind}-token-count`
-}
-
 function readFields(field: FieldOf): Said {
-  const [input, output, cached, cacheWrite] = KINDS.map((kind) => {
-    const value = field(fieldName(kind))
+  const [input, output, cached, cacheWrite] = FIELDS.map((name) => {
+    const value = field(name)
     return value !== undefined && /^\d{1,16}$/.test(value) ? countOf(Number(value)) : undefined
   })
   const counts = withCaches(input, output, cached, cacheWrite)

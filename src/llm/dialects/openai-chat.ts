@@ -16,7 +16,7 @@ export const openAiChat: Dialect = {
   path: /\/(?:chat\/completions|completions|embeddings|images\/\w+|audio\/\w+|moderations|ocr|runs)$/,
   knows: (document) => isAnswer(document) || textAt(document, 'object') === 'list',
   read({ isStream, first, last, isDone }) {
-    const isBatch = /batch/.test(textAt(first[0]!, 'object'))
+    const isBatch = /batch/.test(String(firstAt(first, 'object')))
     const { counts, isUnsound } = isBatch
       ? { counts: undefined, isUnsound: false }
       : lastUsage(last, PLACES, readOpenAiUsage)
