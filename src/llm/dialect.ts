@@ -67,7 +67,8 @@ export function lastUsage(
       const usage = objectOf(value)
       const counts = usage === undefined ? undefined : normalise(usage)
       if (counts !== undefined && isSound(counts)) return { counts, isUnsound: false }
-      isUnsound = true
+      // An object in which nothing stands says nothing.
+      isUnsound ||= usage === undefined || Object.values(usage).some((one) => one !== null)
     }
   }
   return { counts: undefined, isUnsound }
@@ -87,6 +88,15 @@ export function firstAt(documents: readonly Document[], ...path: Place): unknown
   for (const document of documents) {
     const value = document.get(...path)
     if (value !== undefined && value !== null) return value
+  }
+  return undefined
+}
+
+/** The first model that these documents name; Azure's first chunk has an empty one. */
+export function modelAt(documents: readonly Document[], ...path: Place): string | undefined {
+  for (const document of documents) {
+    const model = document.get(...path)
+    if (typeof model === 'string' && model !== '') return model
   }
   return undefined
 }

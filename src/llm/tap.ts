@@ -4,7 +4,7 @@ import { fieldsOfBedrock } from './dialects/bedrock.ts'
 import type { Estimator } from './estimate.ts'
 import { bytesBehindContent, type ContentSeeker, seekContent } from './first-content.ts'
 import { type Coding, codingOf, Inflater } from './inflate.ts'
-import { parsed } from './json-text.ts'
+import { COLON, parsed, skipSpace } from './json-text.ts'
 import type { ModelSeeker } from './model-seeker.ts'
 import { modelInTarget, splitTarget } from './path-model.ts'
 import { type DialectName, readAnswer } from './read-answer.ts'
@@ -43,6 +43,8 @@ export interface TapOptions {
 
 const STREAMS =
   /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
+
+const LF = 0x0a
 
 const NO_FIELD: FieldOf = () => undefined
 
@@ -183,7 +185,9 @@ export class ContentTap implements Tap {
     inflater.add(bytes)
   }
 
-  #take(bytes: Buffer, marks: number): void {
+  #take(piece: Buffer, marks: number): void {
+    // What comes while a request waits for its turn says nothing.
+    const bytes = this.#window.total === 0 ? withoutWaiting(piece) : piece
     const start = this.#start
     if (start !== undefined) {
       if (start.add(bytes)) {
@@ -261,4 +265,12 @@ export class ContentTap implements Tap {
 /** `null`, `true`, a number or a text: JSON, but nothing that could say more. */
 function isScalar({ head, isCut }: Kept): boolean {
   return !isCut && (head.toString('latin1').trim() === '' || parsed(head.toString('utf8')) !== undefined)
+}
+
+/** A piece without blanks before the first document; nothing of one that is comments of an event stream alone. */
+function withoutWaiting(piece: Buffer): Buffer {
+  const from = skipSpace(piece, 0, piece.length)
+  const isComment =
+    piece[from] === COLON && piece.at(-1) === LF && !/[\r\n](?:data|event|id|retry)\b/.test(piece.toString('latin1'))
+  return piece.subarray(isComment ? piece.length : from)
 }

@@ -167,8 +167,8 @@ export class Tunnel {
     else if (type === 'response.created') this.#openTurns++
     else if (LAST_EVENTS.test(type)) {
       this.#openTurns = Math.max(0, this.#openTurns - 1)
-      this.#add(end.get('response', 'usage'), readOpenAiUsage)
-    } else if (type === TRANSCRIBED) this.#add(end.get('usage'), readOpenAiUsage)
+      this.#add(end.get('response', 'usage') ?? start.get('response', 'usage'), readOpenAiUsage)
+    } else if (type === TRANSCRIBED) this.#add(end.get('usage') ?? start.get('usage'), readOpenAiUsage)
     this.#model ??= modelOf(start.get('response', 'model')) ?? modelOf(start.get('session', 'model'))
   }
 

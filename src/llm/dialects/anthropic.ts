@@ -1,10 +1,11 @@
 import type { Content } from '../content.ts'
-import { type Dialect, type Found, firstAt, hasError, lastUsage, merged, textAt } from '../dialect.ts'
+import { type Dialect, type Found, firstAt, hasError, lastUsage, merged, modelAt, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import {
   addUnit,
   type Counts,
   countOf,
+  dollars,
   fitParts,
   isSound,
   type JsonObject,
@@ -35,7 +36,7 @@ function readOne({ first, last }: Content): Found {
   return {
     counts,
     isUnsound,
-    model: firstAt(first, 'model') ?? firstAt(last, 'model'),
+    model: modelAt(first, 'model') ?? modelAt(last, 'model'),
     isAnswer: first.some(isMessage),
     end: 'counted',
     isOutOfReach: false,
@@ -57,7 +58,7 @@ function readStream({ first, last }: Content): Found {
   return {
     counts: isSound(counts) ? counts : undefined,
     isUnsound: !isSound(counts) && (start !== undefined || deltas.length > 0),
-    model: firstAt(first, 'message', 'model'),
+    model: modelAt(first, 'message', 'model'),
     isAnswer: start !== undefined || deltas.length > 0 || [...first, ...last].some((one) => anthropic.knows(one)),
     end: !isCounted || hasError(last[0]) ? 'open' : hasStopped ? 'final' : 'counted',
     isOutOfReach: false,
@@ -79,6 +80,8 @@ export function readAnthropicUsage(usage: JsonObject): Counts {
   for (const step of steps ?? [usage]) addStep(counts, step)
   // The breakdown of the output stands at the top alone.
   counts.reasoning = countOf(memberOf(usage['output_tokens_details'], 'thinking_tokens'))
+  // OpenRouter says what it charges in every dialect.
+  counts.costUsd = dollars(usage['cost'])
   const tools = usage['server_tool_use']
   addUnit(counts, 'web_search_requests', countOf(memberOf(tools, 'web_search_requests')))
   if (typeof usage['service_tier'] === 'string') counts.tier = usage['service_tier']

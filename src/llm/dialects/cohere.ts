@@ -1,4 +1,4 @@
-import { type Dialect, firstAt, hasError, lastUsage, type Place, textAt } from '../dialect.ts'
+import { type Dialect, firstAt, hasError, lastUsage, modelAt, type Place, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { addUnit, type Counts, countOf, fitParts, type JsonObject, memberOf, noCounts, objectOf } from '../usage.ts'
 
@@ -21,7 +21,7 @@ export const cohere: Dialect = {
       counts,
       // `meta` is there without units in answers that cost nothing.
       isUnsound: isUnsound && firstAt(last, 'usage') !== undefined,
-      model: firstAt(first, 'model'),
+      model: modelAt(first, 'model'),
       isAnswer: isStream || firstAt(last, 'message') !== undefined || firstAt(last, 'generation_id') !== undefined,
       end: isStream && hasError(last[0]) ? 'open' : isLast && counts !== undefined ? 'final' : 'counted',
       isOutOfReach: false,

@@ -1,5 +1,5 @@
 import type { Content } from '../content.ts'
-import { type Dialect, type Found, firstAt, hasError, lastUsage, merged, type Place, textAt } from '../dialect.ts'
+import { type Dialect, type Found, hasError, lastUsage, merged, modelAt, type Place, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import {
   addUnit,
@@ -40,6 +40,8 @@ function isInteractions({ first, last }: Content): boolean {
   return first.some(isInteraction) || last.some(isInteraction)
 }
 
+const COUNTS = ['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount']
+
 function readChunks({ isStream, first, last }: Content): Found {
   const said: JsonObject[] = []
   let isUnsound = false
@@ -51,12 +53,12 @@ function readChunks({ isStream, first, last }: Content): Found {
     else if (said.push(usage) && isComplete(usage)) break
   }
   const counts = readGeminiUsage(merged(said))
-  // Vertex says `trafficType` alone at first.
-  isUnsound ||= said.some((usage) => Object.keys(usage).some((name) => name.endsWith('TokenCount')))
+  // Vertex says `trafficType` alone at first; what is put into a cache has a total alone.
+  isUnsound ||= said.some((usage) => COUNTS.some((name) => (usage[name] ?? null) !== null))
   return {
     counts: isSound(counts) ? counts : undefined,
     isUnsound: isUnsound && !isSound(counts),
-    model: firstAt(last, 'modelVersion') ?? firstAt(first, 'modelVersion'),
+    model: modelAt(last, 'modelVersion') ?? modelAt(first, 'modelVersion'),
     isAnswer: first.some(isChunk) || last.some(isChunk),
     end: isStream && hasError(last[0]) ? 'open' : 'counted',
     isOutOfReach: false,
@@ -95,12 +97,12 @@ function addModality(counts: Counts, unit: Parameters<typeof addUnit>[1], detail
 function readInteraction({ isStream, first, last }: Content): Found {
   const places: readonly Place[] = [['interaction', 'usage'], ['usage']]
   const { counts, isUnsound } = lastUsage(last, places, readInteractionUsage)
-  const model = firstAt(first, 'model') ?? firstAt(first, 'interaction', 'model')
+  const model = modelAt(first, 'model') ?? modelAt(first, 'interaction', 'model')
   const isComplete = last.some((document) => textAt(document, 'event_type') === 'interaction.completed')
   return {
     counts,
     isUnsound,
-    model: model ?? firstAt(last, 'model') ?? firstAt(last, 'interaction', 'model'),
+    model: model ?? modelAt(last, 'model') ?? modelAt(last, 'interaction', 'model'),
     isAnswer: true,
     end: isStream && hasError(last[0]) ? 'open' : isComplete && counts !== undefined ? 'final' : 'counted',
     isOutOfReach: false,

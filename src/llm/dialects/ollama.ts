@@ -1,4 +1,4 @@
-import { type Dialect, firstAt, hasError } from '../dialect.ts'
+import { type Dialect, hasError, modelAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { countOf, isSound, noCounts } from '../usage.ts'
 
@@ -14,7 +14,7 @@ export const ollama: Dialect = {
     return {
       counts: isSound(counts) ? counts : undefined,
       isUnsound: final !== undefined && !isSound(counts),
-      model: firstAt(first, 'model') ?? firstAt(last, 'model'),
+      model: modelAt(first, 'model') ?? modelAt(last, 'model'),
       isAnswer: first.some(isAnswer) || last.some(isAnswer),
       end: isStream && final !== undefined ? 'final' : hasError(last[0]) ? 'open' : 'counted',
       isOutOfReach: false,

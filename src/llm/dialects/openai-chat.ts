@@ -1,4 +1,4 @@
-import { type Dialect, firstAt, hasError, lastUsage, type Place, textAt } from '../dialect.ts'
+import { type Dialect, firstAt, hasError, lastUsage, modelAt, type Place, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { readOpenAiUsage } from './openai-usage.ts'
 
@@ -25,7 +25,7 @@ export const openAiChat: Dialect = {
     return {
       counts,
       isUnsound,
-      model: isBatch ? undefined : (firstAt(first, 'model') ?? firstAt(last, 'model')),
+      model: isBatch ? undefined : (modelAt(first, 'model') ?? modelAt(last, 'model')),
       isAnswer: first.some(isAnswer) || last.some(isAnswer),
       end: isDone ? 'final' : isStream && hasError(last[0]) ? 'open' : 'counted',
       isOutOfReach: false,

@@ -1,5 +1,15 @@
 import type { Content } from '../content.ts'
-import { type Dialect, type Found, firstAt, lastUsage, NOTHING_FOUND, type Place, textAt, UNSAID } from '../dialect.ts'
+import {
+  type Dialect,
+  type Found,
+  firstAt,
+  lastUsage,
+  modelAt,
+  NOTHING_FOUND,
+  type Place,
+  textAt,
+  UNSAID,
+} from '../dialect.ts'
 import type { Document } from '../document.ts'
 import type { Counts } from '../usage.ts'
 import { readOpenAiUsage } from './openai-usage.ts'
@@ -22,7 +32,7 @@ function isEvent(document: Document): boolean {
 }
 
 function isResponse(document: Document): boolean {
-  return /^response(?:\.|$)/.test(textAt(document, 'object'))
+  return /^response(?:\.compaction)?$/.test(textAt(document, 'object'))
 }
 
 /** What goes on in the background is billed once, and would be counted with every look at it. */
@@ -31,22 +41,22 @@ function isInBackground(documents: readonly Document[], ...path: Place): boolean
 }
 
 function readOne({ first, last }: Content): Found {
-  if (isInBackground(first, 'background')) return { ...NOTHING_FOUND, model: firstAt(first, 'model') }
+  if (isInBackground(first, 'background')) return { ...NOTHING_FOUND, model: modelAt(first, 'model') }
   const { counts, isUnsound } = lastUsage(last, [['usage']], readOpenAiUsage)
   withTier(counts, firstAt(last, 'service_tier'))
   const status = firstAt(first, 'status') ?? firstAt(last, 'status')
   return {
     counts,
     isUnsound,
-    model: firstAt(first, 'model') ?? firstAt(last, 'model'),
-    isAnswer: status === 'completed' || status === 'incomplete' || first.some(isResponse),
+    model: modelAt(first, 'model') ?? modelAt(last, 'model'),
+    isAnswer: first.some(isResponse) && status !== 'queued' && status !== 'in_progress',
     end: 'counted',
     isOutOfReach: false,
   }
 }
 
 function readStream({ first, last }: Content): Found {
-  const model = firstAt(first, 'response', 'model') ?? firstAt(last, 'response', 'model')
+  const model = modelAt(first, 'response', 'model') ?? modelAt(last, 'response', 'model')
   if (isInBackground(first, 'response', 'background')) return { ...NOTHING_FOUND, model }
   const ends = last.filter((document) => isLast(document))
   const { counts, isUnsound } = ends.length === 0 ? UNSAID : lastUsage(ends, [['response', 'usage']], readOpenAiUsage)

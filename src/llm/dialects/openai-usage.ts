@@ -10,12 +10,16 @@ import {
   noCounts,
   sumOf,
 } from '../usage.ts'
+import { readAnthropicUsage } from './anthropic.ts'
 
 /**
  * `usage` as OpenAI says it, in chat (`prompt_tokens`), in responses (`input_tokens`), and in what others made of either. Cached
  * and written tokens are part of the input here, reasoning is part of the output but where the notes say otherwise.
  */
 export function readOpenAiUsage(usage: JsonObject): Counts {
+  const names = ['cache_read_input_tokens', 'cache_creation_input_tokens']
+  if (usage['prompt_tokens'] === undefined && names.some((name) => usage[name] !== undefined))
+    return readAnthropicUsage(usage)
   const counts = noCounts()
   const inputDetails =
     usage['prompt_tokens_details'] ?? usage['input_tokens_details'] ?? usage['input_token_details'] ?? undefined
@@ -35,6 +39,8 @@ export function readOpenAiUsage(usage: JsonObject): Counts {
   counts.output = countOf(usage['completion_tokens']) ?? countOf(usage['output_tokens'])
   counts.reasoning = countOf(memberOf(outputDetails, 'reasoning_tokens')) ?? countOf(usage['reasoning_tokens'])
   addLeftOut(usage, counts)
+  // Voyage's and Jina's embeddings have a total alone.
+  if (counts.input === undefined && counts.output === undefined) counts.input = countOf(usage['total_tokens'])
   counts.costUsd = costOf(usage)
   if (typeof usage['service_tier'] === 'string') counts.tier = usage['service_tier']
   addUnit(counts, 'input_audio_tokens', countOf(memberOf(inputDetails, 'audio_tokens')))

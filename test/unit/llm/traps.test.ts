@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createGzip } from 'node:zlib'
 import { events, type Played, play, said } from '../../support/usage-tap.ts'
 
 const SSE = 'text/event-stream'
@@ -357,6 +358,77 @@ describe('Bedrock', () => {
 })
 
 describe('whoever it is', () => {
+  test('blank lines and comments while a request waits do not hide the beginning', async () => {
+    const blank = Array.from({ length: 5_000 }, () => '\n')
+    await assertSaid(
+      { answer: [...blank, chat({ prompt_tokens: 3, completion_tokens: 4 })] },
+      { model: 'm', outputTokens: 4, usage: 'exact' },
+    )
+    const waiting = Array.from({ length: 500 }, () => ': keep-alive\n\n')
+    const answer = [...waiting, ...anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 })]
+    await assertSaid(
+      { target: '/v1/messages', type: SSE, answer },
+      { model: 'claude-x', inputTokens: 10, outputTokens: 30, usage: 'exact' },
+    )
+  })
+
+  test("an empty name is no model: Azure's first chunk has one", () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: events(
+          { model: '', choices: [] },
+          { model: 'm', choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } },
+        ),
+      },
+      { model: 'm' },
+    ))
+
+  test('a total alone is input, where nothing is generated', () =>
+    assertSaid(
+      { target: '/v1/embeddings', answer: '{"object":"list","data":[],"model":"m","usage":{"total_tokens":9}}' },
+      { inputTokens: 9, usage: 'exact' },
+    ))
+
+  test('what is counted or kept is not used', async () => {
+    for (const [target, answer] of [
+      ['/v1/responses/input_tokens', '{"object":"response.input_tokens","input_tokens":11}'],
+      ['/v1beta/cachedContents', '{"name":"cachedContents/x","model":"m","usageMetadata":{"totalTokenCount":4000}}'],
+      ['/v1beta/models/m:countTokens', '{"totalTokens":31,"promptTokensDetails":[]}'],
+      ['/v1/messages/batches', '{"id":"b","type":"message_batch","request_counts":{}}'],
+      ['/v1/responses', '{"object":"response","status":"queued","model":"m","usage":null}'],
+    ] as const) {
+      await assertSaid({ target, answer }, { usage: 'none', inputTokens: undefined, outputTokens: undefined })
+    }
+  })
+
+  test('the time to the first token is that of the first event with content', async () => {
+    const clock = (times: number[]) => () => times.shift() ?? Number.NaN
+    const answer = anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 })
+    await assertSaid({ target: '/v1/messages', type: SSE, answer, now: clock([100, 350]) }, { ttftMs: 250 })
+    await assertSaid({ answer: chat({ prompt_tokens: 1 }), now: clock([100]) }, { ttftMs: undefined })
+  })
+
+  test('the same of a compressed stream, which is inflated long after', async () => {
+    const answer: Buffer[] = []
+    const gzip = createGzip()
+    gzip.on('data', (bytes: Buffer) => answer.push(bytes))
+    for (const event of anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 })) {
+      await new Promise((written) => gzip.write(event, written))
+      await new Promise<void>((flushed) => gzip.flush(() => flushed()))
+    }
+    await new Promise((ended) => gzip.end(() => ended(undefined)))
+    let nowMs = 0
+    const now = (): number => (nowMs += 10)
+    // The head of gzip, then the events: the second of them has content.
+    const header = answer[0]!.length === 10 ? 1 : 0
+    const fields = { 'content-encoding': 'gzip' }
+    await assertSaid(
+      { target: '/v1/messages', type: SSE, answer, fields, now },
+      { ttftMs: 10 * (2 + header), outputTokens: 30 },
+    )
+  })
+
   test('a client that left before the first byte is billed nothing', async () => {
     const wanted = { usage: 'none', inputTokens: undefined, outputTokens: undefined }
     await assertSaid({ answer: [], how: 'broken' }, wanted)
