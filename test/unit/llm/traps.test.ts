@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createGzip } from 'node:zlib'
+import { crc32, createGzip } from 'node:zlib'
 import { events, type Played, play, said } from '../../support/usage-tap.ts'
 
 const SSE = 'text/event-stream'
@@ -241,6 +241,13 @@ describe('OpenAI and those who are compatible', () => {
       { inputTokens: 3, outputTokens: 4, usage: 'exact' },
     ))
 
+  test('of two usages in one object the later one counts, as everywhere', async () => {
+    const twice = (filler: string) =>
+      `{"choices":["${filler}"],"usage":{"prompt_tokens":1,"completion_tokens":1},"usage":{"prompt_tokens":3,"completion_tokens":4}}`
+    for (const filler of ['', 'x'.repeat(20_000)])
+      await assertSaid({ answer: twice(filler) }, { inputTokens: 3, outputTokens: 4 })
+  })
+
   test('an explicit zero is zero, and what is not said is not', () =>
     assertSaid(
       { answer: chat({ prompt_tokens: 0, completion_tokens: 0, prompt_tokens_details: { cached_tokens: 0 } }) },
@@ -345,7 +352,52 @@ describe('OpenAI and those who are compatible', () => {
     ))
 })
 
+/** A frame of an event stream, as Bedrock sends them. */
+function bedrockFrame(event: string, payload: object): Buffer {
+  const headers = Buffer.concat(
+    [
+      [':event-type', event],
+      [':message-type', 'event'],
+    ].map(([name, value]) =>
+      Buffer.from(
+        `${String.fromCharCode(name!.length)}${name}\x07\x00${String.fromCharCode(value!.length)}${value}`,
+        'latin1',
+      ),
+    ),
+  )
+  const content = Buffer.from(JSON.stringify(payload))
+  const frame = Buffer.alloc(12 + headers.length + content.length + 4)
+  frame.writeUInt32BE(frame.length, 0)
+  frame.writeUInt32BE(headers.length, 4)
+  frame.writeUInt32BE(crc32(frame.subarray(0, 8)), 8)
+  headers.copy(frame, 12)
+  content.copy(frame, 12 + headers.length)
+  frame.writeUInt32BE(crc32(frame.subarray(0, -4)), frame.length - 4)
+  return frame
+}
+
 describe('Bedrock', () => {
+  const type = 'application/vnd.amazon.eventstream'
+  const target = '/model/m/converse-stream'
+  const delta = (count: number) =>
+    bedrockFrame('contentBlockDelta', { delta: { text: `${count} `.repeat(count % 40) } })
+  const metadata = bedrockFrame('metadata', { usage: { inputTokens: 7, outputTokens: 9, cacheReadInputTokens: 3 } })
+
+  test('the frames of a long stream are found in the middle of it', async () => {
+    for (let count = 100; count < 160; count++) {
+      const answer = [...Array.from({ length: count }, (_, index) => delta(index)), metadata]
+      await assertSaid({ target, type, answer }, { inputTokens: 10, outputTokens: 9, cachedTokens: 3, usage: 'exact' })
+    }
+  })
+
+  test('a frame whose sum is wrong says nothing', async () => {
+    for (const at of [0, 6, 10, 40, metadata.length - 6, metadata.length - 1]) {
+      const broken = Buffer.from(metadata)
+      broken[at]! ^= 1
+      await assertSaid({ target, type, answer: [delta(5), broken] }, { usage: 'none', inputTokens: undefined })
+    }
+  })
+
   test('fields of the head say it where the body does not', () =>
     assertSaid(
       {
