@@ -241,7 +241,7 @@ export class ContentTap implements Tap {
       ...about,
       isWhole: this.#how === 'complete',
       status: this.#status,
-      isGarbled: content === undefined && !isScalar(kept),
+      isGarbled: content === undefined && this.#contentType !== '' && !isScalar(kept),
       estimator: this.#options.estimator,
       requestBytes: this.#requestBytes,
       ...this.#measure(kept, content, found),
