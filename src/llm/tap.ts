@@ -10,7 +10,7 @@ import { modelInTarget, splitTarget } from './path-model.ts'
 import { type DialectName, readAnswer } from './read-answer.ts'
 import { seekModel } from './request-model.ts'
 import { givenUp, settle, settleTunnel, unused } from './settle.ts'
-import { modelOf, type UnknownReason, type Usage } from './usage.ts'
+import { type Counts, modelOf, type UnknownReason, type Usage } from './usage.ts'
 import { Tunnel, type TunnelUsage } from './websocket-tap.ts'
 import { type Kept, Window } from './window.ts'
 
@@ -39,6 +39,8 @@ export interface TapOptions {
   readonly estimator: Estimator
   /** A monotonic clock in milliseconds, read at the start and at the first content of a stream. */
   readonly now: () => number
+  /** Called with each turn of a tunnel, whose sum is the usage at its end. */
+  readonly onTurn?: (counts: Counts, model: string | undefined) => void
 }
 
 const STREAMS =
@@ -109,7 +111,7 @@ export class ContentTap implements Tap {
       this.#status = status
       if (status === 101) {
         this.#isRead = true
-        this.#tunnel = new Tunnel(this.#options.estimator, field('sec-websocket-extensions'))
+        this.#tunnel = new Tunnel(this.#options, field('sec-websocket-extensions'))
         return
       }
       this.#contentType = field('content-type') ?? ''

@@ -25,6 +25,11 @@ export interface TunnelUsage {
   readonly failure: UnknownReason | undefined
 }
 
+export interface TunnelOptions {
+  readonly estimator: Estimator
+  readonly onTurn?: ((counts: Counts, model: string | undefined) => void) | undefined
+}
+
 /** Realtime bills what it has heard apart from what it has answered. */
 const TRANSCRIBED = 'conversation.item.input_audio_transcription.completed'
 
@@ -41,6 +46,7 @@ const OUTPUT_WITHIN = 256
  */
 export class Tunnel {
   readonly #estimator: Estimator
+  readonly #onTurn: TunnelOptions['onTurn']
   readonly #frames: FrameReader
   readonly #inflater: MessageInflater | undefined
   /** The message that goes on, and the one that is being inflated: in a tunnel that deflates, small ones come as they are. */
@@ -57,8 +63,9 @@ export class Tunnel {
   #failure: UnknownReason | undefined
 
   /** `extensions`: that field of the answer that has switched. */
-  constructor(estimator: Estimator, extensions: string | undefined) {
+  constructor({ estimator, onTurn }: TunnelOptions, extensions: string | undefined) {
     this.#estimator = estimator
+    this.#onTurn = onTurn
     if (/(?:^|,)\s*permessage-deflate\b/i.test(extensions ?? '')) {
       this.#inflater = new MessageInflater({
         piece: (bytes) => this.#guard(() => this.#inflated.add(bytes)),
@@ -192,6 +199,7 @@ export class Tunnel {
     }
     this.#counts = this.#counts === undefined ? counts : addCounts(this.#counts, counts)
     const model = this.#model ?? this.#requestModel
+    this.#onTurn?.(counts, model)
     if (model !== undefined) this.#estimator.learn('turn', model, bytes, counts.output ?? 0)
   }
 }

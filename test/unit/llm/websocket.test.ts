@@ -89,6 +89,23 @@ describe('a tunnel', () => {
     assert.deepEqual([usage.usage, usage.outputTokens], ['exact', 8])
   })
 
+  test('tells of each turn as it comes', () => {
+    const turns: unknown[] = []
+    const tap = new ContentTap({
+      dialect: 'auto',
+      estimator: createEstimator(),
+      now: () => 0,
+      onTurn: ({ input, output }, model) => turns.push([input, output, model]),
+    })
+    tap.responseHead(101, () => undefined)
+    for (const text of [CREATED, COMPLETED, CREATED, COMPLETED]) tap.response(server(0x81, text).bytes)
+    assert.deepEqual(turns, [
+      [3, 4, 'm'],
+      [3, 4, 'm'],
+    ])
+    tap.end('complete')
+  })
+
   test('with messages larger than what is kept of them', async () => {
     const filler = 'x'.repeat(50_000)
     const completed = {
