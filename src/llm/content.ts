@@ -32,8 +32,10 @@ type Form = 'json' | 'array' | 'lines' | 'events' | 'frames'
 const LINES = /ndjson|jsonl|json-lines|json-seq|stream\+json/
 const BOM = 0xef
 
-/** The documents in what has been kept of an answer; undefined where there are none (audio, HTML, nothing). */
-export function readContent(kept: Kept, contentType: string): Content | undefined {
+/**
+ * The documents in what has been kept of an answer. Of one that broke off (not `isWhole`), nothing is read from its end but what a line
+ * break has ended: what happens to close last is not the outermost value. Undefined where there are none (audio, HTML, nothing). */
+export function readContent(kept: Kept, contentType: string, isWhole: boolean): Content | undefined {
   const { head } = kept
   const from = skipSpace(head, head[0] === BOM ? 3 : 0, head.length)
   const form = formOf(head, from, contentType)
@@ -41,15 +43,18 @@ export function readContent(kept: Kept, contentType: string): Content | undefine
     case undefined:
       return undefined
     case 'json':
-      return readJson(kept, from)
+      return readJson(kept, from, isWhole)
     case 'array':
-      return readArray(kept, from)
+      return readArray(kept, from, isWhole)
     case 'lines':
-      return readStream(kept, from, readLines)
+      return readStream(kept, from, isWhole, readLines)
     case 'events':
-      return readStream(kept, from, readEvents)
+      return readStream(kept, from, isWhole, readEvents)
     case 'frames':
-      return readStream(kept, from, (...piece) => ({ list: readFrames(...piece), isDone: false }))
+      return readStream(kept, from, isWhole, (bytes, start, to, isTail) => ({
+        list: readFrames(bytes, start, to, isTail),
+        isDone: false,
+      }))
   }
 }
 
@@ -70,35 +75,50 @@ function formOf(head: Buffer, from: number, contentType: string): Form | undefin
   return /^(?:data|event|id|retry)?:/.test(head.toString('latin1', from, from + 8)) ? 'events' : undefined
 }
 
-function readJson(kept: Kept, from: number): Content {
+function readJson(kept: Kept, from: number, isWhole: boolean): Content {
   const { head, tail, isCut } = kept
   if (isCut) {
-    const end = endingOf(tail, 0, tail.length)
     const first = [beginningOf(head, from, head.length)]
-    return { isStream: false, first, last: [end, ...first], isDone: false, isSound: endsAsJson(tail, 0, tail.length) }
+    const isSound = isWhole && endsAsJson(tail, 0, tail.length)
+    const last = isSound ? [endingOf(tail, 0, tail.length), ...first] : first
+    return { isStream: false, first, last, isDone: false, isSound }
   }
   const document = wholeDocument(head, from, head.length)
-  if (!document.isWhole && secondValue(head, from, head.length) !== -1) return readStream(kept, from, readLines)
+  if (!document.isWhole && secondValue(head, from, head.length) !== -1)
+    return readStream(kept, from, isWhole, readLines)
   return { isStream: false, first: [document], last: [document], isDone: false, isSound: document.isWhole }
 }
 
-function readArray({ head, tail, isCut }: Kept, from: number): Content {
+function readArray({ head, tail, isCut }: Kept, from: number, isWhole: boolean): Content {
   const first = firstElements(head, from, head.length)
+  if (isCut && !isWhole) return { isStream: true, first, last: lastChunk(tail), isDone: false, isSound: false }
   const last = isCut ? lastElements(tail, 0, tail.length) : first.toReversed()
   const isSound = isCut ? last.length > 0 : endsAsJson(head, from, head.length)
   return { isStream: true, first, last, isDone: false, isSound }
 }
 
+/**
+ * Gemini indents the elements of its array, so that a bracket at the start of a line is one of theirs: texts have no line breaks
+ * in JSON. So the last chunk is found that was whole before the array broke off.
+ */
+function lastChunk(tail: Buffer): Document[] {
+  const end = tail.lastIndexOf('\n}')
+  if (end === -1) return []
+  const start = tail.lastIndexOf('\n{', end)
+  return [start === -1 ? endingOf(tail, 0, end + 2) : wholeDocument(tail, start, end + 2)]
+}
+
 function readStream(
   { head, tail, isCut }: Kept,
   from: number,
-  read: (bytes: Buffer, from: number, to: number, isTail: boolean) => Documents,
+  isWhole: boolean,
+  read: (bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean) => Documents,
 ): Content {
-  const beginning = read(head, from, head.length, false)
+  const beginning = read(head, from, head.length, false, isWhole)
   if (!isCut) {
     return { ...ends(beginning.list, beginning.list), isDone: beginning.isDone }
   }
-  const ending = read(tail, 0, tail.length, true)
+  const ending = read(tail, 0, tail.length, true, isWhole)
   return { ...ends(beginning.list, ending.list), isDone: ending.isDone }
 }
 

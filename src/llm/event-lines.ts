@@ -18,17 +18,19 @@ export interface Documents {
  * a string, so a line break is one, wherever the piece begins. `isTail`: its first line may be the end of a line. What follows the last
  * line break may be the beginning of one.
  */
-export function readEvents(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
+export function readEvents(bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean): Documents {
   const events: Event[] = []
   let event: Event | undefined
   const hasCr = hasCarriageReturn(bytes, from, to)
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, hasCr)
-    const data = at === from && isTail ? at : dataOfLine(bytes, at, end)
+    const isEnding = at === from && isTail
+    // Whatever an end that breaks off ends with, it is not the end of its document.
+    if (isEnding && end === to && !isWhole) break
+    const data = isEnding ? at : dataOfLine(bytes, at, end)
     if (end === at) event = undefined
     else if (data !== -1) {
-      if (event === undefined)
-        events.push((event = { from: data, to: end, more: undefined, isEnding: isTail && at === from }))
+      if (event === undefined) events.push((event = { from: data, to: end, more: undefined, isEnding }))
       else (event.more ??= []).push(bytes.subarray(data, end))
     }
     at = end + 1
@@ -76,11 +78,12 @@ function dataOfLine(bytes: Buffer, at: number, end: number): number {
 }
 
 /** One JSON text a line, as Ollama sends them. */
-export function readLines(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
+export function readLines(bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean): Documents {
   const lines: [from: number, to: number][] = []
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, false)
-    if (end - at > 1) lines.push([at, end])
+    const isBroken = isTail && at === from && end === to && !isWhole
+    if (end - at > 1 && !isBroken) lines.push([at, end])
     at = end + 1
   }
   const list = lines.map(([start, end]) => {

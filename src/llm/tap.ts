@@ -233,7 +233,7 @@ export class ContentTap implements Tap {
     if (tunnel !== undefined) return settleTunnel(tunnel, about)
     if (!this.#isRead || this.#window.total === 0) return unused(about)
     const kept = this.#window.read()
-    const content = readContent(kept, this.#contentType)
+    const content = readContent(kept, this.#contentType, this.#how === 'complete')
     const hasDocuments = content !== undefined && content.first.length + content.last.length > 0
     const [path] = splitTarget(this.#target)
     const found = hasDocuments

@@ -164,7 +164,7 @@ export class Tunnel {
   }
 
   #read(kept: Kept): void {
-    const content = readContent(kept, 'application/json')
+    const content = readContent(kept, 'application/json', true)
     if (content === undefined) return
     const [end] = content.last
     const [start] = content.first

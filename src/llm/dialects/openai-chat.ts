@@ -1,9 +1,11 @@
-import { type Dialect, firstAt, hasError, lastUsage, modelAt, type Place, textAt } from '../dialect.ts'
+import { type Dialect, firstAt, hasError, lastUsage, modelAt, type Place, type Said, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { readOpenAiUsage } from './openai-usage.ts'
 
-/** `x_groq.usage` is Groq's, in streams that were not asked for usage; `usage_info` is Mistral's for pages. */
-const PLACES: readonly Place[] = [['usage'], ['x_groq', 'usage'], ['usage_info']]
+/** `usage_info` is Mistral's, for pages. */
+const PLACES: readonly Place[] = [['usage'], ['usage_info']]
+/** Groq's, in streams that were not asked for usage. It is small: no end of an event is taken for it. */
+const GROQ: readonly Place[] = [['x_groq', 'usage']]
 
 const ANSWERS = /^(?:chat\.completion|text_completion|edit$|thread\.run)/
 const EVENTS = /^(?:transcript\.|speech\.|image_generation\.|image_edit\.)/
@@ -17,9 +19,7 @@ export const openAiChat: Dialect = {
   knows: (document) => isAnswer(document) || textAt(document, 'object') === 'list',
   read({ isStream, first, last, isDone }) {
     const isBatch = /batch/.test(String(firstAt(first, 'object')))
-    const { counts, isUnsound } = isBatch
-      ? { counts: undefined, isUnsound: false }
-      : lastUsage(last, PLACES, readOpenAiUsage)
+    const { counts, isUnsound } = isBatch ? { counts: undefined, isUnsound: false } : readUsage(last)
     const tier = firstAt(last, 'service_tier')
     if (counts !== undefined && counts.tier === undefined && typeof tier === 'string') counts.tier = tier
     return {
@@ -31,6 +31,17 @@ export const openAiChat: Dialect = {
       isOutOfReach: false,
     }
   },
+}
+
+function readUsage(last: readonly Document[]): Said {
+  const said = lastUsage(last, PLACES, readOpenAiUsage)
+  if (said.counts !== undefined) return said
+  const groq = lastUsage(
+    last.filter(({ isWhole }) => isWhole),
+    GROQ,
+    readOpenAiUsage,
+  )
+  return groq.counts === undefined ? said : groq
 }
 
 function isAnswer(document: Document): boolean {

@@ -67,6 +67,32 @@ describe('what is not usage', () => {
     })
   }
 
+  test('at the level of another member that is too large to be seen', async () => {
+    const answer = JSON.stringify({ choices: [], meta: { large, usage: USAGE } })
+    assert.equal((await play({ answer })).inputTokens, undefined)
+  })
+
+  test('where an answer happens to break off', async () => {
+    const start = `{"type":"message","role":"assistant","content":[{"input":{"filler":"${large}","a":{"usage":{"input_tokens":1,"output_tokens":2}}`
+    for (const [target, type, answer] of [
+      ['/v1/messages', 'application/json', start],
+      ['/v1/messages', SSE, `data: ${start}`],
+      ['/api/chat', 'application/x-ndjson', `{"a":["${large}",{"prompt_eval_count":1,"eval_count":2}`],
+      [
+        '/v1/models/m:streamGenerateContent',
+        'application/json',
+        `[{"args":["${large}",{"list":[{"usageMetadata":{"promptTokenCount":1}}]`,
+      ],
+    ] as const) {
+      const usage = await play({ target, type, answer, how: 'broken' })
+      assert.deepEqual(
+        [usage.usage, usage.inputTokens, usage.outputTokens],
+        ['none', undefined, undefined],
+        `${target}, ${type}`,
+      )
+    }
+  })
+
   test('in the arguments of a stream that has none', async () => {
     const delta = { choices: [{ delta: { tool_calls: [{ function: { arguments: { usage: USAGE } } }] } }] }
     assert.equal((await play({ type: SSE, answer: events(delta, 'data: [DONE]\n\n') })).usage, 'none')

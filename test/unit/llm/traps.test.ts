@@ -178,6 +178,20 @@ describe('Gemini', () => {
       { inputTokens: 8, outputTokens: 12, usage: 'exact' },
     ))
 
+  test('of an array that breaks off, the last chunk that was whole counts', async () => {
+    const chunk = (count: number) => ({
+      candidates: [{ content: { parts: [{ text: '\n}'.repeat(500) }] } }],
+      usageMetadata: { promptTokenCount: 8, candidatesTokenCount: count },
+    })
+    const answer = `[${[1, 2, 3, 4, 5, 6, 7, 8].map((count) => JSON.stringify(chunk(count), undefined, 2)).join('\n,\n')}\n]`
+    const target = '/v1beta/models/gemini-x:streamGenerateContent'
+    await assertSaid({ target, answer }, { outputTokens: 8, usage: 'exact' })
+    await assertSaid(
+      { target, answer: answer.slice(0, -300), how: 'broken' },
+      { inputTokens: 8, outputTokens: 7, usage: 'partial' },
+    )
+  })
+
   test('arguments that a model writes are not usage, however they look', async () => {
     const args = {
       usageMetadata: { promptTokenCount: 1, candidatesTokenCount: 1 },
