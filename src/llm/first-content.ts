@@ -39,15 +39,8 @@ const LF = 0x0a
 /** So many lines may stand behind the last content: usage, stops, `[DONE]`. */
 const MAX_LINES = 24
 
-/**
- * Octets of a stream's end that have no content any more, and so say nothing of how many octets a token takes. Undefined if
- * that cannot be seen: `isRepeated`, where the last events repeat what was said, and may be all that is kept.
- */
-export function bytesBehindContent(end: Buffer, isRepeated: boolean): number | undefined {
-  if (isRepeated) {
-    const last = end.lastIndexOf('.delta"')
-    return last === -1 ? undefined : end.length - last
-  }
+/** Octets of a stream's end that have no content any more, and so say nothing of how many octets a token takes. */
+export function bytesBehindContent(end: Buffer): number {
   let to = end.length
   for (let line = 0; line < MAX_LINES && to > 0; line++) {
     const from = end.lastIndexOf(LF, to - 1)

@@ -1,6 +1,7 @@
 import { type Content, mayBeRead, readContent } from './content.ts'
 import type { FieldOf, Found } from './dialect.ts'
 import { fieldsOfBedrock } from './dialects/bedrock.ts'
+import { openAiResponses } from './dialects/openai-responses.ts'
 import type { Estimator } from './estimate.ts'
 import { bytesBehindContent, type ContentSeeker, seekContent } from './first-content.ts'
 import { type Coding, codingOf, Inflater } from './inflate.ts'
@@ -47,6 +48,8 @@ const STREAMS =
   /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
 
 const LF = 0x0a
+/** Ends the type of an event of the output. What follows repeats all of it, and is no measure of how long it was. */
+const DELTA = Buffer.from('.delta"')
 
 const NO_FIELD: FieldOf = () => undefined
 
@@ -69,6 +72,9 @@ export class ContentTap implements Tap {
   #tunnel: Tunnel | undefined
   #start: ContentSeeker | undefined
   #startAt: number | undefined
+  /** Of a stream of responses: where the last event of the output was, as far as it came whole. */
+  #deltaAt: number | undefined
+  #isOfResponses = false
   /** When the first pieces of a stream came that is inflated later. */
   #times: number[] | undefined
   #ttftMs: number | undefined
@@ -122,6 +128,7 @@ export class ContentTap implements Tap {
       if (coding === undefined) this.#giveUp('coding')
       if (STREAMS.test(this.#contentType)) {
         this.#start = seekContent()
+        this.#isOfResponses = openAiResponses.path.test(splitTarget(this.#target)[0])
         if (coding) this.#times = []
       }
       if (coding) this.#inflater = this.#openInflater(coding)
@@ -199,6 +206,10 @@ export class ContentTap implements Tap {
       }
       if (start.isOver) this.#start = undefined
     }
+    if (this.#isOfResponses) {
+      const at = bytes.lastIndexOf(DELTA)
+      if (at !== -1) this.#deltaAt = this.#window.total + at
+    }
     this.#window.add(bytes)
   }
 
@@ -259,8 +270,11 @@ export class ContentTap implements Tap {
     const { total } = this.#window
     if (content === undefined || !content.isStream) return { outputBytes: total, learnedBytes: total }
     const outputBytes = total - (this.#startAt ?? total)
-    const trailing = bytesBehindContent(kept.isCut ? kept.tail : kept.head, found?.isRepeated === true)
-    return { outputBytes, learnedBytes: trailing === undefined ? undefined : outputBytes - trailing }
+    if (found?.isRepeated === true) {
+      const learnedBytes = this.#deltaAt === undefined ? undefined : this.#deltaAt - (this.#startAt ?? 0)
+      return { outputBytes, learnedBytes }
+    }
+    return { outputBytes, learnedBytes: outputBytes - bytesBehindContent(kept.isCut ? kept.tail : kept.head) }
   }
 }
 

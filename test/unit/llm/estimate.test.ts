@@ -89,7 +89,7 @@ const messages: Answer = (tokens) =>
 
 const responses: Answer = (tokens) => {
   const text = tokens.map((count) => 'word '.repeat(count)).join('')
-  const echo = { object: 'response', model: 'm', instructions: 'x'.repeat(900), tools: [] }
+  const echo = { object: 'response', model: 'm', instructions: 'x'.repeat(12_000), tools: [] }
   return events(
     { type: 'response.created', response: { ...echo, output: [], usage: null } },
     ...tokens.map((count) => ({ type: 'response.output_text.delta', item_id: 'i', delta: 'word '.repeat(count) })),
