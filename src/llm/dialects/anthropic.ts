@@ -75,9 +75,8 @@ function isDelta(document: Document): boolean {
  * compaction, of an advisor and of a model that stepped in are in no other count.
  */
 export function readAnthropicUsage(usage: JsonObject): Counts {
-  const steps = billedSteps(usage['iterations'])
   const counts = noCounts()
-  for (const step of steps ?? [usage]) addStep(counts, step)
+  for (const step of billedSteps(usage)) addStep(counts, step)
   // The breakdown of the output stands at the top alone.
   counts.reasoning = countOf(memberOf(usage['output_tokens_details'], 'thinking_tokens'))
   // OpenRouter says what it charges in every dialect.
@@ -103,17 +102,14 @@ function addStep(counts: Counts, step: JsonObject): void {
 }
 
 /**
- * The steps that are billed, or undefined where the totals at the top say it all. Where a fallback answered, the steps of
- * the models before it were declined: those are free.
+ * What is billed. The totals at the top are those of the steps of type `message`, and the other steps come on top. Where a fallback
+ * answered, those of the models before it were declined: they are free, and the totals at the top say nothing of the fallback.
  */
-function billedSteps(iterations: unknown): JsonObject[] | undefined {
-  if (!Array.isArray(iterations)) return undefined
+function billedSteps(usage: JsonObject): JsonObject[] {
+  const { iterations } = usage
+  if (!Array.isArray(iterations)) return [usage]
   const steps = iterations.map(objectOf).filter((step) => step !== undefined)
-  const own = steps.filter(({ type }) => type === 'message')
   const fallback = steps.findLast(({ type }) => type === 'fallback_message')
-  if (own.length === 0 && fallback === undefined) return undefined
-  return steps.filter((step) => {
-    if (fallback === undefined || step['type'] !== 'message') return true
-    return step['model'] === fallback['model']
-  })
+  if (fallback === undefined) return [usage, ...steps.filter(({ type }) => type !== 'message')]
+  return steps.filter(({ type, model }) => type !== 'message' || model === fallback['model'])
 }

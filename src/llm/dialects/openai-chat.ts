@@ -1,5 +1,6 @@
 import { type Dialect, firstAt, hasError, lastUsage, modelAt, type Place, type Said, textAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
+import { memberOf } from '../usage.ts'
 import { readOpenAiUsage } from './openai-usage.ts'
 
 /** `usage_info` is Mistral's, for pages. */
@@ -16,7 +17,7 @@ const EVENTS = /^(?:transcript\.|speech\.|image_generation\.|image_edit\.)/
  */
 export const openAiChat: Dialect = {
   path: /\/(?:chat\/completions|completions|embeddings|images\/\w+|audio\/\w+|moderations|ocr|runs)$/,
-  knows: (document) => isAnswer(document) || textAt(document, 'object') === 'list',
+  knows: (document) => isAnswer(document) || textAt(document, 'object') === 'list' || hasOwnWords(document),
   read({ isStream, first, last, isDone }) {
     const isBatch = /batch/.test(String(firstAt(first, 'object')))
     const { counts, isUnsound } = isBatch ? { counts: undefined, isUnsound: false } : readUsage(last)
@@ -31,6 +32,12 @@ export const openAiChat: Dialect = {
       isOutOfReach: false,
     }
   },
+}
+
+/** Embeddings and rankings of others have no shape but that of their usage. */
+function hasOwnWords(document: Document): boolean {
+  const usage = document.get('usage')
+  return ['prompt_tokens', 'total_tokens'].some((name) => memberOf(usage, name) !== undefined)
 }
 
 function readUsage(last: readonly Document[]): Said {

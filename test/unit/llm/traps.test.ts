@@ -126,6 +126,18 @@ describe('Anthropic', () => {
     )
   })
 
+  test('steps that come on top do so although the others are not listed', () => {
+    const usage = {
+      input_tokens: 100,
+      output_tokens: 40,
+      iterations: [{ type: 'compaction', input_tokens: 5_000, output_tokens: 300 }],
+    }
+    return assertSaid(
+      { target, type: SSE, answer: anthropicStream({ input_tokens: 100, output_tokens: 1 }, usage) },
+      { inputTokens: 5_100, outputTokens: 340 },
+    )
+  })
+
   test('a step that was declined is not billed, the fallback that answered is', () => {
     const iterations = [
       { type: 'message', model: 'claude-a', input_tokens: 100, output_tokens: 2 },
@@ -448,6 +460,12 @@ describe('whoever it is', () => {
         ),
       },
       { model: 'm' },
+    ))
+
+  test('a ranking of somebody who is not Cohere', () =>
+    assertSaid(
+      { target: '/v1/rerank', answer: '{"model":"m","usage":{"total_tokens":56},"results":[]}' },
+      { inputTokens: 56, usage: 'exact' },
     ))
 
   test('a total alone is input, where nothing is generated', () =>
