@@ -22,6 +22,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   http2: [...BASE, 'http', 'http1'],
   listener: [...WIRE, 'config/snapshot'],
   upstream: [...WIRE, 'config/snapshot'],
+  // Bytes of an answer in, usage out.
+  llm: [],
   // Numbers and their names; what is counted when, the path says.
   metrics: ['failure', 'http', 'runtime', 'config/snapshot'],
   // The operations door, which no request of a client passes.

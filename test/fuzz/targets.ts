@@ -15,6 +15,7 @@ import { routing } from './targets/routing.ts'
 import { responseHead, smuggling } from './targets/smuggling.ts'
 import { sockets } from './targets/sockets.ts'
 import { tokenBytes, tokenClaims } from './targets/tokens.ts'
+import { usage } from './targets/usage.ts'
 import { wholeGateway } from './targets/whole-gateway.ts'
 
 /** Everything that `npm run fuzz` knows to try. */
@@ -38,5 +39,6 @@ export const TARGETS: readonly Target[] = [
   tokenClaims,
   logLine,
   redaction,
+  usage,
   diffReader,
 ]

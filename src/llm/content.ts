@@ -1,0 +1,131 @@
+import {
+  beginningOf,
+  type Document,
+  endingOf,
+  endsAsJson,
+  firstElements,
+  lastElements,
+  secondValue,
+  wholeDocument,
+} from './document.ts'
+import { type Documents, readEvents, readLines } from './event-lines.ts'
+import { readFrames } from './event-stream.ts'
+import { OPEN_ARRAY, OPEN_OBJECT, skipSpace } from './json-text.ts'
+import type { Kept } from './window.ts'
+
+/** An answer as documents, from both of its ends. */
+export interface Content {
+  /** Several documents after each other, or a single one. */
+  readonly isStream: boolean
+  /** From the beginning on, in their order. */
+  readonly first: readonly Document[]
+  /** From the end back, the last one first. */
+  readonly last: readonly Document[]
+  /** The stream said `[DONE]`. */
+  readonly isDone: boolean
+  /** It is JSON from one end to the other, as far as it can be seen. */
+  readonly isSound: boolean
+}
+
+type Form = 'json' | 'array' | 'lines' | 'events' | 'frames'
+
+const LINES = /ndjson|jsonl|json-lines|json-seq|stream\+json/
+const BOM = 0xef
+
+/**
+ * The documents in what has been kept of an answer. Of one that broke off (not `isWhole`), nothing is read from its end but what a line
+ * break has ended: what happens to close last is not the outermost value. Undefined where there are none (audio, HTML, nothing). */
+export function readContent(kept: Kept, contentType: string, isWhole: boolean): Content | undefined {
+  const { head } = kept
+  const from = skipSpace(head, head[0] === BOM ? 3 : 0, head.length)
+  const form = formOf(head, from, contentType)
+  switch (form) {
+    case undefined:
+      return undefined
+    case 'json':
+      return readJson(kept, from, isWhole)
+    case 'array':
+      return readArray(kept, from, isWhole)
+    case 'lines':
+      return readStream(kept, from, isWhole, readLines)
+    case 'events':
+      return readStream(kept, from, isWhole, readEvents)
+    case 'frames':
+      return readStream(kept, from, isWhole, (bytes, start, to, isTail) => ({
+        list: readFrames(bytes, start, to, isTail),
+        isDone: false,
+      }))
+  }
+}
+
+/** Whether content of this type may have documents at all; else it need not be looked at. */
+export function mayBeRead(contentType: string): boolean {
+  return /^$|json|^text\/event-stream|^application\/vnd\.amazon\.eventstream/i.test(contentType)
+}
+
+/** By its type, and where the first octets say otherwise, by them. */
+function formOf(head: Buffer, from: number, contentType: string): Form | undefined {
+  const type = contentType.toLowerCase()
+  if (type.startsWith('application/vnd.amazon.eventstream')) return 'frames'
+  const isEvents = type.startsWith('text/event-stream')
+  const byte = head[from]
+  if (byte === OPEN_OBJECT) return LINES.test(type) ? 'lines' : 'json'
+  if (byte === OPEN_ARRAY && !isEvents) return 'array'
+  if (isEvents) return 'events'
+  return /^(?:data|event|id|retry)?:/.test(head.toString('latin1', from, from + 8)) ? 'events' : undefined
+}
+
+function readJson(kept: Kept, from: number, isWhole: boolean): Content {
+  const { head, tail, isCut } = kept
+  if (isCut) {
+    const first = [beginningOf(head, from, head.length)]
+    const isSound = isWhole && endsAsJson(tail, 0, tail.length)
+    const last = isSound ? [endingOf(tail, 0, tail.length), ...first] : first
+    return { isStream: false, first, last, isDone: false, isSound }
+  }
+  const document = wholeDocument(head, from, head.length)
+  if (!document.isWhole && secondValue(head, from, head.length) !== -1)
+    return readStream(kept, from, isWhole, readLines)
+  return { isStream: false, first: [document], last: [document], isDone: false, isSound: document.isWhole }
+}
+
+function readArray({ head, tail, isCut }: Kept, from: number, isWhole: boolean): Content {
+  const first = firstElements(head, from, head.length)
+  if (isCut && !isWhole) return { isStream: true, first, last: lastChunk(tail), isDone: false, isSound: false }
+  const last = isCut ? lastElements(tail, 0, tail.length) : first.toReversed()
+  const isSound = isCut ? last.length > 0 : endsAsJson(head, from, head.length)
+  return { isStream: true, first, last, isDone: false, isSound }
+}
+
+/**
+ * Gemini indents the elements of its array, so that a bracket at the start of a line is one of theirs: texts have no line breaks
+ * in JSON. So the last chunk is found that was whole before the array broke off.
+ */
+function lastChunk(tail: Buffer): Document[] {
+  const end = tail.lastIndexOf('\n}')
+  if (end === -1) return []
+  const start = tail.lastIndexOf('\n{', end)
+  return [start === -1 ? endingOf(tail, 0, end + 2) : wholeDocument(tail, start, end + 2)]
+}
+
+function readStream(
+  { head, tail, isCut }: Kept,
+  from: number,
+  isWhole: boolean,
+  read: (bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean) => Documents,
+): Content {
+  const beginning = read(head, from, head.length, false, isWhole)
+  if (!isCut) {
+    return { ...ends(beginning.list, beginning.list), isDone: beginning.isDone }
+  }
+  const ending = read(tail, 0, tail.length, true, isWhole)
+  return { ...ends(beginning.list, ending.list), isDone: ending.isDone }
+}
+
+/** Of either end of a stream, so many documents are looked at: what counts is in the first or the last two or three. */
+const MAX_DOCUMENTS = 16
+
+function ends(beginning: readonly Document[], ending: readonly Document[]): Omit<Content, 'isDone'> {
+  const first = beginning.slice(0, MAX_DOCUMENTS)
+  return { isStream: true, first, last: ending.slice(-MAX_DOCUMENTS).reverse(), isSound: true }
+}

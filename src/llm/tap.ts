@@ -1,0 +1,292 @@
+import { type Content, mayBeRead, readContent } from './content.ts'
+import type { FieldOf, Found } from './dialect.ts'
+import { fieldsOfBedrock } from './dialects/bedrock.ts'
+import { openAiResponses } from './dialects/openai-responses.ts'
+import type { Estimator } from './estimate.ts'
+import { bytesBehindContent, type ContentSeeker, seekContent } from './first-content.ts'
+import { type Coding, codingOf, Inflater } from './inflate.ts'
+import { COLON, parsed, skipSpace } from './json-text.ts'
+import type { ModelSeeker } from './model-seeker.ts'
+import { modelInTarget, splitTarget } from './path-model.ts'
+import { type DialectName, readAnswer } from './read-answer.ts'
+import { seekModel } from './request-model.ts'
+import { givenUp, settle, settleTunnel, unused } from './settle.ts'
+import { type Counts, modelOf, type UnknownReason, type Usage } from './usage.ts'
+import { Tunnel, type TunnelUsage } from './websocket-tap.ts'
+import { type Kept, Window } from './window.ts'
+
+/**
+ * Looks at an exchange that has already gone on, and says at its end what it has used. Nothing that it does can change, hold or
+ * end the exchange: it has no results, and no method throws. Every call may be left out but `end`, which gives its memory back.
+ */
+export interface Tap {
+  /** `target` is the request's, from its path on. */
+  requestHead(target: string, contentType: string | undefined): void
+  /** Content of the request as it leaves. The octets are looked at during the call alone. */
+  request(bytes: Buffer): void
+  /** The head of the final answer. `field` gives a field of it by its name in lower case; it is asked during the call alone. */
+  responseHead(status: number, field: FieldOf): void
+  /** Content of the answer, without its chunks. The octets are copied, as far as they count. */
+  response(bytes: Buffer): void
+  /** `complete`: both messages came to their end. */
+  end(how: 'complete' | 'broken'): void
+  /** The callback is called once: at once if all is known, else when compressed content has been decoded. */
+  result(callback: (usage: Usage) => void): void
+}
+
+export interface TapOptions {
+  readonly dialect: DialectName | 'auto'
+  /** One for each thread. */
+  readonly estimator: Estimator
+  /** A monotonic clock in milliseconds, read at the start and at the first content of a stream. */
+  readonly now: () => number
+  /** Called with each turn of a tunnel, whose sum is the usage at its end. */
+  readonly onTurn?: (counts: Counts, model: string | undefined) => void
+}
+
+const STREAMS =
+  /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
+
+const LF = 0x0a
+/** Ends the type of an event of the output. What follows repeats all of it, and is no measure of how long it was. */
+const DELTA = Buffer.from('.delta"')
+
+const NO_FIELD: FieldOf = () => undefined
+
+/** Of a compressed stream, so many pieces are told apart: a first event with content comes soon. */
+const MAX_TIMES = 8
+
+export class ContentTap implements Tap {
+  readonly #options: TapOptions
+  readonly #startedMs: number
+  readonly #window = new Window()
+  #target = ''
+  #targetModel: string | undefined
+  #seeker: ModelSeeker | undefined
+  #requestBytes = 0
+  #status = 0
+  #contentType = ''
+  #field: FieldOf = NO_FIELD
+  #isRead = false
+  #inflater: Inflater | undefined
+  #tunnel: Tunnel | undefined
+  #start: ContentSeeker | undefined
+  #startAt: number | undefined
+  /** Of a stream of responses: where the last event of the output was, as far as it came whole. */
+  #deltaAt: number | undefined
+  #isOfResponses = false
+  /** When the first pieces of a stream came that is inflated later. */
+  #times: number[] | undefined
+  #ttftMs: number | undefined
+  #failure: UnknownReason | undefined
+  #isEnded = false
+  #how: 'complete' | 'broken' = 'broken'
+  #usage: Usage | undefined
+  #callback: ((usage: Usage) => void) | undefined
+
+  constructor(options: TapOptions) {
+    this.#options = options
+    this.#startedMs = options.now()
+  }
+
+  requestHead(target: string, contentType: string | undefined): void {
+    try {
+      this.#target = target
+      this.#targetModel = modelOf(modelInTarget(target))
+      if (this.#targetModel === undefined) this.#seeker = seekModel(contentType ?? '')
+    } catch {
+      this.#giveUp('bug')
+    }
+  }
+
+  request(bytes: Buffer): void {
+    try {
+      this.#tunnel?.client(bytes)
+      this.#requestBytes += bytes.length
+      const seeker = this.#seeker
+      if (seeker !== undefined && seeker.model === undefined && !this.#isEnded) seeker.add(bytes)
+    } catch {
+      this.#giveUp('bug')
+    }
+  }
+
+  responseHead(status: number, field: FieldOf): void {
+    if (this.#isEnded) return
+    this.#seeker?.release()
+    try {
+      this.#status = status
+      if (status === 101) {
+        this.#isRead = true
+        this.#tunnel = new Tunnel(this.#options, field('sec-websocket-extensions'))
+        return
+      }
+      this.#contentType = field('content-type') ?? ''
+      if (this.#target.includes('/model/')) this.#field = fieldsOfBedrock(field)
+      if (!mayBeRead(this.#contentType)) return
+      const coding = codingOf(field('content-encoding'))
+      this.#isRead = true
+      if (coding === undefined) this.#giveUp('coding')
+      if (STREAMS.test(this.#contentType)) {
+        this.#start = seekContent()
+        this.#isOfResponses = openAiResponses.path.test(splitTarget(this.#target)[0])
+        if (coding) this.#times = []
+      }
+      if (coding) this.#inflater = this.#openInflater(coding)
+    } catch {
+      this.#giveUp('bug')
+    }
+  }
+
+  response(bytes: Buffer): void {
+    if (!this.#isRead || this.#isEnded) return
+    try {
+      if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
+      else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)
+      else this.#take(bytes, 0)
+    } catch {
+      this.#giveUp('bug')
+    }
+  }
+
+  end(how: 'complete' | 'broken'): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#how = how
+    this.#seeker?.release()
+    try {
+      if (this.#tunnel !== undefined) this.#tunnel.end((found) => this.#conclude(found))
+      else if (this.#inflater === undefined) this.#conclude()
+      else this.#inflater.end()
+    } catch {
+      this.#giveUp('bug')
+      this.#conclude()
+    }
+  }
+
+  result(callback: (usage: Usage) => void): void {
+    if (this.#usage !== undefined) callback(this.#usage)
+    else this.#callback = callback
+  }
+
+  #openInflater(coding: Coding): Inflater {
+    return new Inflater(coding, {
+      output: (bytes, marks) => {
+        try {
+          this.#take(bytes, marks)
+        } catch {
+          this.#giveUp('bug')
+        }
+      },
+      over: (failure) => {
+        if (failure !== undefined) this.#giveUp(failure)
+        this.#conclude()
+      },
+    })
+  }
+
+  /** The first pieces are told apart, since what is decoded at the end does not say when it came. */
+  #inflate(inflater: Inflater, bytes: Buffer): void {
+    const times = this.#times
+    if (times !== undefined && times.length < MAX_TIMES) {
+      inflater.mark()
+      times.push(this.#options.now())
+    }
+    inflater.add(bytes)
+  }
+
+  #take(piece: Buffer, marks: number): void {
+    // What comes while a request waits for its turn says nothing.
+    const bytes = this.#window.total === 0 ? withoutWaiting(piece) : piece
+    const start = this.#start
+    if (start !== undefined) {
+      if (start.add(bytes)) {
+        this.#startAt = this.#window.total
+        const nowMs = this.#inflater === undefined ? this.#options.now() : this.#timeOf(marks)
+        if (nowMs !== undefined) this.#ttftMs = nowMs - this.#startedMs
+      }
+      if (start.isOver) this.#start = undefined
+    }
+    if (this.#isOfResponses) {
+      const at = bytes.lastIndexOf(DELTA)
+      if (at !== -1) this.#deltaAt = this.#window.total + at
+    }
+    this.#window.add(bytes)
+  }
+
+  /** Behind the last mark nobody has looked at the clock. */
+  #timeOf(marks: number): number | undefined {
+    return this.#times === undefined || marks >= MAX_TIMES ? undefined : this.#times[marks - 1]
+  }
+
+  #giveUp(reason: UnknownReason): void {
+    this.#failure ??= reason
+    this.#isRead = false
+    this.#window.release()
+  }
+
+  #conclude(tunnel?: TunnelUsage): void {
+    if (this.#usage !== undefined) return
+    try {
+      this.#usage = this.#read(tunnel)
+    } catch {
+      this.#usage = givenUp('bug', { requestModel: undefined, ttftMs: this.#ttftMs })
+    }
+    this.#window.release()
+    const callback = this.#callback
+    this.#callback = undefined
+    callback?.(this.#usage)
+  }
+
+  #read(tunnel: TunnelUsage | undefined): Usage {
+    const requestModel = modelOf(this.#seeker?.model) ?? this.#targetModel
+    const about = { requestModel, ttftMs: this.#ttftMs }
+    if (this.#failure !== undefined) return givenUp(this.#failure, about)
+    if (tunnel !== undefined) return settleTunnel(tunnel, about)
+    if (!this.#isRead || this.#window.total === 0) return unused(about)
+    const kept = this.#window.read()
+    const content = readContent(kept, this.#contentType, this.#how === 'complete')
+    const hasDocuments = content !== undefined && content.first.length + content.last.length > 0
+    const [path] = splitTarget(this.#target)
+    const found = hasDocuments
+      ? readAnswer(content, this.#options.dialect, path, this.#contentType, this.#field)
+      : undefined
+    return settle(content, found, {
+      ...about,
+      isWhole: this.#how === 'complete',
+      status: this.#status,
+      isGarbled: content === undefined && this.#contentType !== '' && !isScalar(kept),
+      estimator: this.#options.estimator,
+      requestBytes: this.#requestBytes,
+      ...this.#measure(kept, content, found),
+    })
+  }
+
+  /** How much of the answer has to do with how many tokens it has. */
+  #measure(
+    kept: Kept,
+    content: Content | undefined,
+    found: Found | undefined,
+  ): { outputBytes: number; learnedBytes: number | undefined } {
+    const { total } = this.#window
+    if (content === undefined || !content.isStream) return { outputBytes: total, learnedBytes: total }
+    const outputBytes = total - (this.#startAt ?? total)
+    if (found?.isRepeated === true) {
+      const learnedBytes = this.#deltaAt === undefined ? undefined : this.#deltaAt - (this.#startAt ?? 0)
+      return { outputBytes, learnedBytes }
+    }
+    return { outputBytes, learnedBytes: outputBytes - bytesBehindContent(kept.isCut ? kept.tail : kept.head) }
+  }
+}
+
+/** `null`, `true`, a number or a text: JSON, but nothing that could say more. */
+function isScalar({ head, isCut }: Kept): boolean {
+  return !isCut && (head.toString('latin1').trim() === '' || parsed(head.toString('utf8')) !== undefined)
+}
+
+/** A piece without blanks before the first document; nothing of one that is comments of an event stream alone. */
+function withoutWaiting(piece: Buffer): Buffer {
+  const from = skipSpace(piece, 0, piece.length)
+  const isComment =
+    piece[from] === COLON && piece.at(-1) === LF && !/[\r\n](?:data|event|id|retry)\b/.test(piece.toString('latin1'))
+  return piece.subarray(isComment ? piece.length : from)
+}
