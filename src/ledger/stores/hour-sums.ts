@@ -13,6 +13,7 @@ const SUMS = [
   'output_tokens',
   'reasoning_tokens',
   'cost_nano_usd',
+  'unpriced_requests',
 ] as const
 
 /** Steps of 2 %: a percentile is off by one at most. */
@@ -65,15 +66,15 @@ export class HourSums {
       row[AT.outcome] ?? '',
       row[AT.usage] ?? '',
     ]
-    const number = (at: number): number => Number(row[at] ?? 0)
     addTo(this.#sums, key, [
       1,
-      number(AT.input_tokens),
-      number(AT.cached_tokens),
-      number(AT.cache_write_tokens),
-      number(AT.output_tokens),
-      number(AT.reasoning_tokens),
-      Math.round(number(AT.cost_usd) * 1e9),
+      number(row, AT.input_tokens),
+      number(row, AT.cached_tokens),
+      number(row, AT.cache_write_tokens),
+      number(row, AT.output_tokens),
+      number(row, AT.reasoning_tokens),
+      Math.round(number(row, AT.cost_usd) * 1e9),
+      isUnpriced(row) ? 1 : 0,
     ])
     const ttft = row[AT.ttft_ms]
     if (ttft !== undefined) addTo(this.#ttft, [...key, bucketOf(Number(ttft))], [1])
@@ -90,6 +91,15 @@ export class HourSums {
     this.#pruneSums.run(beforeMs - HOUR_MS)
     this.#pruneTtft.run(beforeMs - HOUR_MS)
   }
+}
+
+/** It has used something, and nobody knows what that costs. */
+function isUnpriced(row: Row): boolean {
+  return row[AT.cost_usd] === undefined && number(row, AT.input_tokens) + number(row, AT.output_tokens) > 0
+}
+
+function number(row: Row, at: number): number {
+  return Number(row[at] ?? 0)
 }
 
 function addTo(into: Map<string, Sum>, key: Key, sums: number[]): void {

@@ -35,6 +35,7 @@ ${KEYS}
   input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
   output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
   cost_nano_usd INTEGER NOT NULL,
+  unpriced_requests INTEGER NOT NULL, -- with tokens and without cost
   PRIMARY KEY (${SUM_KEYS.join(', ')})
 ) WITHOUT ROWID;
 -- How many requests had a time to first token of about 1.02^bucket milliseconds.
