@@ -9,8 +9,8 @@ import { SQLITE_SCHEMA } from './sqlite-schema.ts'
 
 /** Below a millisecond or two each, so that no batch waits for long. */
 const PRUNED_AT_ONCE = 1_000
-/** Another gateway that has just been replaced may still write; a reader never stands in the way. */
-const BUSY_MS = 2_000
+/** Another gateway that has just been replaced may still write; a reader never stands in the way. Nothing is spilled meanwhile, so it is short. */
+const BUSY_MS = 200
 
 const INSERT = `INSERT OR IGNORE INTO fluxgate_records (${COLUMN_NAMES.join(', ')}) VALUES (${COLUMN_NAMES.map(() => '?').join(', ')})`
 
