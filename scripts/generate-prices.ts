@@ -10,7 +10,9 @@ const OUT = new URL('../config/prices.json', import.meta.url)
 
 const require = createRequire(import.meta.url)
 const main = require.resolve('@pydantic/genai-prices')
-const { version } = JSON.parse(readFileSync(new URL('../package.json', `file://${main}`), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(new URL('../package.json', `file://${main}`), 'utf8')) as {
+  version: string
+}
 
 /** It has no list of them; each is found by its id, which the text of the package holds. */
 function providers() {
@@ -45,7 +47,9 @@ function pricesOf({ prices }: ModelInfo): unknown {
 /** Most are a list of names. */
 function matchOf(match: MatchLogic): unknown {
   if (!('or' in match)) return match
-  return match.or.every((part) => 'equals' in part) ? match.or.map((part) => (part as { equals: string }).equals) : match
+  return match.or.every((part) => 'equals' in part)
+    ? match.or.map((part) => (part as { equals: string }).equals)
+    : match
 }
 
 function text(): string {

@@ -32,7 +32,19 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   serving: [...WIRE, 'listener', 'upstream', 'exchange', 'metrics', 'config/snapshot', 'observe'],
   workers: [...BASE, 'serving', 'listener', 'metrics', ...SETTLED, 'config/assemble', 'observe'],
   gateway: ['runtime', 'serving', 'workers', 'listener', 'metrics', ...SETTLED, 'observe'],
-  cli: [...BASE, 'gateway', 'serving', 'listener', 'access', 'admin', 'config', 'ledger', 'metrics', 'observe', 'tools'],
+  cli: [
+    ...BASE,
+    'gateway',
+    'serving',
+    'listener',
+    'access',
+    'admin',
+    'config',
+    'ledger',
+    'metrics',
+    'observe',
+    'tools',
+  ],
   main: ['runtime', 'cli'],
   // What programs import instead of running the command: the same gateway, without what belongs to a process.
   library: [

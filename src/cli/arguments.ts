@@ -26,7 +26,12 @@ export type Command =
   | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string; readonly speaksTls: boolean }
   | { readonly name: 'diff' | 'usage'; readonly given: GivenOptions }
-  | { readonly name: 'prices'; readonly model: string | undefined; readonly configPath: string; readonly isConfigGiven: boolean }
+  | {
+      readonly name: 'prices'
+      readonly model: string | undefined
+      readonly configPath: string
+      readonly isConfigGiven: boolean
+    }
   | { readonly name: 'ledger'; readonly action: string | undefined; readonly configPath: string }
   | { readonly name: 'token'; readonly given: GivenOptions }
   /** `admin`: where the operations door is, if the file is not to be asked. */

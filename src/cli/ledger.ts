@@ -5,7 +5,8 @@ import { usageError } from './usage.ts'
 /** `fluxgate ledger schema`: the tables, for those who make them themselves; the exit code. */
 export async function ledger(action: string | undefined, configPath: string): Promise<number> {
   if (action !== 'schema') {
-    const problem = action === undefined ? "what is to be done is missing: 'schema'" : `unexpected argument '${action}' found`
+    const problem =
+      action === undefined ? "what is to be done is missing: 'schema'" : `unexpected argument '${action}' found`
     process.stderr.write(usageError('ledger', problem))
     return 2
   }

@@ -10,7 +10,12 @@ const USAGE = 2
 const EACH: readonly (keyof Rates)[] = ['request', 'webSearch']
 
 /** `fluxgate prices [MODEL]`: what would be charged, and where that comes from; the exit code. */
-export function prices(model: string | undefined, configPath: string, isConfigGiven: boolean, print: (line: string) => void): number {
+export function prices(
+  model: string | undefined,
+  configPath: string,
+  isConfigGiven: boolean,
+  print: (line: string) => void,
+): number {
   const loaded = loadGiven(configPath)
   // The public prices need no configuration.
   if (!loaded.ok && (isConfigGiven || loaded.reason !== 'missing')) {
@@ -42,7 +47,9 @@ function byUpstream(model: string, settings: Settings | undefined, table: PriceT
   if (settings === undefined) return []
   const sources: PriceSources = {
     prices: settings.prices,
-    providers: Object.fromEntries(settings.upstreams.flatMap(({ name, provider }) => (provider ? [[name, provider]] : []))),
+    providers: Object.fromEntries(
+      settings.upstreams.flatMap(({ name, provider }) => (provider ? [[name, provider]] : [])),
+    ),
   }
   return settings.upstreams.flatMap(({ name, target }) => {
     const url = `${target.scheme}://${target.authority}${target.basePath}`
@@ -57,7 +64,9 @@ function byProvider(model: string, settings: Settings | undefined, table: PriceT
   return table.providerNames.flatMap((provider) => {
     const found = table.find(provider, model)
     if (found === undefined || !found.name.startsWith(`${provider}/`)) return []
-    return [{ name: `provider ${provider}`, price: { source: `${found.name} of ${table.version}`, rates: found.rates } }]
+    return [
+      { name: `provider ${provider}`, price: { source: `${found.name} of ${table.version}`, rates: found.rates } },
+    ]
   })
 }
 

@@ -3,7 +3,18 @@
 export const DEFAULT_CONFIG_PATH = 'fluxgate.yaml'
 export const DEFAULT_DEMO_ADDRESS = '127.0.0.1:8080'
 
-export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key' | 'health' | 'token' | 'top' | 'usage' | 'prices' | 'ledger'
+export type CommandName =
+  | 'run'
+  | 'check'
+  | 'demo'
+  | 'diff'
+  | 'hash-key'
+  | 'health'
+  | 'token'
+  | 'top'
+  | 'usage'
+  | 'prices'
+  | 'ledger'
 
 /** What an option takes; undefined: nothing. */
 export const OPTION_VALUES = {

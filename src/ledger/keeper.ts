@@ -1,9 +1,9 @@
 /** The ledger on its own thread, from one configuration to the next: a store, its spill, its prices, and what is too old in it. */
 import type { LedgerSettings } from '../config/snapshot.ts'
 import { inMemoryOf, ledgerCounts, type SharedCounts } from './counts.ts'
-import type { Handed } from './queue.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
 import { createPricing, type Pricing } from './prices/pricing.ts'
+import type { Handed } from './queue.ts'
 import { openSpill, type Spill } from './spill.ts'
 import { faultOf, openStore, type Store } from './store.ts'
 import { LedgerWriter, type WriterClock } from './writer.ts'
@@ -56,7 +56,11 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
 
   return {
     use(state) {
-      pricing = createPricing(state, (model, upstream) => tell({ kind: 'priceUnknown', fields: { model, upstream } }), pricing)
+      pricing = createPricing(
+        state,
+        (model, upstream) => tell({ kind: 'priceUnknown', fields: { model, upstream } }),
+        pricing,
+      )
       if (isClosed || isSame(state.ledger, settings)) return
       const before = settings
       settings = state.ledger

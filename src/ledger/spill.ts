@@ -3,11 +3,20 @@
  * disk has torn is seen by its checksum and skipped. A row stays in it until it has been committed elsewhere: a process that dies meanwhile
  * leaves it, and the next one inserts it again, which changes nothing.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
-import { mkdirSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import { claim, type Claim } from './claim.ts'
+import { type Claim, claim } from './claim.ts'
 import type { Row } from './row.ts'
 
 export interface SpillFound {

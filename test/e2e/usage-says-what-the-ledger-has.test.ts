@@ -21,14 +21,17 @@ async function folderWithLedger() {
   const rows = [
     sampleRow({ apiKey: 'team-a' }, { costUsd: '0.25' }),
     sampleRow({ apiKey: '=team-b', status: 429, outcome: 'complete' }, { model: 'gpt-\u001b[31m', usage: 'estimated' }),
-    sampleRow({ apiKey: undefined, status: undefined, outcome: 'client_abort' }, { usage: 'unknown', costUsd: '1', ttftMs: undefined }),
+    sampleRow(
+      { apiKey: undefined, status: undefined, outcome: 'client_abort' },
+      { usage: 'unknown', costUsd: '1', ttftMs: undefined },
+    ),
   ]
   for (const [index, row] of rows.entries()) {
     row[AT.instance] = 'i'
     row[AT.sequence] = index
   }
   await store.write(rows)
-  return { folder, config, store, [Symbol.asyncDispose]: async () => (await store.close(), folder[Symbol.dispose]()) }
+  return { folder, config, store, [Symbol.asyncDispose]: () => store.close().finally(() => folder[Symbol.dispose]()) }
 }
 
 test('usage is a table, CSV or JSON, while the ledger is open elsewhere', async () => {
@@ -39,7 +42,14 @@ test('usage is a table, CSV or JSON, while the ledger is open elsewhere', async 
   const lines = JSON.parse(json.stdout) as Record<string, unknown>[]
   assert.deepEqual(lines[0], {
     ...{ api_key: null, status: null, requests: 1, errors: 1, input_tokens: 1000, cached_tokens: 200 },
-    ...{ cache_write_tokens: 0, output_tokens: 500, reasoning_tokens: 0, cost_usd: 1, ttft_p50_ms: null, ttft_p95_ms: null },
+    ...{
+      cache_write_tokens: 0,
+      output_tokens: 500,
+      reasoning_tokens: 0,
+      cost_usd: 1,
+      ttft_p50_ms: null,
+      ttft_p95_ms: null,
+    },
   })
   assert.deepEqual(
     lines.map(({ api_key, errors, cost_usd }) => [api_key, errors, cost_usd]),

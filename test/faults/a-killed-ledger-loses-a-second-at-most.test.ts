@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createLedgerQueue } from '../../src/ledger/queue.ts'
 import { openLedger } from '../../src/ledger/thread.ts'
 import { Watch } from '../support/deadline.ts'
 import { assertWhole, hearLog, sourceOf, sqliteSettings, temporaryFolder, until } from '../support/ledger-rows.ts'
-import { DatabaseSync } from 'node:sqlite'
 
 const PROCESS = fileURLToPath(new URL('../support/ledger-process.ts', import.meta.url))
 

@@ -91,7 +91,8 @@ for (const [what, server, signals, code] of [
   test(`${what} cuts an answer whose last bytes wait, and its record is written`, async () => {
     let cut = await cutAnswer(server, signals)
     // Now and then the kernel has room for all of it, and nothing is left to be cut.
-    for (let tries = 1; tries < 20 && cut.record?.outcome === 'complete'; tries++) cut = await cutAnswer(server, signals)
+    for (let tries = 1; tries < 20 && cut.record?.outcome === 'complete'; tries++)
+      cut = await cutAnswer(server, signals)
     assert.equal(cut.record?.error, 'shutdown', cut.log)
     assert.equal(cut.record?.response_bytes, BODY_BYTES)
     assert.equal(cut.code, code)

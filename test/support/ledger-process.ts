@@ -4,13 +4,16 @@ import { createLedgerQueue } from '../../src/ledger/queue.ts'
 import { openLedger } from '../../src/ledger/thread.ts'
 import { hearLog, sampleRow, sourceOf, sqliteSettings } from './ledger-rows.ts'
 
-const folder = process.argv[2]!
-const ledger = openLedger(sourceOf(sqliteSettings(folder)), hearLog(), { onReplaced: () => {} })
+const [, , folder, queueRows] = process.argv
+const settings = sqliteSettings(folder!, queueRows === undefined ? {} : { queueRows: Number(queueRows) })
+const log = hearLog()
+const ledger = openLedger(sourceOf(settings), log, { onReplaced: () => {} })
 const queue = createLedgerQueue(ledger.port())
 let offered = 0
 setInterval(() => {
   for (let i = 0; i < 50; i++) queue.offer(sampleRow())
   offered += 50
-  const { written, spilled } = ledger.rows()
-  writeSync(1, `${JSON.stringify({ offered, at: Date.now(), safe: written + spilled })}\n`)
+  const rows = ledger.rows()
+  const said = log.heard.map(({ message }) => message)
+  writeSync(1, `${JSON.stringify({ offered, at: Date.now(), safe: rows.written + rows.spilled, rows, said })}\n`)
 }, 10)

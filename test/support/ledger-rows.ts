@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { KeyRing, LedgerSettings } from '../../src/config/snapshot.ts'
 import { type Row, type RowUsage, rowOf } from '../../src/ledger/row.ts'
 import type { LedgerSource } from '../../src/ledger/thread.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
 import type { Fields, Log } from '../../src/observe/log.ts'
+import type { RequestRecord } from '../../src/observe/record.ts'
 import { DEADLINE_MS } from './deadline.ts'
 
 const NO_KEYS: KeyRing = {
@@ -104,7 +104,10 @@ export function hearLog(): HeardLog {
 export function readAll(file: string, sql: string): Record<string, unknown>[] {
   const db = new DatabaseSync(file, { readOnly: true })
   try {
-    return db.prepare(sql).all().map((row) => ({ ...row }))
+    return db
+      .prepare(sql)
+      .all()
+      .map((row) => ({ ...row }))
   } finally {
     db.close()
   }

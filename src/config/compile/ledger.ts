@@ -43,7 +43,7 @@ export function compileLedger(document: LedgerDocument | undefined, scope: Scope
 }
 
 /** @param folder where a relative path begins */
-export function parseLedgerUrl(
+function parseLedgerUrl(
   text: string,
   folder: string,
 ): Pick<LedgerSettings, 'store' | 'url' | 'place'> | { readonly wrong: string } {

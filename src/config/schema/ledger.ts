@@ -53,7 +53,7 @@ export const usage = v.pipe(
   v.description('How usage is turned into cost.'),
 )
 
-export const USAGE_READINGS = ['auto', 'off', 'openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'ollama'] as const
+const USAGE_READINGS = ['auto', 'off', 'openai', 'anthropic', 'gemini', 'bedrock', 'cohere', 'ollama'] as const
 
 export const upstreamUsage = v.pipe(
   v.picklist(USAGE_READINGS, `must be one of ${USAGE_READINGS.join(', ')}`),

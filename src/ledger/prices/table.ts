@@ -70,14 +70,15 @@ export function publicPrices(): PriceTable {
   return known
 }
 
-export function createTable({ version, providers }: TableText): PriceTable {
+function createTable({ version, providers }: TableText): PriceTable {
   const byId = new Map(providers.map((provider) => [provider.id, provider]))
   const hosts = providers.map(({ id, host }) => ({ id, pattern: new RegExp(`^(?:${host})`) }))
   function findIn(id: string, model: string): Found | undefined {
     const provider = byId.get(id)
     // Names differ in case from one place to another.
     const lower = model.toLowerCase()
-    const found = provider?.models.find(([name]) => name === model) ?? provider?.models.find(([, match]) => fits(match, lower))
+    const found =
+      provider?.models.find(([name]) => name === model) ?? provider?.models.find(([, match]) => fits(match, lower))
     return found && { name: `${id}/${found[0]}`, rates: (timeMs, input) => ratesOf(pricesAt(found[2], timeMs), input) }
   }
   return {

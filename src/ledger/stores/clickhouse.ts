@@ -45,9 +45,8 @@ export function connectClickhouse(url: string): Clickhouse {
   }
   return {
     async run(query, body = '') {
-      const target = new URL('/', place.origin)
-      target.search = new URLSearchParams({ database, query, wait_end_of_query: '1' }).toString()
-      const answer = await fetch(target, {
+      const parameters = new URLSearchParams({ database, query, wait_end_of_query: '1' })
+      const answer = await fetch(`${place.origin}/?${parameters}`, {
         method: 'POST',
         headers: login,
         body,

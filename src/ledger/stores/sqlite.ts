@@ -33,24 +33,25 @@ export function openSqlite(path: string, listener: StoreListener): Store {
     return open
   }
 
+  // Each is done before it returns: there is nothing to wait for.
+  const done = <T>(run: () => T): Promise<T> => new Promise((resolve) => resolve(run()))
+  const close = (): void => {
+    open?.close()
+    open = undefined
+  }
   return {
-    async write(rows) {
-      try {
-        file().write(rows)
-      } catch (error) {
-        // A file that is broken or has no room is looked at from the start the next time.
-        open?.close()
-        open = undefined
-        throw error
-      }
-    },
-    async prune(beforeMs) {
-      return file().prune(beforeMs)
-    },
-    async close() {
-      open?.close()
-      open = undefined
-    },
+    write: (rows) =>
+      done(() => {
+        try {
+          file().write(rows)
+        } catch (error) {
+          // A file that is broken or has no room is looked at from the start the next time.
+          close()
+          throw error
+        }
+      }),
+    prune: (beforeMs) => done(() => file().prune(beforeMs)),
+    close: () => done(close),
   }
 }
 
@@ -85,7 +86,7 @@ class OpenFile {
     this.#inTransaction(() => {
       this.#sums.begin()
       for (const row of rows) {
-        const { changes } = this.#insert.run(...COLUMN_NAMES.map((_, index) => valueOf(row, index)))
+        const { changes } = this.#insert.run(...COLUMN_NAMES.map((_, index) => cellOf(row, index)))
         if (changes !== 0) this.#sums.add(row)
       }
       this.#sums.write()
@@ -122,7 +123,7 @@ class OpenFile {
   }
 }
 
-function valueOf(row: Row, index: number): string | number | null {
+function cellOf(row: Row, index: number): string | number | null {
   const value = row[index]
   if (value === undefined) return null
   return index === AT.cost_usd ? Number(value) : value

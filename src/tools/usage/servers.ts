@@ -2,7 +2,7 @@
 import { connectClickhouse } from '../../ledger/stores/clickhouse.ts'
 import { connectPostgres } from '../../ledger/stores/postgres.ts'
 import { type Line, lineOf, type SqlLine } from './answer.ts'
-import { type Dimension, DIMENSIONS, type Question } from './question.ts'
+import { DIMENSIONS, type Dimension, type Question } from './question.ts'
 
 /** Where the two differ. */
 interface Dialect {
@@ -43,16 +43,16 @@ const CLICKHOUSE: Dialect = {
 
 function sqlOf({ by, where, sinceMs, untilMs }: Question, dialect: Dialect): string {
   const count = (condition: string): string => `SUM(CASE WHEN ${condition} THEN 1 ELSE 0 END)`
-  const valueOf = (dimension: Dimension): string =>
+  const textOf = (dimension: Dimension): string =>
     dialect.text(dimension === 'day' || dimension === 'hour' ? dialect[dimension] : DIMENSIONS[dimension])
   const like = (pattern: string): string => dialect.literal(pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%'))
   const conditions = [
     `time >= ${dialect.time(sinceMs)}`,
     `time < ${dialect.time(untilMs)}`,
-    ...where.map(({ dimension, pattern }) => `${valueOf(dimension)} LIKE ${like(pattern)}`),
+    ...where.map(({ dimension, pattern }) => `${textOf(dimension)} LIKE ${like(pattern)}`),
   ]
   const groups = by.map((_, index) => `v${index}`).join(', ')
-  return `SELECT ${by.map((dimension, index) => `${valueOf(dimension)} AS v${index}, `).join('')}
+  return `SELECT ${by.map((dimension, index) => `${textOf(dimension)} AS v${index}, `).join('')}
     COUNT(*) AS requests, ${count(IS_ERROR)} AS errors, ${SUM_NAMES.map((name) => `SUM(r.${name}) AS ${name}`).join(', ')},
     CAST(ROUND(COALESCE(SUM(cost_usd), 0) * 1000000000) AS ${dialect === POSTGRES ? 'bigint' : 'Int64'}) AS cost_nano_usd,
     ${count(IS_UNPRICED.replaceAll(/\b(?:in|out)put_tokens/g, 'r.$&'))} AS unpriced, ${count("usage IN ('partial', 'estimated')")} AS estimated,

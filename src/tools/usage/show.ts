@@ -59,7 +59,9 @@ export function asJson(lines: readonly Line[], { by }: Question): string {
       return [DIMENSIONS[name], name === 'status' ? Number(value) : value]
     })
     const numbers = numbersOf(line)
-    return JSON.stringify(Object.fromEntries([...values, ...NUMBERS.map((name, index) => [name, numbers[index] ?? null])]))
+    return JSON.stringify(
+      Object.fromEntries([...values, ...NUMBERS.map((name, index) => [name, numbers[index] ?? null])]),
+    )
   })
   return objects.length === 0 ? '[]\n' : `[\n${objects.join(',\n')}\n]\n`
 }
@@ -93,14 +95,18 @@ export function asTable(lines: readonly Line[], { by }: Question): string {
   const widths = head.map((_, index) => Math.max(...all.map((row) => row[index]!.length)))
   const isText = (index: number): boolean => index < by.length
   return all
-    .map((row) => row.map((cell, index) => (isText(index) ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!))))
+    .map((row) =>
+      row.map((cell, index) => (isText(index) ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!))),
+    )
     .map((cells) => `${cells.join('  ').trimEnd()}\n`)
     .join('')
 }
 
 /** Percentiles do not add up. */
 function totalsOf(lines: readonly Line[], dimensions: number): string[] {
-  const sums = lines.map(numbersOf).reduce((all, numbers) => all.map((sum, index) => (sum ?? 0) + (numbers[index] ?? 0)))
+  const sums = lines
+    .map(numbersOf)
+    .reduce((all, numbers) => all.map((sum, index) => (sum ?? 0) + (numbers[index] ?? 0)))
   const names = Array.from({ length: dimensions }, (_, index) => (index === 0 ? 'total' : ''))
   return [...names, ...sums.map((sum, index) => (index < 8 ? cellOf(sum, index) : ''))]
 }

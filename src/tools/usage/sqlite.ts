@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { bucketOf, HOUR_MS, millisOfBucket } from '../../ledger/stores/hour-sums.ts'
 import { type Line, lineOf } from './answer.ts'
-import { type Dimension, DIMENSIONS, type Question } from './question.ts'
+import { DIMENSIONS, type Dimension, type Question } from './question.ts'
 
 type Values = (string | number)[]
 
@@ -35,7 +35,10 @@ export function askSqlite(path: string, question: Question): readonly Line[] {
     // Both from the same moment, though the gateway writes on.
     db.exec('BEGIN')
     const lines = select(db, question, [HOURS, ROWS], SUMS)
-    const percentiles = percentilesOf(select(db, question, [TTFT_HOURS, TTFT_ROWS], 'SUM(requests) AS requests', ', bucket'), question)
+    const percentiles = percentilesOf(
+      select(db, question, [TTFT_HOURS, TTFT_ROWS], 'SUM(requests) AS requests', ', bucket'),
+      question,
+    )
     return lines.map((line) => lineOf(line, question.by.length, percentiles.get(nameOf(line, question))))
   } finally {
     db.close()

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { connectPostgres, openPostgres } from '../../../src/ledger/stores/postgres.ts'
-import { faultOf } from '../../../src/ledger/store.ts'
 import { createLedgerQueue } from '../../../src/ledger/queue.ts'
-import { openLedger } from '../../../src/ledger/thread.ts'
 import { AT, type Row } from '../../../src/ledger/row.ts'
+import { faultOf } from '../../../src/ledger/store.ts'
+import { connectPostgres, openPostgres } from '../../../src/ledger/stores/postgres.ts'
+import { openLedger } from '../../../src/ledger/thread.ts'
+import { askPostgres } from '../../../src/tools/usage/servers.ts'
 import { hearLog, sampleRow, sourceOf, temporaryFolder, until } from '../../support/ledger-rows.ts'
 import { noPostgres, startPostgres } from '../../support/postgres.ts'
 
@@ -30,7 +31,14 @@ test('rows of PostgreSQL: made by the gateway, once each, with every kind of tex
   const odd = 'a"b\\c{d},\n\0\ud800NULL é'
   const units = { web_search_requests: 2 }
   const rows = [
-    keyed(sampleRow({ subject: odd, error: undefined }, { costUsd: '0.000000001', units }, Date.UTC(2026, 0, 2, 3, 4, 5, 6)), 1),
+    keyed(
+      sampleRow(
+        { subject: odd, error: undefined },
+        { costUsd: '0.000000001', units },
+        Date.UTC(2026, 0, 2, 3, 4, 5, 6),
+      ),
+      1,
+    ),
     keyed(sampleRow({ subject: 'NULL', status: undefined }), 2),
   ]
   await store.write(rows)
@@ -48,6 +56,18 @@ test('rows of PostgreSQL: made by the gateway, once each, with every kind of tex
   assert.equal(found[0]?.error, null)
   assert.deepEqual(found[0]?.units, units)
   assert.match(String(found[0]?.at), /^2026-01-02 03:04:05\.006/)
+  const by = ['day', 'hour', 'status', 'model'] as const
+  const question = {
+    by,
+    where: [{ dimension: 'model', pattern: 'gpt-*_mini' } as const],
+    sinceMs: 0,
+    untilMs: Date.now() + 1,
+  }
+  assert.deepEqual(await askPostgres(server.url, question), [])
+  const lines = await askPostgres(server.url, { ...question, where: [{ dimension: 'status', pattern: '2*' }] })
+  const first = lines.find(({ values }) => values[0] === '2026-01-02')
+  assert.deepEqual(first?.values, ['2026-01-02', '2026-01-02T03:00Z', '200', 'gpt-4o-mini'])
+  assert.deepEqual([first?.requests, first?.costNanoUsd, first?.ttftP95Ms, lines.length], [1, 1, 40, 2])
   assert.equal(await store.prune(Date.UTC(2026, 0, 3)), false)
   assert.equal((await query(server.url, 'SELECT 1 FROM fluxgate_records')).length, 2)
   await store.close()
@@ -67,7 +87,9 @@ test('what a server says is wrong is told without the password', { skip: noPostg
   }
 })
 
-test('rows wait in the spill while a server is away or frozen, and go in once it is back', { skip: noPostgres }, async () => {
+test('rows wait in the spill while a server is away or frozen, and go in once it is back', {
+  skip: noPostgres,
+}, async () => {
   using folder = temporaryFolder()
   await using server = await startPostgres()
   const log = hearLog()

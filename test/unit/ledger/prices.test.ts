@@ -21,7 +21,13 @@ const usd = (dollars: number): number => Math.round(dollars * 1e9)
 
 test('cached tokens are charged once, and a cache of an hour at its own rate', () => {
   const rates = { input: usd(3), cached: usd(0.3), cacheWrite: usd(3.75), cacheWrite1h: usd(6), output: usd(15) }
-  const used = amounts({ input: 1000, cached: 200, cacheWrite: 300, output: 100, units: { cache_write_1h_tokens: 100 } })
+  const used = amounts({
+    input: 1000,
+    cached: 200,
+    cacheWrite: 300,
+    output: 100,
+    units: { cache_write_1h_tokens: 100 },
+  })
   // 500 × 3 + 200 × 0.3 + 200 × 3.75 + 100 × 6 + 100 × 15, of a million.
   assert.equal(dollarsOf(costOf(used, rates)!), '0.00441')
 })
@@ -67,7 +73,12 @@ test('the public prices know providers by their hosts, and models by their names
   ]
   for (const [url, provider] of hosts) assert.equal(table.providerAt(url), provider, url)
   const { rates } = table.find('openai', 'gpt-4o-mini-2024-07-18')!
-  assert.deepEqual(rates(Date.now(), 0), { input: usd(0.15), cached: usd(0.075), output: usd(0.6), webSearch: usd(0.01) })
+  assert.deepEqual(rates(Date.now(), 0), {
+    input: usd(0.15),
+    cached: usd(0.075),
+    output: usd(0.6),
+    webSearch: usd(0.01),
+  })
   const tiered = table.find('google', 'gemini-2.5-pro')!
   assert.equal(tiered.rates(Date.now(), 200_000).input, usd(1.25))
   assert.equal(tiered.rates(Date.now(), 200_001).input, usd(2.5))
@@ -88,7 +99,11 @@ const rule = (model: string, rates: Partial<OwnRates>, more: Partial<PriceRule> 
   ...more,
 })
 
-function priced(prices: readonly PriceRule[], usage: Parameters<typeof sampleRow>[1] = {}, record: Parameters<typeof sampleRow>[0] = {}) {
+function priced(
+  prices: readonly PriceRule[],
+  usage: Parameters<typeof sampleRow>[1] = {},
+  record: Parameters<typeof sampleRow>[0] = {},
+) {
   const unknown: string[] = []
   const pricing = createPricing({ prices, providers: { named: 'anthropic' } }, (model) => void unknown.push(model))
   const row = sampleRow(record, usage)
@@ -102,7 +117,11 @@ test("the provider's own figure stands, then the operator's price, then the publ
   assert.equal(priced([rule('gpt-*', { input: usd(1), output: usd(0) })]).cost, '0.001')
   assert.equal(priced([rule('x', { input: usd(1) })]).cost, '0.000435')
   // The first that fits, for its upstream alone.
-  const rules = [rule('*', { request: 5 }, { upstream: 'other' }), rule('*', { input: usd(1), output: 0 }), rule('*', { input: usd(2) })]
+  const rules = [
+    rule('*', { request: 5 }, { upstream: 'other' }),
+    rule('*', { input: usd(1), output: 0 }),
+    rule('*', { input: usd(2) }),
+  ]
   assert.equal(priced(rules).cost, '0.001')
 })
 
@@ -127,7 +146,10 @@ test('a provider is one by name where its host tells nothing; a model without a 
   })
   // A deployment's name says nothing, what was asked for does.
   assert.equal(priced([], { model: 'my-deployment', requestModel: 'gpt-4o-mini' }).cost, '0.000435')
-  assert.deepEqual(priced([], { inputTokens: undefined, outputTokens: undefined, model: 'x' }), { cost: undefined, unknown: [] })
+  assert.deepEqual(priced([], { inputTokens: undefined, outputTokens: undefined, model: 'x' }), {
+    cost: undefined,
+    unknown: [],
+  })
 })
 
 test('a star stands for any text, and nothing else is special', () => {

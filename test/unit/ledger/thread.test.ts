@@ -18,7 +18,10 @@ import {
 function start(source: Parameters<typeof openLedger>[0], entry?: URL) {
   const log = hearLog()
   const queues = new Map<unknown, LedgerQueue>()
-  const ledger = openLedger(source, log, { onReplaced: (port, next) => queues.get(port)?.attach(next), ...(entry && { entry }) })
+  const ledger = openLedger(source, log, {
+    onReplaced: (port, next) => queues.get(port)?.attach(next),
+    ...(entry && { entry }),
+  })
   const queue = (): LedgerQueue => {
     const port = ledger.port()
     const made = createLedgerQueue(port)

@@ -143,7 +143,10 @@ test('past the bound of the spill rows stay in memory, and a stop drops and coun
 test('a stop writes what waits, and spills what a store that hangs does not take in time', async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, 'spill')
-  const { writer, take, pass, counts } = setUp(storeOf(() => new Promise(() => {})), path)
+  const { writer, take, pass, counts } = setUp(
+    storeOf(() => new Promise(() => {})),
+    path,
+  )
   take(4)
   const closing = writer.close(10_000)
   await pass(10_000)

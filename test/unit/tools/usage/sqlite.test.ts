@@ -103,7 +103,10 @@ const ALL = { sinceMs: T0, untilMs: T0 + 24 * HOUR }
 test('a pattern has the star alone for any text', async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, 'l.db')
-  await ledgerWith(path, ['gpt-1', 'gpt-[2]', 'o?', 'o3', 'GPT-1'].map((model) => sampleRow({}, { model }, T0)))
+  await ledgerWith(
+    path,
+    ['gpt-1', 'gpt-[2]', 'o?', 'o3', 'GPT-1'].map((model) => sampleRow({}, { model }, T0)),
+  )
   const count = (pattern: string): number | undefined =>
     askSqlite(path, { ...ALL, by: [], where: [{ dimension: 'model', pattern }] })[0]?.requests
   assert.equal(count('gpt-*'), 2)
@@ -115,7 +118,10 @@ test('a pattern has the star alone for any text', async () => {
 test('percentiles of the time to first token are right within three per cent', async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, 'l.db')
-  await ledgerWith(path, Array.from({ length: 1000 }, (_, n) => sampleRow({}, { ttftMs: n + 1 }, T0 + n * 7_200)))
+  await ledgerWith(
+    path,
+    Array.from({ length: 1000 }, (_, n) => sampleRow({}, { ttftMs: n + 1 }, T0 + n * 7_200)),
+  )
   const [line] = askSqlite(path, { ...ALL, by: [], where: [] })
   assert.ok(Math.abs(line!.ttftP50Ms! / 500 - 1) < 0.03, `${line!.ttftP50Ms}`)
   assert.ok(Math.abs(line!.ttftP95Ms! / 950 - 1) < 0.03, `${line!.ttftP95Ms}`)
