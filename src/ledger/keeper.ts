@@ -4,6 +4,7 @@ import { inMemoryOf, ledgerCounts, type SharedCounts } from './counts.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
 import { createPricing, type Pricing } from './prices/pricing.ts'
 import type { Handed } from './queue.ts'
+import { AT, type Row } from './row.ts'
 import { openSpill, type Spill } from './spill.ts'
 import { faultOf, openStore, type Store } from './store.ts'
 import { LedgerWriter, type WriterClock } from './writer.ts'
@@ -50,8 +51,17 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
       early.push([handed, answer])
       return
     }
-    for (const row of handed.rows) pricing!.price(row)
+    for (const row of handed.rows) priceOf(row)
     present.writer.take(handed.rows, answer)
+  }
+
+  /** A bug in here may cost a row its cost: a thread that it ended would get the same row again, and end again. */
+  function priceOf(row: Row): void {
+    try {
+      pricing!.price(row)
+    } catch {
+      row[AT.cost_usd] = undefined
+    }
   }
 
   return {

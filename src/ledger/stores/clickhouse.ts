@@ -36,7 +36,8 @@ export interface Clickhouse {
   run(query: string, body?: string): Promise<string>
 }
 
-export function connectClickhouse(url: string): Clickhouse {
+/** @param limitMs of an answer */
+export function connectClickhouse(url: string, limitMs: number = OP_MS): Clickhouse {
   const place = new URL(url.slice('clickhouse+'.length))
   const database = decodeURIComponent(place.pathname.slice(1)) || 'default'
   const login = {
@@ -51,7 +52,7 @@ export function connectClickhouse(url: string): Clickhouse {
         headers: login,
         body,
         redirect: 'error',
-        signal: AbortSignal.timeout(OP_MS),
+        signal: AbortSignal.timeout(limitMs),
       })
       const text = await answer.text()
       if (!answer.ok) throw new Error(`HTTP ${answer.status}: ${text.split('\n', 1)[0]!.slice(0, 200)}`)

@@ -36,7 +36,8 @@ const INSERT = `INSERT INTO fluxgate_records (${COLUMN_NAMES.join(', ')})
 SELECT * FROM unnest(${COLUMN_NAMES.map((name, index) => `$${index + 1}::text[]::${TYPES[COLUMNS[name]]}[]`).join(', ')})
 ON CONFLICT (instance, sequence) DO NOTHING`
 
-export async function connectPostgres(url: string): Promise<Sql> {
+/** @param limitMs of a statement */
+export async function connectPostgres(url: string, limitMs: number = OP_MS): Promise<Sql> {
   const { default: connect } = await import('postgres')
   return connect(url, {
     max: 1,
@@ -46,7 +47,7 @@ export async function connectPostgres(url: string): Promise<Sql> {
     onnotice: () => {},
     // All values are texts; asking the server for its types would be one more round trip.
     fetch_types: false,
-    connection: { application_name: 'fluxgate', statement_timeout: OP_MS },
+    connection: { application_name: 'fluxgate', statement_timeout: limitMs },
   })
 }
 

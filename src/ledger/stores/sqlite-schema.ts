@@ -11,6 +11,9 @@ const KEYS = `  hour INTEGER NOT NULL, -- its beginning, milliseconds since 1970
   outcome TEXT NOT NULL,
   usage TEXT NOT NULL,`
 
+/** In the file itself, as `user_version`. */
+export const SQLITE_VERSION = 1
+
 export const SQLITE_SCHEMA = `CREATE TABLE IF NOT EXISTS fluxgate_records (
   instance TEXT NOT NULL,
   sequence INTEGER NOT NULL,
@@ -45,5 +48,5 @@ ${KEYS}
   requests INTEGER NOT NULL,
   PRIMARY KEY (${SUM_KEYS.join(', ')}, bucket)
 ) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = ${SQLITE_VERSION};
 `

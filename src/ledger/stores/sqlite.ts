@@ -5,7 +5,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { AT, COLUMN_NAMES, type Row } from '../row.ts'
 import type { Store, StoreListener } from '../store.ts'
 import { HourSums } from './hour-sums.ts'
-import { SQLITE_SCHEMA } from './sqlite-schema.ts'
+import { SQLITE_SCHEMA, SQLITE_VERSION } from './sqlite-schema.ts'
 
 /** Below a millisecond or two each, so that no batch waits for long. */
 const PRUNED_AT_ONCE = 1_000
@@ -72,7 +72,11 @@ class OpenFile {
     try {
       // A kill of the process loses nothing that was committed; a power cut may lose the last moments.
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864')
-      this.#db.exec(SQLITE_SCHEMA)
+      const version = Number(this.#db.prepare('PRAGMA user_version').get()?.user_version)
+      if (version > SQLITE_VERSION)
+        throw new Error('the file was made by a newer Fluxgate; update, or name another file')
+      // The version is a write, which a start beside another gateway can do without.
+      if (version < SQLITE_VERSION) this.#db.exec(SQLITE_SCHEMA)
       this.#insert = this.#db.prepare(INSERT)
       this.#sums = new HourSums(this.#db)
     } catch (error) {

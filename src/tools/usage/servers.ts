@@ -4,6 +4,9 @@ import { connectPostgres } from '../../ledger/stores/postgres.ts'
 import { type Line, lineOf, type SqlLine } from './answer.ts'
 import { DIMENSIONS, type Dimension, type Question } from './question.ts'
 
+/** A person waits, and may have asked for years. */
+const LIMIT_MS = 120_000
+
 /** Where the two differ. */
 interface Dialect {
   readonly from: string
@@ -61,7 +64,7 @@ function sqlOf({ by, where, sinceMs, untilMs }: Question, dialect: Dialect): str
 }
 
 export async function askPostgres(url: string, question: Question): Promise<readonly Line[]> {
-  const sql = await connectPostgres(url)
+  const sql = await connectPostgres(url, LIMIT_MS)
   try {
     const rows = await sql.unsafe<SqlLine[]>(sqlOf(question, POSTGRES))
     return [...rows].map((row) => lineOf(row, question.by.length))
@@ -71,7 +74,7 @@ export async function askPostgres(url: string, question: Question): Promise<read
 }
 
 export async function askClickhouse(url: string, question: Question): Promise<readonly Line[]> {
-  const text = await connectClickhouse(url).run(`${sqlOf(question, CLICKHOUSE)} FORMAT JSONEachRow`)
+  const text = await connectClickhouse(url, LIMIT_MS).run(`${sqlOf(question, CLICKHOUSE)} FORMAT JSONEachRow`)
   return text
     .split('\n')
     .filter((line) => line !== '')

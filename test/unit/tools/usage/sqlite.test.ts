@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { AT, type Row } from '../../../../src/ledger/row.ts'
@@ -125,6 +126,16 @@ test('percentiles of the time to first token are right within three per cent', a
   const [line] = askSqlite(path, { ...ALL, by: [], where: [] })
   assert.ok(Math.abs(line!.ttftP50Ms! / 500 - 1) < 0.03, `${line!.ttftP50Ms}`)
   assert.ok(Math.abs(line!.ttftP95Ms! / 950 - 1) < 0.03, `${line!.ttftP95Ms}`)
+})
+
+test('a file of a newer version is left alone', async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'l.db')
+  await ledgerWith(path, [])
+  const db = new DatabaseSync(path)
+  db.exec('PRAGMA user_version = 2')
+  db.close()
+  await assert.rejects(ledgerWith(path, [sampleRow()]), /made by a newer Fluxgate/)
 })
 
 test('what is too old is deleted a little at a time', async () => {
