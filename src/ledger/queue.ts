@@ -30,7 +30,7 @@ export interface LedgerQueue {
   close(): void
 }
 
-/** 500 rows cost this thread 0.3 ms. */
+/** 500 rows cost this thread 0.9 ms, most of it for the copy. */
 const BATCH_ROWS = 500
 /** A row is younger than a second when it is in the store or the spill, so that a kill loses no older one. */
 const BATCH_MS = 100

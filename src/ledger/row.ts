@@ -54,7 +54,7 @@ type Value = string | number | undefined
 
 /**
  * The values by the order of the columns, and behind them the provider's class of service (`batch`, `flex`), which the price needs
- * and the store does not have. An array, since that is what crosses to another thread at 0.6 µs a row; an object takes three times that.
+ * and the store does not have. An array: it crosses to another thread for 1.4 µs a row, an object of the same values for 4.3.
  */
 export type Row = Value[]
 
