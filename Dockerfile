@@ -27,6 +27,8 @@ RUN set -eu; \
     npm ci --omit=dev --omit=optional; \
     rm -rf node_modules/.cache node_modules/.bin; \
     cp -r LICENSE THIRD-PARTY-NOTICES package.json dist node_modules /image/app/; \
+    mkdir /image/app/config; \
+    cp config/prices.json /image/app/config/; \
     chmod -R a+rX /image
 
 FROM scratch

@@ -28,7 +28,7 @@ const NAME = `fluxgate-linux-${arch}`
 const NODE_OPTIONS = ['--disable-sigusr1', '--use-system-ca', '--max-semi-space-size=2', '--v8-pool-size=1']
 
 /** Where threads begin, by what they are called in the file. */
-const THREADS = ['config/watch/worker', 'workers/worker'] as const
+const THREADS = ['config/watch/worker', 'workers/worker', 'ledger/worker'] as const
 
 function fail(message: string): never {
   console.error(message)
@@ -109,7 +109,7 @@ async function make(scratch: string): Promise<void> {
   const folder = findNode(scratch)
   const main = join(scratch, 'main.mjs')
   await bundle('src/main.ts', 'esm', main)
-  const assets: Record<string, string> = { 'package.json': 'package.json' }
+  const assets: Record<string, string> = { 'package.json': 'package.json', 'config/prices.json': 'config/prices.json' }
   for (const thread of THREADS) {
     assets[thread] = join(scratch, `${thread.replaceAll('/', '-')}.cjs`)
     await bundle(`src/${thread}.ts`, 'cjs', assets[thread])

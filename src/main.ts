@@ -27,6 +27,14 @@ async function execute(command: Command): Promise<number> {
       return (await import('./cli/health.ts')).health(command.configPath, command.admin, (line) => print(`${line}\n`))
     case 'top':
       return (await import('./cli/top.ts')).top(command.configPath, command.admin)
+    case 'usage':
+      return (await import('./cli/ledger-usage.ts')).ledgerUsage(command.given)
+    case 'prices': {
+      const { model, configPath, isConfigGiven } = command
+      return (await import('./cli/prices.ts')).prices(model, configPath, isConfigGiven, (line) => print(`${line}\n`))
+    }
+    case 'ledger':
+      return (await import('./cli/ledger.ts')).ledger(command.action, command.configPath)
     case 'hash-key':
       return (await import('./cli/hash-key.ts')).hashKey(process.stdin)
     case 'help':

@@ -25,7 +25,14 @@ export type Command =
     }
   | { readonly name: 'check'; readonly configPath: string }
   | { readonly name: 'demo'; readonly bindAddress: string; readonly speaksTls: boolean }
-  | { readonly name: 'diff'; readonly given: GivenOptions }
+  | { readonly name: 'diff' | 'usage'; readonly given: GivenOptions }
+  | {
+      readonly name: 'prices'
+      readonly model: string | undefined
+      readonly configPath: string
+      readonly isConfigGiven: boolean
+    }
+  | { readonly name: 'ledger'; readonly action: string | undefined; readonly configPath: string }
   | { readonly name: 'token'; readonly given: GivenOptions }
   /** `admin`: where the operations door is, if the file is not to be asked. */
   | { readonly name: 'health' | 'top'; readonly configPath: string; readonly admin: string | undefined }
@@ -51,6 +58,7 @@ function isCommandName(text: string): text is Exclude<CommandName, 'run'> {
 export function parseArguments(args: readonly string[]): Command {
   let command: CommandName = 'run'
   const given = new Map<OptionName, string[]>()
+  const operands: string[] = []
   const mistake = (problem: string): Command => ({ name: 'usage-error', text: usageError(command, problem) })
 
   for (let i = 0; i < args.length; i++) {
@@ -68,6 +76,10 @@ export function parseArguments(args: readonly string[]): Command {
     const flag = readFlag(spelling, command)
     if (flag !== undefined) return value === undefined ? flag : mistake(unexpectedValue(spelling, value))
     const option = USAGES[command].options.find((name) => name === spelling)
+    if (option === undefined && !argument.startsWith('-') && operands.length < (USAGES[command].operands ?? 0)) {
+      operands.push(argument)
+      continue
+    }
     if (option === undefined) return mistake(unexpected(shownArgument(spelling), tipFor(spelling, command)))
     const shown = shownOption(option)
     const known = given.get(option) ?? []
@@ -85,7 +97,7 @@ export function parseArguments(args: readonly string[]): Command {
     }
     known.push(text)
   }
-  return complete(command, given)
+  return complete(command, given, operands)
 }
 
 function unexpectedValue(spelling: string, value: string): string {
@@ -141,7 +153,7 @@ function shownArgument(spelling: string): string {
   return /^-[^-]/.test(spelling) ? [...spelling].slice(0, 2).join('') : spelling
 }
 
-function complete(command: CommandName, given: GivenOptions): Command {
+function complete(command: CommandName, given: GivenOptions, [operand]: readonly string[]): Command {
   const configPath = given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH
   switch (command) {
     case 'run':
@@ -160,7 +172,12 @@ function complete(command: CommandName, given: GivenOptions): Command {
         bindAddress: given.get('--bind-address')?.[0] ?? DEFAULT_DEMO_ADDRESS,
         speaksTls: given.has('--tls'),
       }
+    case 'prices':
+      return { name: command, model: operand, configPath, isConfigGiven: given.has('--config') }
+    case 'ledger':
+      return { name: command, action: operand, configPath }
     case 'diff':
+    case 'usage':
     case 'token':
       return { name: command, given }
     case 'health':

@@ -3,7 +3,18 @@
 export const DEFAULT_CONFIG_PATH = 'fluxgate.yaml'
 export const DEFAULT_DEMO_ADDRESS = '127.0.0.1:8080'
 
-export type CommandName = 'run' | 'check' | 'demo' | 'diff' | 'hash-key' | 'health' | 'token' | 'top'
+export type CommandName =
+  | 'run'
+  | 'check'
+  | 'demo'
+  | 'diff'
+  | 'hash-key'
+  | 'health'
+  | 'token'
+  | 'top'
+  | 'usage'
+  | 'prices'
+  | 'ledger'
 
 /** What an option takes; undefined: nothing. */
 export const OPTION_VALUES = {
@@ -30,6 +41,12 @@ export const OPTION_VALUES = {
   '--expires': '<TIME>',
   '--not-before': '<TIME>',
   '--check': '<TOKEN>',
+  '--by': '<NAMES>',
+  '--since': '<TIME>',
+  '--until': '<TIME>',
+  '--where': '<NAME=PATTERN>',
+  '--csv': undefined,
+  '--json': undefined,
 } as const
 
 export type OptionName = keyof typeof OPTION_VALUES
@@ -38,13 +55,15 @@ export type OptionName = keyof typeof OPTION_VALUES
 export type GivenOptions = ReadonlyMap<OptionName, readonly string[]>
 
 /** These may be given several times. */
-export const REPEATABLE: ReadonlySet<OptionName> = new Set(['--header', '--audience'])
+export const REPEATABLE: ReadonlySet<OptionName> = new Set(['--header', '--audience', '--by', '--where'])
 
 interface Usage {
   readonly lines: readonly string[]
   readonly about: string
   /** What it takes beside `--help` and `--version`. */
   readonly options: readonly OptionName[]
+  /** How many arguments it takes that are no options. Default: none. */
+  readonly operands?: number
 }
 
 export const USAGES: Readonly<Record<CommandName, Usage>> = {
@@ -105,6 +124,25 @@ of each upstream and key. Plain lines where the output is no terminal; q ends it
 the gateway takes it, with 1 if not, with 2 for a mistake in the command line or the configuration`,
     options: ['--config', '--id', '--subject', '--audience', '--issuer', '--expires', '--not-before', '--check'],
   },
+  usage: {
+    lines: ['Usage: fluxgate usage [OPTIONS]'],
+    about: `Says what the ledger has: requests, tokens, cost, errors and time to first token; while the gateway runs, too. Exits with
+1 if the ledger cannot be read, with 2 for a mistake in the command line or the configuration`,
+    options: ['--by', '--since', '--until', '--where', '--csv', '--json', '--config'],
+  },
+  prices: {
+    lines: ['Usage: fluxgate prices [MODEL] [OPTIONS]'],
+    about: `Prints what would be charged for a model and where that comes from; exits with 1 if no price is known. Without a
+model: which prices there are`,
+    options: ['--config'],
+    operands: 1,
+  },
+  ledger: {
+    lines: ['Usage: fluxgate ledger schema [OPTIONS]'],
+    about: 'Prints the tables of the ledger, for those who make them themselves',
+    options: ['--config'],
+    operands: 1,
+  },
 }
 
 const OPTION_HELP: Readonly<Record<OptionName, string>> = {
@@ -136,6 +174,13 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
 [default: 1h after it begins]`,
   '--not-before': 'When it begins, likewise [default: at once, without nbf]',
   '--check': 'A token to check instead, - for stdin, so that no history and no list of processes has it',
+  '--by': `A line for each of these: key, model, upstream, day, hour, status, outcome; several with commas
+[default: one line for all]`,
+  '--since': 'From when on: 30m, 24h, 7d, 4w before now, or a time such as 2026-01-31 (UTC) [default: 7d]',
+  '--until': 'Until when, likewise [default: now]',
+  '--where': 'Only what fits: model=gpt-*, key=team-a; may be given several times',
+  '--csv': 'Values with commas between them, for a spreadsheet',
+  '--json': 'An array of objects with the names of the log',
 }
 
 /** Where an option is something else for one command. */
@@ -150,8 +195,11 @@ Commands:
   diff      Compare, byte for byte, the gateway with a provider without it
   health    Ask a running gateway whether it is ready
   hash-key  Print the digest of a key read from stdin
+  ledger    Print the tables of the ledger
+  prices    Print what would be charged for a model
   token     Print a JSON Web Token, or say what one lacks
   top       Show what a running gateway does
+  usage     Say what the ledger has: tokens, cost, requests
   help      Print help, also of a command: fluxgate help check
   version   Print version
   (none)    Run the gateway

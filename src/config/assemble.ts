@@ -27,6 +27,8 @@ export function assemble(settings: Settings): Configuration {
     upstreams: Object.freeze(upstreams),
     withOwnField: Object.freeze(upstreams.filter(hasOwnField).sort((a, b) => b.prefix.length - a.prefix.length)),
     withQueryKeys: Object.freeze(upstreams.filter(({ takesQueryKeys }) => takesQueryKeys)),
+    ledger: settings.ledger && deepFreeze({ ...settings.ledger }),
+    prices: settings.prices,
     takesUpgrades: upstreams.some(({ takesUpgrades }) => takesUpgrades),
   })
 }

@@ -7,7 +7,7 @@
 import type { FieldChanges } from '../http/field-rules.ts'
 import { type PackedKeys, packKeys } from './key-table.ts'
 import { DEFAULTS } from './schema/defaults.ts'
-import type { AdminSettings, ServerSettings, Upstream } from './snapshot.ts'
+import type { AdminSettings, LedgerSettings, PriceRule, ServerSettings, Upstream } from './snapshot.ts'
 
 export interface Settings {
   /** What runs while there is no valid file. */
@@ -18,6 +18,8 @@ export interface Settings {
   readonly upstreams: readonly UpstreamSettings[]
   readonly staticKeys: PackedKeys
   readonly jwtKeys: readonly JwtKeySettings[]
+  readonly ledger: LedgerSettings | undefined
+  readonly prices: readonly PriceRule[]
 }
 
 /** With the rules about its fields as they are written, and the provider's key as text. */
@@ -64,4 +66,6 @@ export const DEFAULT_SETTINGS: Settings = {
   upstreams: [],
   staticKeys: packKeys([]),
   jwtKeys: [],
+  ledger: undefined,
+  prices: [],
 }

@@ -85,6 +85,10 @@ export interface Upstream {
   readonly takesQueryKeys: boolean
   /** `idleTimeoutMs` for a tunnel, which has a longer one where the file sets none. */
   readonly tunnelIdleTimeoutMs: number
+  /** How its answers say what they used. */
+  readonly usage: UsageReading
+  /** Whose prices hold; undefined: whose host it is. */
+  readonly provider: string | undefined
   readonly tls: UpstreamTls | undefined
   /** Addresses that stand in for those of the target's host; never empty, and never beside a proxy. */
   readonly connectTo: readonly Address[] | undefined
@@ -240,6 +244,45 @@ export interface AdminSettings {
   readonly token: string | undefined
 }
 
+export type UsageReading = 'auto' | 'off' | 'openai' | 'anthropic' | 'gemini' | 'bedrock' | 'cohere' | 'ollama'
+
+/** Where a row of each exchange is kept. */
+export interface LedgerSettings {
+  readonly store: 'sqlite' | 'postgres' | 'clickhouse'
+  /** A secret. Of SQLite the path alone, absolute or from the working folder. */
+  readonly url: string
+  /** The same for a person: without user and password. */
+  readonly place: string
+  readonly queueRows: number
+  /** Undefined: rows that the store does not take wait in memory. */
+  readonly spillPath: string | undefined
+  readonly spillMaxBytes: number
+  /** 0: for ever. */
+  readonly retentionDays: number
+}
+
+/** Integers of nano-dollars: for a million tokens each, `request` for one request. Undefined: not said. */
+export interface OwnRates {
+  readonly input: number | undefined
+  readonly cached: number | undefined
+  readonly cacheWrite: number | undefined
+  readonly output: number | undefined
+  readonly reasoning: number | undefined
+  readonly audio: number | undefined
+  readonly request: number | undefined
+}
+
+/** A price of the operator's own. */
+export interface PriceRule {
+  /** Each `*` stands for any text. */
+  readonly model: string
+  readonly upstream: string | undefined
+  readonly provider: string | undefined
+  readonly rates: OwnRates
+  /** In rising order of `above`: tokens of input. What a tier leaves open is as below it. */
+  readonly tiers: readonly { readonly above: number; readonly rates: OwnRates }[]
+}
+
 export interface Snapshot {
   /** 1 for the first snapshot of the process, one more with every publication. */
   readonly generation: number
@@ -247,6 +290,9 @@ export interface Snapshot {
   readonly isDefault: boolean
   readonly server: ServerSettings
   readonly admin: AdminSettings | undefined
+  readonly ledger: LedgerSettings | undefined
+  /** Of the operator's own; the first that fits counts. */
+  readonly prices: readonly PriceRule[]
   /** The identity of every request when `allow_anonymous` is set; it has all upstreams open and no name. */
   readonly anonymous: Identity | undefined
   readonly keys: KeyRing

@@ -264,6 +264,52 @@ export const EVENTS = {
     'count',
     'Standard output took nothing for so long that lines had to be left out, of all workers together. Stands where they are missing.',
   ),
+  ledgerOpened: info(
+    'Ledger opened',
+    'place prices',
+    'Rows go to this store from now on, priced by this version of the public prices. Whether the store can be reached shows with the first row.',
+  ),
+  ledgerFailing: warn(
+    'Ledger cannot be written; rows wait',
+    'place error waiting',
+    'The store takes no rows. They wait in the spill file, or in memory where there is none, and are written once it does. Said once, until it does.',
+  ),
+  ledgerRecovered: info('Ledger is written again', 'place', 'The store takes rows again; what has waited follows.'),
+  ledgerRecreated: warn(
+    'Ledger file was gone; made a new one',
+    'place',
+    'Somebody has removed or replaced the file of SQLite while it was in use. Its rows went with it.',
+  ),
+  spillFailing: warn(
+    'Spill file of the ledger cannot be used',
+    'path error',
+    'Rows that the store does not take wait in memory instead, up to `ledger.queue_rows`, and a kill loses them.',
+  ),
+  spillFull: warn(
+    'Spill file of the ledger is full',
+    'path',
+    'It has reached `ledger.spill_max_bytes`. Rows wait in memory; past `ledger.queue_rows` they are dropped and counted.',
+  ),
+  spillTorn: warn(
+    'Spill file of the ledger was torn; skipped what is broken',
+    'path bytes',
+    'A kill, a full disk or another program has left records in it that are not whole. The others are written.',
+  ),
+  priceUnknown: warn(
+    'No price known for a model',
+    'model upstream',
+    'Its rows have no cost. Add a price to the file of `usage.prices`, or name the provider (`upstreams.<name>.provider`). Said once for each model.',
+  ),
+  ledgerThreadDied: error(
+    'Ledger thread died, starting another',
+    'error',
+    'A bug of the gateway. The rows that it had not written are handed to the next one.',
+  ),
+  ledgerClosed: info(
+    'Ledger closed',
+    'accepted written queued spilled dropped',
+    'What became of all rows of this process; `accepted` is the sum of the others. Rows in the spill file are written after the next start.',
+  ),
 } as const
 
 /** Logs an event; `subject` takes the place of `{}`. */

@@ -5,6 +5,8 @@ import type { ConfigurationDocument } from '../schema/document.ts'
 import type { Settings } from '../settings.ts'
 import { compileAdmin } from './admin.ts'
 import { compileJwtKeys, compileStaticKeys } from './keys.ts'
+import { compileLedger } from './ledger.ts'
+import { compilePrices } from './prices.ts'
 import type { Scope } from './scope.ts'
 import { compileServer } from './server.ts'
 import { compileUpstreams } from './upstreams.ts'
@@ -35,6 +37,8 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
     allowAnonymous: allowsAnonymous,
     upstreams: compileUpstreams(upstreams, { allowsAnonymous: mayAllowAnonymous, hasKeys }, scope),
     staticKeys: compileStaticKeys(keys, areKnown ? upstreamNames : undefined, scope),
+    ledger: compileLedger(document.ledger, scope),
+    prices: compilePrices(document.usage, scope),
     jwtKeys: compileJwtKeys(keys, areKnown ? upstreamNames : undefined, scope),
   }
 }

@@ -77,6 +77,8 @@ function compileUpstream(
     rewritesUploadUrl: document.rewrite_upload_url ?? false,
     takesUpgrades: document.websocket ?? false,
     takesQueryKeys: document.query_credential ?? false,
+    usage: document.usage ?? DEFAULTS.usage,
+    provider: document.provider,
     tunnelIdleTimeoutMs: document.idle_timeout_ms ?? shared.idle_timeout_ms ?? DEFAULTS.tunnel_idle_timeout_ms,
     ...way,
     ...connectionOf(target, tls, way, seen),

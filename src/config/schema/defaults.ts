@@ -18,4 +18,8 @@ export const DEFAULTS = {
   credential: 'swap',
   require_exp: false,
   leeway_ms: 5_000,
+  queue_rows: 100_000,
+  spill_max_bytes: 1_073_741_824,
+  retention_days: 90,
+  usage: 'auto',
 } as const

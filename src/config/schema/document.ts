@@ -2,6 +2,7 @@
 import type * as v from 'valibot'
 import type { admin } from './admin.ts'
 import type { jwtKey, staticKey } from './keys.ts'
+import type { ledger, PRICES_SCHEMA, usage } from './ledger.ts'
 import type { proxy, server, tls, upstream } from './schema.ts'
 import type { serverTls } from './server-tls.ts'
 
@@ -50,9 +51,15 @@ export type TimeoutsDocument = Checked<
 export type StaticKeyDocument = Checked<Omit<v.InferOutput<typeof staticKey>, 'key'>> & { readonly key?: SecretSource }
 export type JwtKeyDocument = Checked<Omit<v.InferOutput<typeof jwtKey>, 'key'>> & { readonly key?: SecretSource }
 
+export type LedgerDocument = Checked<Omit<v.InferOutput<typeof ledger>, 'url'>> & { readonly url?: SecretSource }
+export type UsageDocument = Checked<v.InferOutput<typeof usage>>
+export type PricesDocument = Checked<v.InferOutput<typeof PRICES_SCHEMA>>
+
 export interface ConfigurationDocument {
   readonly server?: ServerDocument
   readonly admin?: AdminDocument
+  readonly ledger?: LedgerDocument
+  readonly usage?: UsageDocument
   /** The shared timeouts beside the upstreams by name. */
   readonly upstreams?: TimeoutsDocument & Readonly<Record<string, UpstreamDocument | number | undefined>>
   readonly api_keys?: {

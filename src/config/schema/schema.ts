@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import { admin } from './admin.ts'
 import { DEFAULTS } from './defaults.ts'
 import { apiKeys } from './keys.ts'
+import { ledger, upstreamProvider, upstreamUsage, usage } from './ledger.ts'
 import { serverTls } from './server-tls.ts'
 import { autoOr, flag, offByDefault, patterned, secret, text, timeout } from './values.ts'
 
@@ -267,6 +268,8 @@ export const upstream = v.pipe(
       rewrite_upload_url: offByDefault(
         "Put the gateway's prefix into the path of the response field `x-goog-upload-url`, of which Google's JavaScript client keeps the path alone.",
       ),
+      usage: v.optional(upstreamUsage, DEFAULTS.usage),
+      provider: v.optional(upstreamProvider),
     },
     'must be an upstream: a mapping with request_path and target_url',
   ),
@@ -321,6 +324,8 @@ export const CONFIGURATION_SCHEMA = v.pipe(
       admin: v.optional(admin),
       upstreams: v.optional(upstreams),
       api_keys: v.optional(apiKeys),
+      ledger: v.optional(ledger),
+      usage: v.optional(usage),
     },
     'must be a mapping that begins with version: 1',
   ),

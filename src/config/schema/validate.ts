@@ -6,7 +6,8 @@ import * as v from 'valibot'
 import type { Path } from '../text/problem.ts'
 import { nearest } from '../text/suggest.ts'
 import type { Mapping, Tree } from '../text/tree.ts'
-import type { ConfigurationDocument } from './document.ts'
+import type { ConfigurationDocument, PricesDocument } from './document.ts'
+import { PRICES_SCHEMA } from './ledger.ts'
 import { CONFIGURATION_SCHEMA } from './schema.ts'
 import { expectationOf, isRequired, type Schema, type Shape, shapeOf, unwrap } from './shape.ts'
 
@@ -17,10 +18,18 @@ export interface Report {
 }
 
 export function validate(root: Tree | undefined, report: Report): ConfigurationDocument {
+  return validateBy(CONFIGURATION_SCHEMA, root, report) as ConfigurationDocument
+}
+
+/** The same for the file of `usage.prices`. */
+export function validatePrices(root: Tree | undefined, report: Report): PricesDocument {
+  return validateBy(PRICES_SCHEMA, root, report) as PricesDocument
+}
+
+function validateBy(schema: Schema, root: Tree | undefined, report: Report): unknown {
   const empty: Mapping = { kind: 'mapping', at: 0, entries: new Map() }
   const document = root === undefined || isNull(root) ? empty : root
-  return (read(CONFIGURATION_SCHEMA, document, [], { ...report, isKey: keyTest(document) }) ??
-    {}) as ConfigurationDocument
+  return read(schema, document, [], { ...report, isKey: keyTest(document) }) ?? {}
 }
 
 interface Reading extends Report {

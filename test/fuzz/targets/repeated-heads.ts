@@ -74,6 +74,8 @@ function configuration(
     withQueryKeys: upstream.takesQueryKeys ? [upstream] : [],
     takesUpgrades: upstream.takesUpgrades,
     admin: undefined,
+    ledger: undefined,
+    prices: [],
     keyNames: () => [],
     withOwnField: typeof upstream.credential === 'object' ? [{ ...upstream, credential: upstream.credential }] : [],
   }

@@ -1,0 +1,114 @@
+/** The ledger in ClickHouse, by its HTTP interface: for fleets, where many write and dashboards read. */
+import { AT, COLUMN_NAMES, COLUMNS, type Row } from '../row.ts'
+import type { Store } from '../store.ts'
+
+const TYPES = {
+  text: 'Nullable(String)',
+  integer: 'Nullable(Int64)',
+  real: 'Nullable(Float64)',
+  time: "DateTime64(3, 'UTC')",
+  money: 'Nullable(Decimal(18, 9))',
+  json: 'Nullable(String)',
+} as const
+
+const KEYS: Readonly<Record<string, string>> = { instance: 'String', sequence: 'UInt64' }
+
+const OP_MS = 10_000
+const DAY_MS = 86_400_000
+
+/**
+ * A row that is inserted again is another row until ClickHouse merges its parts: queries say FINAL, as `fluxgate usage` does. Time is part
+ * of the key as a merge never leaves its partition, which is a day; a repetition has the same time.
+ */
+export const CLICKHOUSE_SCHEMA = `CREATE TABLE IF NOT EXISTS fluxgate_records (
+${COLUMN_NAMES.map((name) => `  ${name} ${KEYS[name] ?? TYPES[COLUMNS[name]]}`).join(',\n')}
+) ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMMDD(time)
+ORDER BY (time, instance, sequence)
+`
+
+/** Asynchronous: the server gathers what many gateways send. It answers when that is on its disk, or it would not be safe. */
+const INSERT =
+  'INSERT INTO fluxgate_records SETTINGS async_insert = 1, wait_for_async_insert = 1, async_insert_deduplicate = 0 FORMAT JSONEachRow'
+
+export interface Clickhouse {
+  /** The text of the answer. Throws what the server says is wrong. */
+  run(query: string, body?: string): Promise<string>
+}
+
+/** @param limitMs of an answer */
+export function connectClickhouse(url: string, limitMs: number = OP_MS): Clickhouse {
+  const place = new URL(url.slice('clickhouse+'.length))
+  const database = decodeURIComponent(place.pathname.slice(1)) || 'default'
+  const login = {
+    'x-clickhouse-user': decodeURIComponent(place.username) || 'default',
+    'x-clickhouse-key': decodeURIComponent(place.password),
+  }
+  return {
+    async run(query, body = '') {
+      const parameters = new URLSearchParams({ database, query, wait_end_of_query: '1' })
+      const answer = await fetch(`${place.origin}/?${parameters}`, {
+        method: 'POST',
+        headers: login,
+        body,
+        redirect: 'error',
+        signal: AbortSignal.timeout(limitMs),
+      })
+      const text = await answer.text()
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}: ${text.split('\n', 1)[0]!.slice(0, 200)}`)
+      return text
+    },
+  }
+}
+
+export function openClickhouse(url: string): Store {
+  const server = connectClickhouse(url)
+  let isMigrated = false
+
+  return {
+    async write(rows) {
+      if (!isMigrated) await migrate(server)
+      isMigrated = true
+      try {
+        await server.run(INSERT, rows.map(lineOf).join('\n'))
+      } catch (error) {
+        // The table may be gone, or the server another one.
+        isMigrated = false
+        throw error
+      }
+    },
+    /** Whole days at a time, which costs nothing: a day goes when all of it is too old. */
+    async prune(beforeMs) {
+      if (!isMigrated) return false
+      const last = dayOf(beforeMs - DAY_MS)
+      const found = await server.run(
+        `SELECT min(partition) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'fluxgate_records' AND toUInt32OrZero(partition) BETWEEN 1 AND ${last} FORMAT TabSeparated`,
+      )
+      const day = found.trim()
+      if (!/^\d{8}$/.test(day)) return false
+      await server.run(`ALTER TABLE fluxgate_records DROP PARTITION ${day}`)
+      return true
+    },
+    async close() {},
+  }
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '')
+}
+
+/** Who made the table by hand may have no right to make one. */
+async function migrate(server: Clickhouse): Promise<void> {
+  if ((await server.run('EXISTS TABLE fluxgate_records FORMAT TabSeparated')).trim() === '1') return
+  await server.run(CLICKHOUSE_SCHEMA)
+}
+
+function lineOf(row: Row): string {
+  const values = COLUMN_NAMES.map((name, index) => [name, index === AT.time ? timeOf(row[index]) : row[index]] as const)
+  return JSON.stringify(Object.fromEntries(values))
+}
+
+/** `2026-11-28 06:10:15.379`, which every version reads. */
+function timeOf(value: Row[number]): string {
+  return new Date(Number(value)).toISOString().slice(0, 23).replace('T', ' ')
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createCounts, inMemoryOf, ledgerCounts, readCounts, writerCounts } from '../../../src/ledger/counts.ts'
+import type { Row } from '../../../src/ledger/row.ts'
+import { openSpill } from '../../../src/ledger/spill.ts'
+import type { Store } from '../../../src/ledger/store.ts'
+import { LedgerWriter, type WriterClock } from '../../../src/ledger/writer.ts'
+import { sampleRow, temporaryFolder } from '../../support/ledger-rows.ts'
+
+/** Time goes on when it is told to. */
+function handClock() {
+  let now = 0
+  const timers = new Set<{ at: number; run: () => void }>()
+  const clock: WriterClock = {
+    now: () => now,
+    after(ms, run) {
+      const timer = { at: now + ms, run }
+      timers.add(timer)
+      return () => timers.delete(timer)
+    },
+  }
+  /** Lets what was promised happen in between. */
+  async function pass(ms: number): Promise<void> {
+    const end = now + ms
+    for (;;) {
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      const [next] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
+      if (next === undefined) break
+      timers.delete(next)
+      now = Math.max(now, next.at)
+      next.run()
+    }
+    now = end
+  }
+  return { clock, pass }
+}
+
+function storeOf(write: (rows: readonly Row[]) => Promise<void>): Store {
+  return { write, prune: async () => false, close: async () => {} }
+}
+
+function setUp(store: Store, spillPath?: string, spillBytes = 1e6) {
+  const shared = createCounts()
+  const memory = inMemoryOf(shared)
+  memory.limit(1000)
+  const offered = writerCounts(shared, 0)
+  const { clock, pass } = handClock()
+  const told: string[] = []
+  const writer = new LedgerWriter({
+    store,
+    spill: spillPath === undefined ? undefined : openSpill(spillPath, spillBytes),
+    counts: ledgerCounts(shared),
+    memory,
+    clock,
+    listener: {
+      onFailing: (error) => void told.push(`failing: ${(error as Error).message}`),
+      onRecovered: () => void told.push('recovered'),
+      onSpillFailing: () => void told.push('spill failing'),
+      onSpillFull: () => void told.push('spill full'),
+    },
+  })
+  let answers = 0
+  const take = (count: number): void => {
+    const rows = Array.from({ length: count }, () => sampleRow())
+    for (const _ of rows) {
+      offered.accepted()
+      assert.ok(memory.take())
+    }
+    writer.take(rows, () => void answers++)
+  }
+  return { writer, take, pass, told, counts: () => readCounts(shared), answers: () => answers }
+}
+
+test('a store that hangs: rows are in the spill before they are a second old, and an answer that comes late doubles nothing', async () => {
+  using folder = temporaryFolder()
+  const hanging: PromiseWithResolvers<void>[] = []
+  const { writer, take, pass, counts, answers } = setUp(
+    storeOf(() => {
+      const answer = Promise.withResolvers<void>()
+      hanging.push(answer)
+      return answer.promise
+    }),
+    join(folder.path, 'spill'),
+  )
+  take(5)
+  await pass(0)
+  take(3)
+  assert.equal(counts().queued, 8)
+  await pass(700)
+  assert.deepEqual(counts(), { accepted: 8, written: 0, queued: 0, spilled: 8, dropped: 0 })
+  assert.equal(answers(), 2)
+  hanging[0]!.resolve()
+  await pass(0)
+  // From the spill now.
+  hanging[1]!.resolve()
+  await pass(0)
+  assert.deepEqual(counts(), { accepted: 8, written: 8, queued: 0, spilled: 0, dropped: 0 })
+  await writer.close(10_000)
+})
+
+test('a store that fails is asked again, with pauses, and told of once', async () => {
+  let attempts = 0
+  let isBroken = true
+  const { writer, take, pass, told, counts } = setUp(
+    storeOf(async () => {
+      attempts++
+      if (isBroken) throw new Error('away')
+    }),
+  )
+  take(2)
+  await pass(60_000)
+  assert.ok(attempts > 5 && attempts < 25, `${attempts}`)
+  // Without a spill they wait in memory.
+  assert.deepEqual(counts(), { accepted: 2, written: 0, queued: 2, spilled: 0, dropped: 0 })
+  isBroken = false
+  await pass(6_000)
+  assert.equal(counts().written, 2)
+  assert.deepEqual(told, ['failing: away', 'recovered'])
+  await writer.close(10_000)
+})
+
+test('past the bound of the spill rows stay in memory, and a stop drops and counts them', async () => {
+  using folder = temporaryFolder()
+  const { writer, take, pass, told, counts, answers } = setUp(
+    storeOf(async () => assert.fail('away')),
+    join(folder.path, 'spill'),
+    1_500,
+  )
+  take(2)
+  await pass(700)
+  take(10)
+  await pass(2_000)
+  assert.deepEqual(counts(), { accepted: 12, written: 0, queued: 10, spilled: 2, dropped: 0 })
+  const closing = writer.close(10_000)
+  await pass(10_000)
+  await closing
+  assert.deepEqual(counts(), { accepted: 12, written: 0, queued: 0, spilled: 2, dropped: 10 })
+  assert.deepEqual(told, ['failing: away', 'spill full'])
+  assert.equal(answers(), 2)
+})
+
+test('a stop writes what waits, and spills what a store that hangs does not take in time', async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  const { writer, take, pass, counts } = setUp(
+    storeOf(() => new Promise(() => {})),
+    path,
+  )
+  take(4)
+  const closing = writer.close(10_000)
+  await pass(10_000)
+  await closing
+  assert.deepEqual(counts(), { accepted: 4, written: 0, queued: 0, spilled: 4, dropped: 0 })
+  const left = openSpill(path, 1e6)
+  assert.equal(left?.found.rows, 4)
+  left?.close()
+})
