@@ -1,6 +1,8 @@
 import type net from 'node:net'
 import type { Settings } from './config/settings.ts'
 import type { Snapshot } from './config/snapshot.ts'
+import type { LedgerRows } from './ledger/counts.ts'
+import { createLedger, type Ledger } from './ledger/ledger.ts'
 import { type BindResult, Door } from './listener/door.ts'
 import { type Moved, Place } from './listener/place.ts'
 import { Collected } from './metrics/collected.ts'
@@ -12,8 +14,9 @@ import { onceAMinute } from './observe/once-a-minute.ts'
 import { tellWhatIsWaitedFor } from './observe/waiting.ts'
 import type { WorkerWay } from './observe/worker-lines.ts'
 import type { HandedSocket, SharedSocket } from './runtime/handed-sockets.ts'
-import { createServing, createServingNotices, type Serving, type ServingSinks } from './serving.ts'
+import { createServing, createServingMemory, type Serving, type ServingSinks } from './serving.ts'
 import { Crew } from './workers/crew.ts'
+import type { Arrival } from './workers/member.ts'
 import { SLOT, type Tally } from './workers/tally.ts'
 
 export interface GatewaySinks extends ServingSinks {
@@ -133,9 +136,11 @@ export function createGateway(
       return crew.metrics.refresh()
     },
 
-    cut() {
+    async cut() {
       local.clients.destroy()
-      return crew.cut(CUT_MS.atOnce)
+      await crew.cut(CUT_MS.atOnce)
+      await local.end()
+      await threads.ledger.close(CUT_MS.atOnce)
     },
   }
 }
@@ -143,10 +148,11 @@ export function createGateway(
 /** The threads that serve: this one or those of the crew, and for a while both, when there are to be more or fewer. */
 function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: Error) => void) {
   const { log, workerLines } = sinks
-  const notices = createServingNotices()
+  const memory = createServingMemory()
   const collected = new Collected()
   const pages = collected.join()
-  const local = createServing(snapshot, sinks, { notices, onPage: (memory) => pages.take(memory) })
+  const local = createServing(snapshot, sinks, { memory, onPage: (memory) => pages.take(memory) })
+  const ledger = ledgerOf(snapshot, log, local)
   const connections = { accepted: 0, refused: 0 }
   const onOverLimit = (): void => void connections.refused++
   /** Connections go to the crew. */
@@ -155,7 +161,8 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     log,
     workerLines,
     collected,
-    notices,
+    ledger,
+    memory,
     onOverLimit,
     maxConnections: () => local.snapshot().server.maxConnections,
     placesElsewhere: () => local.clients.places,
@@ -169,17 +176,11 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
       announce(log, EVENTS.oneWorker, { reason })
       serveHere()
     },
-    onStray({ accepted, isUnix, isOverLimit }) {
-      if (isOverLimit) local.clients.takeOver(accepted, isUnix)
-      else serveOne(accepted, isUnix)
-    },
+    onStray: serveOne,
     onLost: (error) => onLost(new Error(error)),
   })
 
-  const forgetting = createForgetting(collected, (label, values) => {
-    local.forgetMetrics(label, values)
-    crew.metrics.forget(label, values)
-  })
+  const forgetting = forgettingOf(collected, local, crew)
 
   function wantedWorkers(): number {
     return workerLines === undefined || !crew.isAvailable ? 1 : local.snapshot().server.workers
@@ -189,24 +190,22 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
   function serveHere(): void {
     isForCrew = false
     local.clients.resume()
-    for (const { accepted, isUnix } of crew.resize(0)) serveOne(accepted, isUnix)
+    for (const arrival of crew.resize(0)) serveOne({ ...arrival, isOverLimit: false })
   }
 
-  function serveOne(accepted: net.Socket, isUnix: boolean): void {
-    local.clients.accept(accepted, isUnix, () => crew.places, onOverLimit)
+  function serveOne({ accepted, isUnix, isOverLimit }: Pick<Arrival, 'accepted' | 'isUnix' | 'isOverLimit'>): void {
+    if (isOverLimit) local.clients.takeOver(accepted, isUnix)
+    else local.clients.accept(accepted, isUnix, () => crew.places, onOverLimit)
   }
 
   return {
-    local,
-    crew,
-    collected,
-    forgetting,
-    facts: () => factsOf(local, crew, connections, isForCrew ? crew.count : 1, sinks.tally),
+    ...{ local, crew, collected, forgetting, ledger },
+    facts: () => factsOf(local, crew, connections, isForCrew ? crew.count : 1, sinks.tally, ledger.rows()),
 
     accept(accepted: net.Socket, isUnix: boolean): void {
       connections.accepted++
       if (isForCrew) crew.accept(accepted, isUnix)
-      else serveOne(accepted, isUnix)
+      else serveOne({ accepted, isUnix, isOverLimit: false })
     },
 
     begin(settings: Settings, generation: number): void {
@@ -219,11 +218,27 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
     change(next: Snapshot, settings: Settings | undefined): void {
       local.publish(next)
       forgetting.publish(next)
+      ledger.publish(next)
       if (settings !== undefined) crew.publish(settings, next.generation)
       if (wantedWorkers() < 2) serveHere()
       else if (settings !== undefined) crew.resize(wantedWorkers())
     },
   }
+}
+
+function forgettingOf(collected: Collected, local: Serving, crew: Crew) {
+  return createForgetting(collected, (label, values) => {
+    local.forgetMetrics(label, values)
+    crew.metrics.forget(label, values)
+  })
+}
+
+/** With this thread as one that may serve. */
+function ledgerOf(snapshot: Snapshot, log: Log, local: Serving): Ledger {
+  const ledger = createLedger(log)
+  ledger.publish(snapshot)
+  ledger.join((way) => local.takeLedger(way))
+  return ledger
 }
 
 type Threads = ReturnType<typeof createThreads>
@@ -234,6 +249,7 @@ function factsOf(
   connections: { readonly accepted: number; readonly refused: number },
   workers: number,
   tally: Tally | undefined,
+  ledger: LedgerRows | undefined,
 ): Facts {
   const { written, dropped } = crew.metrics.records
   const { generation, server } = local.snapshot()
@@ -249,12 +265,13 @@ function factsOf(
       dropped: dropped + (tally?.get(SLOT.recordsDropped) ?? 0),
     },
     generation,
+    ledger,
   }
 }
 
 /** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
 async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Promise<number> {
-  const { local, crew, forgetting } = threads
+  const { local, crew, forgetting, ledger } = threads
   const { shutdownTimeoutMs } = local.snapshot().server
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
   local.clients[how](() => {})
@@ -277,7 +294,7 @@ async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Pr
   clearTimeout(limit)
   stopTelling()
   forgetting.close()
-  local.close()
-  local.closeMetrics()
+  await local.end()
+  await ledger.close()
   return cut
 }

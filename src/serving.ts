@@ -1,9 +1,13 @@
 import type { Snapshot } from './config/snapshot.ts'
 import { clientAddress } from './exchange/client-address.ts'
 import type { Exchange, Path } from './exchange/exchange.ts'
+import { settled } from './exchange/meter.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES, type FailureCode } from './failure.ts'
+import { createLedgerEnd, type LedgerWay } from './ledger/ledger.ts'
+import { rowOf } from './ledger/row.ts'
 import { Clients } from './listener/clients.ts'
+import { createMetering } from './metering.ts'
 import type { PageMemory } from './metrics/series.ts'
 import { startThreadMetrics, type ThreadMetrics } from './metrics/thread.ts'
 import { announce, EVENTS, type EventKind } from './observe/events.ts'
@@ -11,6 +15,7 @@ import type { Log } from './observe/log.ts'
 import { createNotices, onceAMinute } from './observe/once-a-minute.ts'
 import type { RequestRecord } from './observe/record.ts'
 import { adaptProcess } from './runtime/process-needs.ts'
+import { createTextSet } from './runtime/text-set.ts'
 import { Pools } from './upstream/pools.ts'
 
 export interface ServingSinks {
@@ -29,10 +34,12 @@ export interface Serving {
   refreshMetrics(): void
   /** Of names that the configuration has not had for long. */
   forgetMetrics(label: 'upstream' | 'api_key', values: readonly string[]): void
+  /** A way to the ledger. */
+  takeLedger(way: LedgerWay): void
   /** Lets go of what is idle towards upstreams. */
   close(): void
-  /** Behind the last exchange: what is counted stays, and nothing is watched any more. */
-  closeMetrics(): void
+  /** Behind the last exchange: resolves when each has its record and its row is handed over. What was counted stays. */
+  end(): Promise<void>
 }
 
 export interface ServingOptions {
@@ -44,15 +51,30 @@ export interface ServingOptions {
   readonly worker?: number
   /** Where others read what is counted here: see `Series`. Without it, nothing is counted. */
   readonly onPage?: ((memory: PageMemory) => void) | undefined
-  /** `createServingNotices`; where several threads serve, one for all. */
-  readonly notices?: SharedArrayBuffer
+  /** Where several threads serve, one for all. */
+  readonly memory?: ServingMemory
 }
 
 const NOTICES = { descriptors: 0, proxyHeader: 1, handshake: 2 } as const
 
-/** For what all threads that serve say together once a minute. */
-export function createServingNotices(): SharedArrayBuffer {
-  return createNotices(Object.keys(NOTICES).length)
+/** What all threads that serve share. */
+export interface ServingMemory {
+  /** For what they say together once a minute. */
+  readonly notices: SharedArrayBuffer
+  /** Names of models: those that the metrics have, and those whose missing price was told. */
+  readonly models: SharedArrayBuffer
+  readonly unpriced: SharedArrayBuffer
+}
+
+/** Models come from outside, and shall fill neither the metrics nor the log. */
+const MAX_MODELS = 1_000
+
+export function createServingMemory(): ServingMemory {
+  return {
+    notices: createNotices(Object.keys(NOTICES).length),
+    models: createTextSet(MAX_MODELS),
+    unpriced: createTextSet(MAX_MODELS),
+  }
 }
 
 /** After an exception that nobody caught: what runs gets so long to end. */
@@ -61,8 +83,9 @@ export const CRASH_DRAIN_MS = 5000
 export function createServing(
   snapshot: Snapshot,
   sinks: ServingSinks,
-  { gauges, catchUp, worker = 0, onPage, notices = createServingNotices() }: ServingOptions = {},
+  { gauges, catchUp, worker = 0, onPage, memory = createServingMemory() }: ServingOptions = {},
 ): Serving {
+  const { notices } = memory
   const reportBug = (error: unknown): void => {
     announce(sinks.log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) })
   }
@@ -84,23 +107,30 @@ export function createServing(
     path.traffic?.upstream(upstream.name).connected(failure ?? 'ok', tookMs / 1000)
   })
   pools.publish(snapshot)
+  const metering = createMetering(sinks.log, memory.unpriced)
+  metering.publish(snapshot)
+  const ledger = createLedgerEnd()
   const path: Path = {
     snapshot,
     catchUp,
     pools,
-    writeRecord: sinks.writeRecord,
+    writeRecord(record, from) {
+      sinks.writeRecord(record, from)
+      if (ledger.isOpen) ledger.offer(rowOf(record, from.keys, Date.now()))
+    },
     reportRefusal: (exchange, failure) => {
       if (failure === 'emfile') reportDescriptors(exchange)
       else report(EVENTS.suspicious, exchange, failure)
     },
     reportBug,
     traffic: undefined,
+    metering,
   }
   let metrics: ThreadMetrics | undefined
   /** From when somebody wants them on, to the end. */
   const startMetrics = (): void => {
     if (metrics !== undefined || onPage === undefined || path.snapshot.admin === undefined) return
-    metrics = startThreadMetrics(worker, onPage)
+    metrics = startThreadMetrics(worker, onPage, memory.models)
     path.traffic = metrics.traffic
   }
   startMetrics()
@@ -117,6 +147,7 @@ export function createServing(
     publish(next) {
       adaptProcess(needsRoots(next))
       path.snapshot = next
+      metering.publish(next)
       startMetrics()
       clients.publish(next.server)
       pools.publish(next)
@@ -124,7 +155,13 @@ export function createServing(
     refreshMetrics: () => metrics?.refresh(pools.connections()),
     forgetMetrics: (label, values) => metrics?.traffic.forget(label, values),
     close: () => pools.close(),
-    closeMetrics: () => metrics?.close(),
+    takeLedger: ledger.take,
+    async end() {
+      pools.close()
+      metrics?.close()
+      await settled(metering)
+      ledger.close()
+    },
   }
 }
 

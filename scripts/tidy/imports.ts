@@ -24,16 +24,19 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   upstream: [...WIRE, 'config/snapshot'],
   // Bytes of an answer in, usage out.
   llm: [],
+  // What tokens cost.
+  prices: ['runtime', 'config/snapshot'],
   // Numbers and their names; what is counted when, the path says.
   metrics: ['failure', 'http', 'runtime', 'config/snapshot'],
   // The operations door, which no request of a client passes.
   admin: ['metrics/exposition', 'config/snapshot'],
   // Rows of what has been, on a thread of their own.
-  ledger: ['runtime', 'config/snapshot', 'config/assemble', 'observe'],
-  exchange: [...WIRE, 'upstream', 'access', 'metrics', 'config/snapshot', 'observe/record'],
-  serving: [...WIRE, 'listener', 'upstream', 'exchange', 'metrics', 'config/snapshot', 'observe'],
-  workers: [...BASE, 'serving', 'listener', 'metrics', ...SETTLED, 'config/assemble', 'observe'],
-  gateway: ['runtime', 'serving', 'workers', 'listener', 'metrics', ...SETTLED, 'observe'],
+  ledger: ['runtime', 'prices', 'config/snapshot', 'config/assemble', 'observe'],
+  exchange: [...WIRE, 'upstream', 'access', 'llm', 'metrics', 'config/snapshot', 'observe/record', 'observe/redact'],
+  metering: ['runtime', 'exchange', 'llm', 'prices', 'config/snapshot', 'observe'],
+  serving: [...WIRE, 'listener', 'upstream', 'exchange', 'metering', 'metrics', 'ledger', 'config/snapshot', 'observe'],
+  workers: [...BASE, 'serving', 'listener', 'ledger', 'metrics', ...SETTLED, 'config/assemble', 'observe'],
+  gateway: ['runtime', 'serving', 'workers', 'listener', 'ledger', 'metrics', ...SETTLED, 'observe'],
   cli: [
     ...BASE,
     'gateway',
@@ -43,6 +46,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'admin',
     'config',
     'ledger',
+    'prices',
     'metrics',
     'observe',
     'tools',

@@ -1,8 +1,8 @@
 import { formatProblem } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Rates } from '../ledger/prices/cost.ts'
-import { findPrice, type Price, type PriceSources } from '../ledger/prices/pricing.ts'
-import { type PriceTable, publicPrices } from '../ledger/prices/table.ts'
+import type { Rates } from '../prices/cost.ts'
+import { findPrice, type Price } from '../prices/pricing.ts'
+import { type PriceTable, publicPrices } from '../prices/table.ts'
 import { loadGiven } from './given-configuration.ts'
 
 const UNKNOWN = 1
@@ -45,16 +45,9 @@ interface Named {
 
 function byUpstream(model: string, settings: Settings | undefined, table: PriceTable): readonly Named[] {
   if (settings === undefined) return []
-  const sources: PriceSources = {
-    prices: settings.prices,
-    providers: Object.fromEntries(
-      settings.upstreams.flatMap(({ name, provider }) => (provider ? [[name, provider]] : [])),
-    ),
-  }
-  return settings.upstreams.flatMap(({ name, target }) => {
-    const url = `${target.scheme}://${target.authority}${target.basePath}`
-    const price = findPrice(sources, table, { upstream: name, url, model })
-    return price === undefined ? [] : [{ name: `upstream ${name}`, price }]
+  return settings.upstreams.flatMap((upstream) => {
+    const price = findPrice(settings.prices, table, upstream, model)
+    return price === undefined ? [] : [{ name: `upstream ${upstream.name}`, price }]
   })
 }
 

@@ -9,6 +9,7 @@ import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import { loginOwner, logsConnectionIn } from './login.ts'
 import { connectEnded, connecting, requestSent, routed } from './measure.ts'
+import { startMeter } from './meter.ts'
 import { refuse } from './refuse.ts'
 import { readsResponseHead } from './response-head.ts'
 import { addToReplay, copyPiece, keepForReplay } from './retry.ts'
@@ -29,6 +30,7 @@ export function attempt(
   const upstream = exchange.upstream!
   const { repeated } = exchange.head!
   routed(exchange)
+  startMeter(exchange, before, buffer, start, end)
   if (repeated === undefined) forward(exchange)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)

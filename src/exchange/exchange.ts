@@ -10,6 +10,7 @@ import { monotonicMs } from '../runtime/clock.ts'
 import type { Deadline } from '../runtime/deadline.ts'
 import type { Pool } from '../upstream/pool.ts'
 import type { Pools } from '../upstream/pools.ts'
+import type { Meter, Metering } from './meter.ts'
 
 /** What the path of every request shares. */
 export interface Path {
@@ -21,6 +22,8 @@ export interface Path {
   readonly writeRecord: (record: RequestRecord, snapshot: Snapshot) => void
   /** Where traffic is counted, once somebody wants metrics. */
   traffic: Traffic | undefined
+  /** For what its exchanges use. */
+  readonly metering: Metering
   readonly reportRefusal: (exchange: Exchange, failure: FailureCode) => void
   readonly reportBug: (error: unknown) => void
 }
@@ -129,6 +132,10 @@ export class Exchange {
   /** The address with its port that was used or tried last; a proxy's where there is one. */
   upstreamAddress: string | undefined = undefined
   isOver = false
+
+  // meter
+  /** Undefined where nobody looks at what it uses. */
+  meter: Meter | undefined = undefined
 
   // measure
   /** Its head was read to the end, which is later than its start where that took several reads. */

@@ -3,7 +3,9 @@
  * In between, `Exchange.counts` says that it is in flight, so that metrics may come up while it runs.
  */
 import { FAILURES } from '../failure.ts'
+import type { Usage } from '../llm/usage.ts'
 import { add } from '../metrics/series.ts'
+import { type Tokens, tokensWithout } from '../metrics/usage-counts.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -53,7 +55,12 @@ export function leftFlight({ counts, isStreaming }: Exchange): void {
 }
 
 /** It leaves a record, and so it is counted. */
-export function recorded(exchange: Exchange, apiKey: string | undefined, method: string): void {
+export function recorded(
+  exchange: Exchange,
+  apiKey: string | undefined,
+  method: string,
+  usage: Usage | undefined,
+): void {
   const { path, failure, status, upstream, isAnswered, isHeadSent } = exchange
   const { traffic } = path
   if (traffic === undefined) return
@@ -71,4 +78,19 @@ export function recorded(exchange: Exchange, apiKey: string | undefined, method:
     responseBytes: exchange.responseBytes,
     hasRetried: exchange.hasRetried,
   })
+  if (usage !== undefined) used(exchange, apiKey ?? '', usage)
+}
+
+function used({ path, upstream, startedAtMs, endedAtMs, meter }: Exchange, apiKey: string, usage: Usage): void {
+  const { ttftMs } = usage
+  const streamedMs = ttftMs === undefined ? undefined : endedAtMs - startedAtMs - ttftMs
+  const rest = meter?.counted === undefined ? usage : tokensWithout(usage, meter.counted)
+  path.traffic!.usage.ended(upstream!.name, apiKey, { ...usage, ...rest, streamedMs })
+}
+
+/** A turn of a tunnel, which may last for hours: its tokens are counted at once. */
+export function turned(exchange: Exchange, model: string | undefined, counts: Tokens): void {
+  const { path, upstream, snapshot, identity } = exchange
+  const apiKey = identity === snapshot.anonymous ? '' : (identity?.name ?? '')
+  path.traffic?.usage.tokens(upstream!.name, apiKey, model, counts)
 }

@@ -45,6 +45,7 @@ export function requestBytes(
   exchange.relayedBytes += before.length + end - start
   addToReplay(exchange, before, buffer, start, end)
   const mayGoOn = connection.sendBytes(before, buffer, start, end)
+  exchange.meter?.request(before, buffer, start, end)
   exchange.isSendBlocked = !mayGoOn
   watch(exchange)
   return mayGoOn
@@ -112,6 +113,7 @@ export function responseHead(
     start,
     end,
   )
+  exchange.meter?.responseHead(head, before, buffer, start, end)
   responseSent(exchange)
   if (isComplete) responseDone(exchange)
   // Also after an answer that was whole at once: what is left of the request has the idle clock, as after any other.
@@ -141,6 +143,7 @@ export function responseBytes(
   exchange.responseBytes += content
   exchange.relayedBytes += before.length + end - start
   const mayGoOn = exchange.response.sendBytes(before, buffer, start, end)
+  exchange.meter?.response(before, buffer, start, end)
   if (isComplete) {
     exchange.response.responseEnded?.(exchange.connection?.countedTrailers ?? '')
     responseDone(exchange)

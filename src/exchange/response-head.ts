@@ -6,12 +6,13 @@ import { readableHead } from './cors.ts'
 import { mayEcho, withoutEchoes } from './echoes.ts'
 import type { Exchange } from './exchange.ts'
 import { locationAtGateway, uploadUrlAtGateway } from './location.ts'
+import { metersHead } from './meter.ts'
 
 /** Whether more of a response's head is read than what concerns every exchange. */
 export function readsResponseHead(exchange: Exchange): boolean {
   const { snapshot, upstream } = exchange
   const isWanted = upstream!.rewritesLocation || upstream!.rewritesUploadUrl || snapshot.server.cors !== undefined
-  return isWanted || mayEcho(exchange)
+  return isWanted || mayEcho(exchange) || metersHead(exchange)
 }
 
 /** The response head that the client sees: with what the operator has asked for, without the provider's key, or as it came. */

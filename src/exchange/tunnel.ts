@@ -47,6 +47,7 @@ export function openTunnel(
     return true
   }
   const mayGoOn = exchange.response.sendHead(withoutEchoes(exchange, head), false, '', buffer, start, end)
+  exchange.meter?.switched(head, buffer, start, end)
   responseSent(exchange)
   watch(exchange)
   downstream.openTunnel()

@@ -22,6 +22,9 @@ export const FIELD = {
   /** `Content_Length`, `Transfer_Encoding`: to a reader that takes `_` for `-` (CGI and its heirs) this is framing. */
   framingTwin: 18,
   wwwAuthenticate: 19,
+  // What content is: read and left alone.
+  contentType: 20,
+  contentEncoding: 21,
   // What a provider calls an exchange, in the order in which they count.
   xRequestId: 40,
   requestId: 41,
@@ -67,6 +70,7 @@ export function fieldOf(text: string, start: number, end: number): Field {
       if (named(text, start, 'keep-alive')) return FIELD.keepAlive
       return named(text, start, 'request-id') ? FIELD.requestId : FIELD.other
     case 12:
+      if (named(text, start, 'content-type')) return FIELD.contentType
       return named(text, start, 'x-request-id') ? FIELD.xRequestId : FIELD.other
     case 13:
       return named(text, start, 'authorization') ? FIELD.authorization : FIELD.other
@@ -80,6 +84,7 @@ export function fieldOf(text: string, start: number, end: number): Field {
     case 16:
       if (named(text, start, 'x-amzn-requestid')) return FIELD.xAmznRequestId
       if (named(text, start, 'proxy-connection')) return FIELD.proxyConnection
+      if (named(text, start, 'content-encoding')) return FIELD.contentEncoding
       return named(text, start, 'www-authenticate') ? FIELD.wwwAuthenticate : FIELD.other
     case 17:
       if (named(text, start, 'transfer-encoding')) return FIELD.transferEncoding
@@ -98,6 +103,11 @@ export function isIdField(field: Field): boolean {
   return field >= FIELD.xRequestId
 }
 
+/** It says what the content is. */
+function isOfContent(field: Field): boolean {
+  return field === FIELD.contentType || field === FIELD.contentEncoding
+}
+
 /** It is read of responses only: in a request it is as good as any other. */
 export function isOfResponses(field: Field): boolean {
   return field === FIELD.wwwAuthenticate || isIdField(field)
@@ -108,7 +118,7 @@ const ONE_CONNECTION = new Set(['trailer', 'http2-settings'])
 
 /** Fields that the gateway answers for itself: framing, `Host`, what belongs to one connection, and its own key. */
 export function isOwnBusiness(field: Field, lowerCaseName: string): boolean {
-  if (field === FIELD.other || isOfResponses(field)) return ONE_CONNECTION.has(lowerCaseName)
+  if (field === FIELD.other || isOfResponses(field) || isOfContent(field)) return ONE_CONNECTION.has(lowerCaseName)
   return !isCredentialField(field) || field === FIELD.xFluxgateKey
 }
 

@@ -1,7 +1,7 @@
 import type { ResponseHead } from '../http/message.ts'
+import { Unchunker } from '../http/unchunker.ts'
 import { trailerBlock } from './head-block.ts'
 import type { StreamSender } from './stream-sender.ts'
-import { Unchunker } from './unchunker.ts'
 
 /** Octets, or chunks, or as many as come until somebody says that it was all. */
 export type ContentLength = number | 'chunked' | undefined

@@ -1,10 +1,9 @@
-/** The ledger on its own thread, from one configuration to the next: a store, its spill, its prices, and what is too old in it. */
+/** The ledger on its own thread, from one configuration to the next: a store, its spill, and what is too old in it. */
 import type { LedgerSettings } from '../config/snapshot.ts'
+import { publicPrices } from '../prices/table.ts'
 import { inMemoryOf, ledgerCounts, type SharedCounts } from './counts.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
-import { createPricing, type Pricing } from './prices/pricing.ts'
 import type { Handed } from './queue.ts'
-import { AT, type Row } from './row.ts'
 import { openSpill, type Spill } from './spill.ts'
 import { faultOf, openStore, type Store } from './store.ts'
 import { LedgerWriter, type WriterClock } from './writer.ts'
@@ -25,7 +24,6 @@ const CHANGE_MS = 10_000
 
 export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (event: LedgerEvent) => void): Keeper {
   const memory = inMemoryOf(shared)
-  let pricing: Pricing | undefined
   let present: Keeping | undefined
   let settings: LedgerSettings | undefined
   /** One store after the other; rows that come meanwhile wait. */
@@ -42,7 +40,7 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
     if (next?.spillPath === before?.spillPath) ledgerCounts(shared).forgetSpill()
     memory.limit(next?.queueRows ?? 0)
     if (next === undefined) return
-    present = await Keeping.open(next, shared, clock, tell, () => pricing!.version)
+    present = await Keeping.open(next, shared, clock, tell)
     for (const [handed, answer] of early.splice(0)) take(handed, answer)
   }
 
@@ -51,26 +49,11 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
       early.push([handed, answer])
       return
     }
-    for (const row of handed.rows) priceOf(row)
     present.writer.take(handed.rows, answer)
-  }
-
-  /** A bug in here may cost a row its cost: a thread that it ended would get the same row again, and end again. */
-  function priceOf(row: Row): void {
-    try {
-      pricing!.price(row)
-    } catch {
-      row[AT.cost_usd] = undefined
-    }
   }
 
   return {
     use(state) {
-      pricing = createPricing(
-        state,
-        (model, upstream) => tell({ kind: 'priceUnknown', fields: { model, upstream } }),
-        pricing,
-      )
       if (isClosed || isSame(state.ledger, settings)) return
       const before = settings
       settings = state.ledger
@@ -105,11 +88,10 @@ class Keeping {
     shared: SharedCounts,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
-    prices: () => string,
   ): Promise<Keeping> {
     const { place, url } = settings
     const store = await openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
-    tell({ kind: 'ledgerOpened', fields: { place, prices: prices() } })
+    tell({ kind: 'ledgerOpened', fields: { place, prices: publicPrices().version } })
     const path = settings.spillPath ?? ''
     const writer = new LedgerWriter({
       store,

@@ -1,14 +1,11 @@
 /** What crosses the border of the ledger's thread. Rows go past the main thread: see queue.ts. */
 import type { MessagePort } from 'node:worker_threads'
-import type { LedgerSettings, PriceRule } from '../config/snapshot.ts'
+import type { LedgerSettings } from '../config/snapshot.ts'
 import type { SharedCounts } from './counts.ts'
 
 /** All that the thread takes from a snapshot. */
 export interface LedgerState {
   readonly ledger: LedgerSettings | undefined
-  readonly prices: readonly PriceRule[]
-  /** Names of providers by the upstreams that have one. */
-  readonly providers: Readonly<Record<string, string>>
 }
 
 export type ToLedgerThread =
@@ -25,6 +22,5 @@ export type LedgerEvent =
   | { readonly kind: 'spillFailing'; readonly fields: { path: string; error: string } }
   | { readonly kind: 'spillFull'; readonly fields: { path: string } }
   | { readonly kind: 'spillTorn'; readonly fields: { path: string; bytes: number } }
-  | { readonly kind: 'priceUnknown'; readonly fields: { model: string; upstream: string } }
 
 export type FromLedgerThread = { readonly type: 'event'; readonly event: LedgerEvent } | { readonly type: 'stopped' }

@@ -52,33 +52,13 @@ export const COLUMN_NAMES = Object.keys(COLUMNS) as readonly ColumnName[]
 
 type Value = string | number | undefined
 
-/**
- * The values by the order of the columns, and behind them the provider's class of service (`batch`, `flex`), which the price needs
- * and the store does not have. An array: it crosses to another thread for 1.4 µs a row, an object of the same values for 4.3.
- */
+/** The values by the order of the columns. An array: it crosses to another thread for 1.4 µs a row, an object of the same values for 4.3. */
 export type Row = Value[]
 
 /** Where a value stands in a row. */
-export const AT = Object.fromEntries([...COLUMN_NAMES, 'tier'].map((name, index) => [name, index])) as Readonly<
-  Record<ColumnName | 'tier', number>
+export const AT = Object.fromEntries(COLUMN_NAMES.map((name, index) => [name, index])) as Readonly<
+  Record<ColumnName, number>
 >
-
-/** What an exchange used, as the tap tells it; see `metering` in the guide. Undefined: not said. */
-export interface RowUsage {
-  readonly model: string | undefined
-  readonly requestModel: string | undefined
-  readonly inputTokens: number | undefined
-  readonly cachedTokens: number | undefined
-  readonly cacheWriteTokens: number | undefined
-  readonly outputTokens: number | undefined
-  readonly reasoningTokens: number | undefined
-  /** The provider's own figure: dollars, a decimal with at most 9 places. */
-  readonly costUsd: string | undefined
-  readonly units: Readonly<Record<string, number>> | undefined
-  readonly tier: string | undefined
-  readonly usage: string
-  readonly ttftMs: number | undefined
-}
 
 /** A longer text of a client's would fill the ledger; the log cuts at the same places or before. */
 const MAX_TARGET_LENGTH = 2_048
@@ -88,10 +68,10 @@ const MAX_TEXT_LENGTH = 128
  * The row of a record, but for `instance` and `sequence`, which the queue sets.
  *
  * @param keys those of the exchange's snapshot: what is one of them is masked
- * @param usage undefined: nobody has looked
  * @param timeMs when the exchange ended, since 1970
  */
-export function rowOf(record: RequestRecord, keys: KeyRing, usage: RowUsage | undefined, timeMs: number): Row {
+export function rowOf(record: RequestRecord, keys: KeyRing, timeMs: number): Row {
+  const { usage } = record
   const isKnown = record.upstream !== undefined
   const url = isKnown ? redactTarget(record.requestUrl, keys) : redactUnchecked(record.requestUrl, keys)
   return [
@@ -130,7 +110,6 @@ export function rowOf(record: RequestRecord, keys: KeyRing, usage: RowUsage | un
     usage?.usage,
     usage?.ttftMs,
     usage?.units && JSON.stringify(usage.units),
-    usage?.tier,
   ]
 }
 

@@ -20,14 +20,14 @@ export interface LedgerThread {
   publish(settings: LedgerSource): void
   rows(): LedgerRows
   /**
-   * Once all queues are closed. Resolves when every row is in the store or the spill, at the latest 12 seconds later, and has
-   * logged what became of them.
+   * Once all queues are closed. What is not in the store within this time goes into the spill. Resolves when every row is in one of
+   * them, at the latest 2 seconds behind that, and has logged what became of them.
    */
-  close(): Promise<void>
+  close(withinMs?: number): Promise<void>
 }
 
 /** What it takes of a configuration. */
-export type LedgerSource = Pick<Configuration, 'ledger' | 'prices' | 'upstreams'>
+export type LedgerSource = Pick<Configuration, 'ledger'>
 
 export interface LedgerThreadOptions {
   /** After the thread was replaced: each queue gets a port anew (`attach`). */
@@ -40,7 +40,7 @@ const ENTRY = new URL('./worker.ts', import.meta.url)
 const LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 1024 }
 const STOP_MS = 10_000
 /** For a store that does not even let go. */
-const GRACE_MS = 2_000
+export const GRACE_MS = 2_000
 const FIRST_RESTART_MS = 250
 const MAX_RESTART_MS = 32_000
 
@@ -64,7 +64,7 @@ class Ledger implements LedgerThread {
   constructor(settings: LedgerSource, log: Log, options: LedgerThreadOptions) {
     this.#log = log
     this.#options = options
-    this.#state = stateOf(settings)
+    this.#state = { ledger: settings.ledger }
     // Rows may come before the thread is up.
     new Int32Array(this.#counts, 0, 2)[1] = settings.ledger?.queueRows ?? 0
     this.#start()
@@ -83,7 +83,7 @@ class Ledger implements LedgerThread {
   }
 
   publish(settings: LedgerSource): void {
-    this.#state = stateOf(settings)
+    this.#state = { ledger: settings.ledger }
     this.#post({ type: 'state', state: this.#state })
   }
 
@@ -91,13 +91,13 @@ class Ledger implements LedgerThread {
     return readCounts(this.#counts)
   }
 
-  async close(): Promise<void> {
+  async close(withinMs: number = STOP_MS): Promise<void> {
     clearTimeout(this.#restart)
     const stopped = Promise.withResolvers<void>()
     this.#stopped = stopped.resolve
     if (this.#thread === undefined) stopped.resolve()
-    this.#post({ type: 'stop', withinMs: STOP_MS })
-    const timer = setTimeout(stopped.resolve, STOP_MS + GRACE_MS)
+    this.#post({ type: 'stop', withinMs })
+    const timer = setTimeout(stopped.resolve, withinMs + GRACE_MS)
     await stopped.promise
     clearTimeout(timer)
     void this.#thread?.terminate()
@@ -155,9 +155,4 @@ class Ledger implements LedgerThread {
   #post(message: ToLedgerThread, transfer: readonly MessagePort[] = []): void {
     this.#thread?.postMessage(message, transfer)
   }
-}
-
-function stateOf({ ledger, prices, upstreams }: LedgerSource): LedgerState {
-  const named = upstreams.flatMap(({ name, provider }) => (provider === undefined ? [] : [[name, provider] as const]))
-  return { ledger, prices, providers: Object.fromEntries(named) }
 }

@@ -22,14 +22,16 @@ import { type Kept, Window } from './window.ts'
 export interface Tap {
   /** `target` is the request's, from its path on. */
   requestHead(target: string, contentType: string | undefined): void
+  /** Whether content of the request is still looked at: there may be much of it that says nothing. */
+  readonly looksAtRequest: boolean
   /** Content of the request as it leaves. The octets are looked at during the call alone. */
   request(bytes: Buffer): void
   /** The head of the final answer. `field` gives a field of it by its name in lower case; it is asked during the call alone. */
   responseHead(status: number, field: FieldOf): void
   /** Content of the answer, without its chunks. The octets are copied, as far as they count. */
   response(bytes: Buffer): void
-  /** `complete`: both messages came to their end. */
-  end(how: 'complete' | 'broken'): void
+  /** `complete`: both messages came to their end. `requestBytes`: all content of the request, where it was not all offered. */
+  end(how: 'complete' | 'broken', requestBytes?: number): void
   /** The callback is called once: at once if all is known, else when compressed content has been decoded. */
   result(callback: (usage: Usage) => void): void
 }
@@ -38,7 +40,9 @@ export interface TapOptions {
   readonly dialect: DialectName | 'auto'
   /** One for each thread. */
   readonly estimator: Estimator
-  /** A monotonic clock in milliseconds, read at the start and at the first content of a stream. */
+  /** When it began, on the clock of `now`; else now. */
+  readonly startedMs?: number
+  /** A monotonic clock in milliseconds, read at the first content of a stream. */
   readonly now: () => number
   /** Called with each turn of a tunnel, whose sum is the usage at its end. */
   readonly onTurn?: (counts: Counts, model: string | undefined) => void
@@ -86,7 +90,7 @@ export class ContentTap implements Tap {
 
   constructor(options: TapOptions) {
     this.#options = options
-    this.#startedMs = options.now()
+    this.#startedMs = options.startedMs ?? options.now()
   }
 
   requestHead(target: string, contentType: string | undefined): void {
@@ -97,6 +101,10 @@ export class ContentTap implements Tap {
     } catch {
       this.#giveUp('bug')
     }
+  }
+
+  get looksAtRequest(): boolean {
+    return this.#tunnel !== undefined || (this.#seeker !== undefined && this.#seeker.model === undefined)
   }
 
   request(bytes: Buffer): void {
@@ -148,9 +156,10 @@ export class ContentTap implements Tap {
     }
   }
 
-  end(how: 'complete' | 'broken'): void {
+  end(how: 'complete' | 'broken', requestBytes: number = this.#requestBytes): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#requestBytes = requestBytes
     this.#how = how
     this.#seeker?.release()
     try {

@@ -22,6 +22,8 @@ const OVERHEAD_SECONDS = [
   0.000_025, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
 ] as const
 
+const TOKENS_PER_SECOND = [1, 2.5, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2500] as const
+
 /** The help of a family, with what its label says where that needs saying. */
 function counter(help: string, ...labels: readonly string[]): FamilyKind {
   return { type: 'counter', help, labels }
@@ -98,6 +100,45 @@ export const FAMILIES = {
   fluxgate_client_connections_accepted_total: counter('Connections of clients that were accepted.'),
   fluxgate_client_connections_refused_total: counter('Connections past server.max_connections.'),
   fluxgate_client_connections_limit: gauge('server.max_connections.'),
+  fluxgate_usage_total: counter(
+    'Requests whose usage was looked at, by how sure it is: exact, partial, estimated, none (nothing was used) or unknown.',
+    'upstream',
+    'api_key',
+    'usage',
+  ),
+  fluxgate_usage_unknown_total: counter(
+    'Responses whose usage could not be read, or not to the end, by the reason.',
+    'reason',
+  ),
+  fluxgate_tokens_total: counter(
+    'Tokens. input and output are totals; cached and cache_write are parts of the input, reasoning is one of the output. model: past 1000 of them, other.',
+    'upstream',
+    'model',
+    'api_key',
+    'kind',
+  ),
+  fluxgate_cost_usd_total: counter(
+    'Cost in US dollars, where the provider says it or a price is known; see also fluxgate_usage_total.',
+    'upstream',
+    'model',
+    'api_key',
+  ),
+  fluxgate_time_to_first_token_seconds: histogram(
+    'From a request to the first event of a stream that has content.',
+    EXCHANGE_SECONDS,
+    'upstream',
+    'model',
+  ),
+  fluxgate_output_tokens_per_second: histogram(
+    'Output tokens of a stream, by the time from its first content to its end.',
+    TOKENS_PER_SECOND,
+    'upstream',
+    'model',
+  ),
+  fluxgate_ledger_rows: gauge(
+    'Rows of the ledger in this process: accepted = written + queued + spilled + dropped.',
+    'state',
+  ),
   fluxgate_config_reloads_total: counter('Reloads of the configuration: applied, invalid, or unreadable.', 'result'),
   fluxgate_config_generation: gauge(
     'Number of the configuration that is in force: one more with each that was applied.',

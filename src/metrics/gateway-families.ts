@@ -16,6 +16,8 @@ export interface Facts {
   }
   readonly records: { readonly written: number; readonly dropped: number }
   readonly generation: number
+  /** What has become of its rows, by their state; undefined: there is no ledger. */
+  readonly ledger: Readonly<Record<'accepted' | 'written' | 'queued' | 'spilled' | 'dropped', number>> | undefined
 }
 
 type Samples = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[]
@@ -23,10 +25,10 @@ type Samples = readonly (readonly [labels: Readonly<Record<string, string>>, val
 /** `more`: of families that somebody else knows about. */
 export function* gatewayFamilies(
   collected: Collected,
-  { workers, workerRestarts, clients, records, generation }: Facts,
+  { workers, workerRestarts, clients, records, generation, ledger }: Facts,
   more: Partial<Record<FamilyName, Samples>>,
 ): Generator<Family> {
-  const known: Partial<Record<FamilyName, Samples>> = {
+  const known: Partial<Record<FamilyName, Samples | undefined>> = {
     fluxgate_client_connections: [
       [{ state: 'idle' }, clients.idle],
       [{ state: 'busy' }, clients.busy],
@@ -39,6 +41,7 @@ export function* gatewayFamilies(
     fluxgate_log_records_dropped_total: [[{}, records.dropped]],
     fluxgate_workers: [[{}, workers]],
     fluxgate_worker_restarts_total: [[{}, workerRestarts]],
+    fluxgate_ledger_rows: ledger && Object.entries(ledger).map(([state, rows]) => [{ state }, rows] as const),
     ...more,
   }
   for (const name of Object.keys(FAMILIES) as FamilyName[]) {

@@ -18,10 +18,14 @@ export interface ThreadMetrics {
 const SAMPLE_MS = 20
 const NONE: Connections = { idle: 0, busy: 0, connecting: 0 }
 
-/** `onPage`: see `Series`. */
-export function startThreadMetrics(worker: number, onPage: (memory: PageMemory) => void): ThreadMetrics {
+/** `onPage`: see `Series`; `models`: see `UsageCounts`. */
+export function startThreadMetrics(
+  worker: number,
+  onPage: (memory: PageMemory) => void,
+  models: SharedArrayBuffer,
+): ThreadMetrics {
   const series = new Series(onPage)
-  const traffic = new Traffic(series)
+  const traffic = new Traffic(series, models)
   const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS })
   delay.enable()
   const late = series.of('fluxgate_event_loop_delay_seconds', `${worker}`)

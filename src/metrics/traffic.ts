@@ -3,6 +3,7 @@ import type { Outcome } from '../failure.ts'
 import { isRegistered } from '../http/method.ts'
 import { FAMILIES } from './families.ts'
 import { add, type Counted, observe, type Series, set } from './series.ts'
+import { UsageCounts } from './usage-counts.ts'
 
 const EXCHANGE_BOUNDS = FAMILIES.fluxgate_request_duration_seconds.bounds!
 const OVERHEAD_BOUNDS = FAMILIES.fluxgate_gateway_overhead_seconds.bounds!
@@ -139,11 +140,14 @@ export class Traffic {
   readonly #upstreams = new Map<string, UpstreamCounts>()
   readonly #keys = new Map<string, KeyCounts>()
   readonly #refusals = new Map<string, Counted>()
+  readonly usage: UsageCounts
   readonly #requestOverhead: Counted
   readonly #responseOverhead: Counted
 
-  constructor(series: Series) {
+  /** `models`: see `UsageCounts`. */
+  constructor(series: Series, models: SharedArrayBuffer) {
     this.series = series
+    this.usage = new UsageCounts(series, models)
     this.#requestOverhead = series.of('fluxgate_gateway_overhead_seconds', 'request')
     this.#responseOverhead = series.of('fluxgate_gateway_overhead_seconds', 'response')
   }
@@ -199,6 +203,7 @@ export class Traffic {
       for (const counts of this.#upstreams.values()) counts.forgetKeys(gone)
       for (const value of gone) this.#keys.delete(value)
     }
+    this.usage.forget(label, gone)
     this.series.forget(label, gone)
   }
 }

@@ -2,7 +2,7 @@ import type { Snapshot } from '../config/snapshot.ts'
 import { threeDigits, timestamp } from '../runtime/clock.ts'
 import { cutToFit, quote, textValue } from './escape.ts'
 import { isLevelEnabled, type LogSettings, lineHead } from './log.ts'
-import type { RequestRecord } from './record.ts'
+import type { RecordUsage, RequestRecord } from './record.ts'
 import { redactMethod, redactTarget, redactUnchecked } from './redact.ts'
 
 /** The request record as one line: text or JSON, the same fields in the same order. */
@@ -36,6 +36,19 @@ export const ACCESS_FIELDS = {
   request_id:
     'What the upstream calls the exchange: the first of `x-request-id`, `request-id`, `apim-request-id` and `x-amzn-requestid` of its response that is visible ASCII, up to 128 characters.',
   cause: 'Why it failed, in a word: see [causes](#causes). The client never hears it.',
+  model:
+    'Model that answered, as the response names it, else as the request does; see [usage and cost](../guide/usage-and-cost.md).',
+  request_model: 'Model that the request, or its path, asks for, where that is another.',
+  input_tokens: 'Tokens of the request: all of them, cached ones too.',
+  cached_tokens: 'Those of them that were read from a cache of the provider.',
+  cache_write_tokens: 'Those of them that were written to one.',
+  output_tokens: 'Tokens of the response: all of them, those of reasoning too.',
+  reasoning_tokens: 'Those of them that were spent on reasoning.',
+  cost_usd:
+    "What that costs in US dollars: the provider's own figure, else by `usage.prices`, else by the public table.",
+  usage:
+    '`exact` (as the provider said at the end), `partial` (it broke off: the totals so far), `estimated` (it broke off, or nothing was said), `none` (nothing was used), or `unknown` (it could not be read). Absent where `usage` of the upstream is `off`, and where there was no upstream.',
+  ttft_ms: 'From the request to the first event of a stream that has content.',
 } as const
 
 type FieldName = keyof typeof ACCESS_FIELDS
@@ -121,6 +134,28 @@ function seconds(ms: number): string {
 /** The line of a record, its line end included. */
 export type RecordFormatter = (record: RequestRecord, snapshot: Snapshot) => string
 
+/** The fields of what was used, as `createRecordFormatter` has the others. */
+function usageFormatter(
+  label: ReturnType<typeof labels>,
+  text: (value: string) => string,
+): (usage: RecordUsage) => string {
+  const model = recurring(label.model, text)
+  const usage = recurring(label.usage, text)
+  return (u) => {
+    let part = ''
+    if (u.model !== undefined) part += model(u.model)
+    if (u.requestModel !== undefined) part += label.request_model + text(u.requestModel)
+    if (u.inputTokens !== undefined) part += label.input_tokens + u.inputTokens
+    if (u.cachedTokens !== undefined) part += label.cached_tokens + u.cachedTokens
+    if (u.cacheWriteTokens !== undefined) part += label.cache_write_tokens + u.cacheWriteTokens
+    if (u.outputTokens !== undefined) part += label.output_tokens + u.outputTokens
+    if (u.reasoningTokens !== undefined) part += label.reasoning_tokens + u.reasoningTokens
+    if (u.costUsd !== undefined) part += label.cost_usd + u.costUsd
+    part += usage(u.usage)
+    return u.ttftMs === undefined ? part : part + label.ttft_ms + millis(u.ttftMs)
+  }
+}
+
 /**
  * There is one of these lines for every request and it is on by default, so the fields are spelled out: 0.45 µs a line,
  * where a loop over the list needs 1.1 µs (its property loads and concatenations see every type).
@@ -144,6 +179,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
   const upstream = recurring(label.upstream, text)
   const outcome = recurring(label.outcome, text)
   const upstreamAddress = recurring(label.upstream_address, text)
+  const used = usageFormatter(label, text)
 
   /** Who asked for what. */
   function asked(r: RequestRecord, url: string, keys: Snapshot['keys']): string {
@@ -175,7 +211,7 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     if (r.upstreamAddress !== undefined) part += upstreamAddress(r.upstreamAddress)
     if (r.requestId !== undefined) part += label.request_id + text(r.requestId)
     if (r.cause !== undefined) part += label.cause + text(r.cause)
-    return part
+    return r.usage === undefined ? part : part + used(r.usage)
   }
 
   return (r, { keys }) => {

@@ -8,6 +8,27 @@ export interface RecordMemo {
   between: string
 }
 
+/** Totals, and parts of them; undefined: not said. */
+export interface RecordUsage {
+  /** As the answer names it, else as the request does. */
+  readonly model: string | undefined
+  /** As the request names it, where that is another. */
+  readonly requestModel: string | undefined
+  readonly inputTokens: number | undefined
+  readonly cachedTokens: number | undefined
+  readonly cacheWriteTokens: number | undefined
+  readonly outputTokens: number | undefined
+  readonly reasoningTokens: number | undefined
+  /** Dollars, a decimal with at most 9 places. */
+  readonly costUsd: string | undefined
+  /** What is billed otherwise than by token. */
+  readonly units: Readonly<Record<string, number>> | undefined
+  /** How sure the numbers are. */
+  readonly usage: string
+  /** From the request to the first event of a stream that has content. */
+  readonly ttftMs: number | undefined
+}
+
 /** What is known of an exchange when it has ended; one of these becomes one line of the log. Absent values are undefined. */
 export interface RequestRecord {
   readonly level: RecordLevel
@@ -47,6 +68,8 @@ export interface RequestRecord {
   readonly requestId: string | undefined
   /** Why it failed: see `CAUSES`. */
   readonly cause: string | undefined
+  /** What it has used, and what that costs. Undefined: nobody was to look. */
+  usage?: RecordUsage | undefined
   /** The same for requests of one connection with the same client, method, target, key and upstream, whose target is no secret. */
   readonly memo?: RecordMemo | undefined
 }

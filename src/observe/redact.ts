@@ -127,6 +127,21 @@ export function redactMethod(method: string, keys: KeyRing): string {
   return isClientKey(method, keys) ? MASK : method
 }
 
+/** Answers given lately: there are few models, and each digest takes time. */
+const models: { keys: KeyRing | undefined; readonly shown: Map<string, string> } = { keys: undefined, shown: new Map() }
+const MAX_MODELS = 1_000
+
+/** The name of a model, which a client may have mistaken for the place of its key. */
+export function redactModel(model: string, keys: KeyRing): string {
+  if (keys !== models.keys || models.shown.size >= MAX_MODELS) {
+    models.keys = keys
+    models.shown.clear()
+  }
+  let shown = models.shown.get(model)
+  if (shown === undefined) models.shown.set(model, (shown = isClientKey(model, keys) ? MASK : model))
+  return shown
+}
+
 /** The answer given last. `request_url` and `target_url` have the same query, and so have most requests of one client. */
 let last: { query: string; keys: KeyRing | undefined; redacted: string } = { query: '', keys: undefined, redacted: '' }
 

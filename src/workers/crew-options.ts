@@ -1,7 +1,10 @@
 /** What a crew needs of the gateway, and what the gateway hears of it. */
+
+import type { Ledger } from '../ledger/ledger.ts'
 import type { Collected } from '../metrics/collected.ts'
 import type { Log } from '../observe/log.ts'
 import type { WorkerWay } from '../observe/worker-lines.ts'
+import type { ServingMemory } from '../serving.ts'
 import type { Arrival } from './member.ts'
 
 export interface CrewOptions {
@@ -9,8 +12,8 @@ export interface CrewOptions {
   /** For each worker; undefined: there can be none. */
   readonly workerLines: (() => WorkerWay) | undefined
   readonly collected: Collected
-  /** `createServingNotices`. */
-  readonly notices: SharedArrayBuffer
+  readonly memory: ServingMemory
+  readonly ledger: Pick<Ledger, 'join'>
   readonly maxConnections: () => number
   /** Connections within the limit that are none of the crew's. */
   readonly placesElsewhere: () => number

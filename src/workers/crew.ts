@@ -8,7 +8,8 @@ import { announce, EVENTS } from '../observe/events.ts'
 import { whyNoPassage } from '../runtime/handle-passing.ts'
 import { CrewMetrics } from './crew-metrics.ts'
 import type { CrewOptions } from './crew-options.ts'
-import { type Arrival, type Death, Member, type MemberEvents } from './member.ts'
+import type { Death } from './death.ts'
+import { type Arrival, Member, type MemberEvents } from './member.ts'
 import type { NewSettings } from './messages.ts'
 import { chooseNext } from './share-out.ts'
 
@@ -37,6 +38,7 @@ export class Crew {
   readonly #options: CrewOptions
   readonly metrics: CrewMetrics
   readonly #members: Member[] = []
+  readonly #leaveLedger = new Map<Member, () => void>()
   #wanted = 0
   #settings: NewSettings | undefined
   /** The generation in force, which every worker compares with its own. */
@@ -172,8 +174,13 @@ export class Crew {
     if (lines === undefined || this.#settings === undefined) return
     let id = 1
     while (this.#members.some((member) => member.id === id)) id++
-    const shared = { current: this.#current, notices: this.#options.notices }
-    this.#members.push(new Member(id, { ...this.#settings, ...shared }, lines, this.#events))
+    const shared = { current: this.#current, memory: this.#options.memory }
+    const member = new Member(id, { ...this.#settings, ...shared }, lines, this.#events)
+    this.#members.push(member)
+    this.#leaveLedger.set(
+      member,
+      this.#options.ledger.join((way) => member.takeLedger(way)),
+    )
   }
 
   readonly #events: MemberEvents = {
@@ -201,6 +208,8 @@ export class Crew {
     onEnded: (member) => {
       this.#members.splice(this.#members.indexOf(member), 1)
       this.metrics.ended(member)
+      this.#leaveLedger.get(member)?.()
+      this.#leaveLedger.delete(member)
       this.#noteDraining(member)
       if (this.#members.length === 0) this.#stop?.ended.resolve()
     },

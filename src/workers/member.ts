@@ -2,11 +2,13 @@
 import type net from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import { MessageChannel, type MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads'
+import type { LedgerWay } from '../ledger/ledger.ts'
 import { GAUGES, GAUGES_BYTES } from '../listener/gauges.ts'
 import type { PageMemory } from '../metrics/series.ts'
 import type { WorkerWay } from '../observe/worker-lines.ts'
 import { MAX_NUMBER, openPassage, type Passage } from '../runtime/handle-passing.ts'
 import { startThread } from '../runtime/threads.ts'
+import { type Death, describeEnd } from './death.ts'
 import { ANSWERS, type FromWorker, type NewSettings, OFFERS, type ToWorker, type WorkerStart } from './messages.ts'
 import type { Candidate } from './share-out.ts'
 import { createTally, Tally } from './tally.ts'
@@ -21,11 +23,6 @@ export interface Arrival {
   asks: Member | undefined
   /** Workers that have none. */
   readonly refused: Set<Member>
-}
-
-export interface Death {
-  readonly reason: string
-  readonly stack: string | undefined
 }
 
 export interface MemberEvents {
@@ -100,7 +97,7 @@ export class Member implements Candidate {
   /** `given`: settings, and what all workers share. */
   constructor(
     id: number,
-    given: Pick<WorkerStart, 'settings' | 'generation' | 'current' | 'notices'>,
+    given: Pick<WorkerStart, 'settings' | 'generation' | 'current' | 'memory'>,
     lines: WorkerWay,
     events: MemberEvents,
   ) {
@@ -358,8 +355,12 @@ export class Member implements Candidate {
     this.#post({ type: 'forget-metrics', label, values })
   }
 
-  #post(message: ToWorker): void {
-    if (this.state !== 'ended') this.#thread?.postMessage(message)
+  takeLedger(way: LedgerWay): void {
+    this.#post({ type: 'ledger', way }, [way.first?.port ?? way.next!])
+  }
+
+  #post(message: ToWorker, transfer: readonly MessagePort[] = []): void {
+    if (this.state !== 'ended') this.#thread?.postMessage(message, transfer)
   }
 
   #take(message: FromWorker): void {
@@ -389,11 +390,4 @@ export class Member implements Candidate {
         this.terminate()
     }
   }
-}
-
-function describeEnd(error: unknown, code: number): Death {
-  if (error === undefined) return { reason: `exit code ${code}`, stack: undefined }
-  return error instanceof Error
-    ? { reason: error.message, stack: error.stack }
-    : { reason: String(error), stack: undefined }
 }

@@ -1,9 +1,11 @@
 /** What the thread that accepts and one that serves say to each other. */
 import type { MessagePort } from 'node:worker_threads'
 import type { Settings } from '../config/settings.ts'
+import type { LedgerWay } from '../ledger/ledger.ts'
 import type { PageMemory } from '../metrics/series.ts'
 import type { LogSettings } from '../observe/log.ts'
 import type { PassageAddress } from '../runtime/handle-passing.ts'
+import type { ServingMemory } from '../serving.ts'
 
 /** All that a worker begins with. */
 export interface WorkerStart {
@@ -16,8 +18,7 @@ export interface WorkerStart {
   readonly generation: number
   /** One 32-bit number: the generation that is in force, for every worker. */
   readonly current: SharedArrayBuffer
-  /** `createServingNotices`. */
-  readonly notices: SharedArrayBuffer
+  readonly memory: ServingMemory
   /** `GAUGES`. */
   readonly gauges: SharedArrayBuffer
   /** For its lines on the way to the log. */
@@ -46,6 +47,8 @@ export type ToWorker =
   | { readonly type: 'cut' }
   /** Somebody wants to read metrics. */
   | { readonly type: 'refresh-metrics'; readonly number: number }
+  /** Where rows of the ledger go. */
+  | { readonly type: 'ledger'; readonly way: LedgerWay }
   /** Of names that the configuration has not had for long. */
   | { readonly type: 'forget-metrics'; readonly label: 'upstream' | 'api_key'; readonly values: readonly string[] }
 

@@ -65,7 +65,7 @@ const serving = createServing(
     catchUp,
     worker: start.worker,
     onPage: (memory) => post({ type: 'page', memory }),
-    notices: start.notices,
+    memory: start.memory,
   },
 )
 
@@ -111,8 +111,10 @@ let hasEnded = false
 function end(): void {
   if (hasEnded) return
   hasEnded = true
-  serving.close()
-  void logging.flush().then(() => post({ type: 'ended' }))
+  void serving
+    .end()
+    .then(() => logging.flush())
+    .then(() => post({ type: 'ended' }))
 }
 
 port.on('message', (message: ToWorker) => {
@@ -135,6 +137,9 @@ port.on('message', (message: ToWorker) => {
     case 'refresh-metrics':
       serving.refreshMetrics()
       post({ type: 'refreshed', number: message.number })
+      break
+    case 'ledger':
+      serving.takeLedger(message.way)
       break
     case 'forget-metrics':
       serving.forgetMetrics(message.label, message.values)

@@ -5,6 +5,7 @@ import { downstreamEvents, upstreamEvents } from '../../src/exchange/serve.ts'
 import { ClientConnection } from '../../src/http1/client-connection.ts'
 import { ServerConnection } from '../../src/http1/server-connection.ts'
 import { createRecordFormatter } from '../../src/observe/access-log.ts'
+import { plainMetering } from '../support/metering.ts'
 import { FakeSocket } from '../unit/http1/fake-socket.ts'
 
 /*
@@ -92,6 +93,7 @@ export class OneConnection {
       writeRecord: (record, from) => this.#records.push(format(record, from).replaceAll(TIMES, '')),
       reportRefusal() {},
       traffic: undefined,
+      metering: plainMetering(),
       reportBug: (error) => assert.fail(error as Error),
     }
     this.#connect()

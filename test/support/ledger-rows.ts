@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { KeyRing, LedgerSettings } from '../../src/config/snapshot.ts'
-import { type Row, type RowUsage, rowOf } from '../../src/ledger/row.ts'
+import { type Row, rowOf } from '../../src/ledger/row.ts'
 import type { LedgerSource } from '../../src/ledger/thread.ts'
 import type { Fields, Log } from '../../src/observe/log.ts'
-import type { RequestRecord } from '../../src/observe/record.ts'
+import type { RecordUsage, RequestRecord } from '../../src/observe/record.ts'
 import { DEADLINE_MS } from './deadline.ts'
 
 const NO_KEYS: KeyRing = {
@@ -41,7 +41,7 @@ const RECORD: RequestRecord = {
   cause: undefined,
 }
 
-const USAGE: RowUsage = {
+const USAGE: RecordUsage = {
   model: 'gpt-4o-mini',
   requestModel: undefined,
   inputTokens: 1000,
@@ -49,19 +49,18 @@ const USAGE: RowUsage = {
   cacheWriteTokens: undefined,
   outputTokens: 500,
   reasoningTokens: undefined,
-  costUsd: undefined,
+  costUsd: '0.000435',
   units: undefined,
-  tier: undefined,
   usage: 'exact',
   ttftMs: 40,
 }
 
 export function sampleRow(
   record: Partial<RequestRecord> = {},
-  usage: Partial<RowUsage> = {},
+  usage: Partial<RecordUsage> = {},
   timeMs: number = Date.now(),
 ): Row {
-  return rowOf({ ...RECORD, ...record }, NO_KEYS, { ...USAGE, ...usage }, timeMs)
+  return rowOf({ ...RECORD, ...record, usage: { ...USAGE, ...usage } }, NO_KEYS, timeMs)
 }
 
 export interface TemporaryFolder extends Disposable {
@@ -88,7 +87,7 @@ export function sqliteSettings(folder: string, others: Partial<LedgerSettings> =
 }
 
 export function sourceOf(ledger: LedgerSettings | undefined): LedgerSource {
-  return { ledger, prices: [], upstreams: [] }
+  return { ledger }
 }
 
 export interface HeardLog extends Log {

@@ -4,6 +4,7 @@ import type { CredentialPlace, Identity, Snapshot, Upstream } from '../../../src
 import { Exchange, type Path } from '../../../src/exchange/exchange.ts'
 import type { Downstream } from '../../../src/http/downstream.ts'
 import { parseRequestHead } from '../../../src/http1/parse-request.ts'
+import { plainMetering } from '../../support/metering.ts'
 
 export const GATEWAY_KEY = 'fgk_client'
 export const OTHER_KEY = 'fgk_other'
@@ -98,6 +99,7 @@ export function exchangeOf(head: string, snapshotNow: Snapshot, downstream: Part
     reportRefusal() {},
     reportBug() {},
     traffic: undefined,
+    metering: plainMetering(),
   }
   return new Exchange(
     path,

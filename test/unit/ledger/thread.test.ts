@@ -50,7 +50,6 @@ test('rows of several threads are written once each, with cost, and the counts s
   const file = sqliteSettings(folder.path).url
   assert.equal(assertWhole(file), 2475)
   const [row] = readAll(file, 'SELECT * FROM fluxgate_records LIMIT 1')
-  // 800 × 0.15 $ + 200 × 0.075 $ + 500 × 0.60 $ for a million.
   assert.equal(row?.cost_usd, 0.000435)
   assert.equal(row?.request_url, '/openai/v1/chat/completions?key=***')
   assert.deepEqual(readAll(file, 'SELECT SUM(requests) AS n, SUM(cost_nano_usd) AS c FROM fluxgate_hours'), [

@@ -7,6 +7,7 @@ import { gatewayFamilies } from '../../../src/metrics/gateway-families.ts'
 import { processFamilies } from '../../../src/metrics/process-families.ts'
 import { Series } from '../../../src/metrics/series.ts'
 import { Traffic } from '../../../src/metrics/traffic.ts'
+import { createTextSet } from '../../../src/runtime/text-set.ts'
 
 const text = (families: Iterable<Family>, format: 'prometheus' | 'openmetrics' = 'prometheus'): string =>
   [...expose(families, format)].join('')
@@ -57,7 +58,7 @@ const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 test('promtool has nothing to say about it', { skip: hasPromtool ? false : 'promtool is not installed' }, () => {
   const collected = new Collected()
   const pages = collected.join()
-  const traffic = new Traffic(new Series((memory) => pages.take(memory)))
+  const traffic = new Traffic(new Series((memory) => pages.take(memory)), createTextSet(1_000))
   const upstream = traffic.upstream('a')
   upstream.connected('ok', 0.01)
   upstream.connections('idle', 1)
@@ -66,7 +67,7 @@ test('promtool has nothing to say about it', { skip: hasPromtool ? false : 'prom
     ...{ upstreamStatus: 200, durationMs: 5, ttfbMs: 4, requestBytes: 1, responseBytes: 1, hasRetried: true },
   })
   const facts = {
-    ...{ workers: 1, workerRestarts: 0, generation: 1, records: { written: 1, dropped: 0 } },
+    ...{ ledger: undefined, workers: 1, workerRestarts: 0, generation: 1, records: { written: 1, dropped: 0 } },
     clients: { accepted: 1, refused: 0, busy: 0, idle: 1, limit: 10 },
   }
   const families = [...gatewayFamilies(collected, facts, {}), ...processFamilies()]

@@ -5,6 +5,7 @@ import { Collected, totalOf } from '../../../src/metrics/collected.ts'
 import { createForgetting } from '../../../src/metrics/forgetting.ts'
 import { add, Series } from '../../../src/metrics/series.ts'
 import { type Ended, Traffic } from '../../../src/metrics/traffic.ts'
+import { createTextSet } from '../../../src/runtime/text-set.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -26,7 +27,7 @@ const ENDED: Ended = {
 function setUp() {
   const collected = new Collected()
   const pages = collected.join()
-  const traffic = new Traffic(new Series((memory) => pages.take(memory)))
+  const traffic = new Traffic(new Series((memory) => pages.take(memory)), createTextSet(1_000))
   const forgotten: string[] = []
   let now = 0
   const forgetting = createForgetting(

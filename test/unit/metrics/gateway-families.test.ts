@@ -5,9 +5,11 @@ import { FAMILIES } from '../../../src/metrics/families.ts'
 import { gatewayFamilies } from '../../../src/metrics/gateway-families.ts'
 import { add, Series, set } from '../../../src/metrics/series.ts'
 import { Traffic } from '../../../src/metrics/traffic.ts'
+import { createTextSet } from '../../../src/runtime/text-set.ts'
 
 const FACTS = {
   workers: 2,
+  ledger: undefined,
   workerRestarts: 1,
   clients: { accepted: 10, refused: 1, busy: 3, idle: 4, limit: 1024 },
   records: { written: 8, dropped: 2 },
@@ -17,7 +19,7 @@ const FACTS = {
 test('a histogram counts up to each bound, and its count is that of all buckets', () => {
   const collected = new Collected()
   const pages = collected.join()
-  const traffic = new Traffic(new Series((memory) => pages.take(memory)))
+  const traffic = new Traffic(new Series((memory) => pages.take(memory)), createTextSet(1_000))
   for (const ms of [1, 1, 40, 700_000]) {
     traffic.ended(traffic.upstream('a'), {
       apiKey: 'k',

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Collected, totalOf } from '../../../src/metrics/collected.ts'
 import { startThreadMetrics } from '../../../src/metrics/thread.ts'
+import { createTextSet } from '../../../src/runtime/text-set.ts'
 
 /** More than one sample of the event loop is due then. */
 const BLOCKED_MS = 50
@@ -13,7 +14,7 @@ const LOOKS = 5
 test('the event loop is watched up to the end, and not behind it', async () => {
   const collected = new Collected()
   const pages = collected.join()
-  const metrics = startThreadMetrics(0, (memory) => pages.take(memory))
+  const metrics = startThreadMetrics(0, (memory) => pages.take(memory), createTextSet(1))
   const lateness = async (): Promise<number> => {
     for (let blocks = 0; blocks < BLOCKS; blocks++) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKED_MS)

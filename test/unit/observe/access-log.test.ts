@@ -41,6 +41,19 @@ const FULL: RequestRecord = {
   upstreamAddress: '192.0.2.7:443',
   requestId: 'req_011CSHoEeqs5C35K2UUqR7Fy',
   cause: 'ECONNRESET',
+  usage: {
+    model: 'gpt-4o-mini-2024-07-18',
+    requestModel: 'gpt-4o-mini',
+    inputTokens: 1200,
+    cachedTokens: 1024,
+    cacheWriteTokens: 0,
+    outputTokens: 50,
+    reasoningTokens: 8,
+    costUsd: '0.00013335',
+    units: { web_search_requests: 1 },
+    usage: 'exact',
+    ttftMs: 12.5,
+  },
 }
 
 const BARE: RequestRecord = {
@@ -76,7 +89,9 @@ describe('the line of a request', () => {
         'request_body_length=230 api_key=team-a subject=alice@example.com client_cert=CN=alice,O=Example target_url=https://api.openai.com/v1/chat/completions?key=*** ' +
         'upstream=openai duration_ms=12.346 status=200 response_body_length=300 request_bytes=230 response_bytes=300 ' +
         'ttfb_ms=11.000 outcome=upstream_abort error=upstream_truncated upstream_address=192.0.2.7:443 ' +
-        'request_id=req_011CSHoEeqs5C35K2UUqR7Fy cause=ECONNRESET\n',
+        'request_id=req_011CSHoEeqs5C35K2UUqR7Fy cause=ECONNRESET ' +
+        'model=gpt-4o-mini-2024-07-18 request_model=gpt-4o-mini input_tokens=1200 cached_tokens=1024 cache_write_tokens=0 ' +
+        'output_tokens=50 reasoning_tokens=8 cost_usd=0.00013335 usage=exact ttft_ms=12.500\n',
     )
     const names = parseText(formatText(FULL, SNAPSHOT), RECORD_MESSAGE).fields.map(([name]) => name)
     assert.deepEqual(names, Object.keys(ACCESS_FIELDS))
@@ -122,6 +137,16 @@ describe('the line of a request', () => {
       ['upstream_address', '192.0.2.7:443'],
       ['request_id', 'req_011CSHoEeqs5C35K2UUqR7Fy'],
       ['cause', 'ECONNRESET'],
+      ['model', 'gpt-4o-mini-2024-07-18'],
+      ['request_model', 'gpt-4o-mini'],
+      ['input_tokens', 1200],
+      ['cached_tokens', 1024],
+      ['cache_write_tokens', 0],
+      ['output_tokens', 50],
+      ['reasoning_tokens', 8],
+      ['cost_usd', 0.00013335],
+      ['usage', 'exact'],
+      ['ttft_ms', 12.5],
     ])
     assert.match(time, /Z$/)
   })

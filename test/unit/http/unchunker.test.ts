@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Unchunker } from '../../../src/http2/unchunker.ts'
+import { Unchunker } from '../../../src/http/unchunker.ts'
 
 /** The content of these pieces of a body, and whether that was all. A piece that begins with `text:` comes as text. */
 function contentOf(unchunker: Unchunker, pieces: readonly string[]): string {

@@ -1,7 +1,7 @@
-import { CR, HEX_VALUE, LF } from '../http/octets.ts'
+import { CR, HEX_VALUE, LF } from './octets.ts'
 
 /**
- * Takes chunk framing off a body that goes to an HTTP/2 side. The path of a request relays bodies with the framing that they have in
+ * Takes chunk framing off a body that goes to an HTTP/2 side, or is read. The path of a request relays bodies with the framing that they have in
  * HTTP/1; whoever follows them has checked it and taken out extensions already, so this only counts.
  */
 const STATE = { size: 0, sizeLf: 1, data: 2, dataCr: 3, dataLf: 4, trailer: 5, done: 6 } as const

@@ -1,5 +1,5 @@
 /** The public prices that Fluxgate brings: config/prices.json, made from a well-kept table by scripts/generate-prices.ts. */
-import { readOwnFile } from '../../runtime/one-file.ts'
+import { readOwnFile } from '../runtime/one-file.ts'
 import type { Rates } from './cost.ts'
 
 type Match =
@@ -42,6 +42,8 @@ export interface PriceTable {
   readonly providerNames: readonly string[]
   /** The provider at a URL, if it is a known one. */
   providerAt(url: string): string | undefined
+  /** The provider that goes by this name, its own or a usual one. */
+  providerCalled(name: string): string | undefined
   find(provider: string, model: string): Found | undefined
 }
 
@@ -62,11 +64,20 @@ const NAMES: Readonly<Record<string, keyof Rates>> = {
   requests_kcount: 'request',
 }
 
+/** As people call providers that the table has under another name. */
+const CALLED: Readonly<Record<string, string>> = {
+  bedrock: 'aws',
+  gemini: 'google',
+  vertex: 'google',
+  xai: 'x-ai',
+  moonshot: 'moonshotai',
+}
+
 let known: PriceTable | undefined
 
 /** Read once, when somebody asks: 5 ms. */
 export function publicPrices(): PriceTable {
-  known ??= createTable(JSON.parse(readOwnFile(new URL('../../../config/prices.json', import.meta.url))) as TableText)
+  known ??= createTable(JSON.parse(readOwnFile(new URL('../../config/prices.json', import.meta.url))) as TableText)
   return known
 }
 
@@ -79,12 +90,16 @@ function createTable({ version, providers }: TableText): PriceTable {
     const lower = model.toLowerCase()
     const found =
       provider?.models.find(([name]) => name === model) ?? provider?.models.find(([, match]) => fits(match, lower))
-    return found && { name: `${id}/${found[0]}`, rates: (timeMs, input) => ratesOf(pricesAt(found[2], timeMs), input) }
+    return found && { name: `${id}/${found[0]}`, rates: ratesIn(found[2]) }
   }
   return {
     version,
     providerNames: providers.map(({ id }) => id),
     providerAt: (url) => hosts.find(({ pattern }) => pattern.test(url))?.id,
+    providerCalled(name) {
+      const id = Object.hasOwn(CALLED, name) ? CALLED[name]! : name
+      return byId.has(id) ? id : undefined
+    },
     find(id, model) {
       const others = byId.get(id)?.like ?? []
       for (const provider of [id, ...others]) {
@@ -105,6 +120,14 @@ function fits(match: Match, model: string): boolean {
   if ('contains' in match) return model.includes(match.contains.toLowerCase())
   if ('regex' in match) return new RegExp(match.regex).test(model)
   return match.some((name) => name.toLowerCase() === model)
+}
+
+/** Most prices are the same at any time and for any size: they are put together once. */
+function ratesIn(prices: Model[2]): Found['rates'] {
+  if (isList(prices) || Object.values(prices).some((price) => typeof price !== 'number'))
+    return (timeMs, input) => ratesOf(pricesAt(prices, timeMs), input)
+  const rates = ratesOf(prices, 0)
+  return () => rates
 }
 
 /** Of several the last one that holds at that time. */

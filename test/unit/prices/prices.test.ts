@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { OwnRates, PriceRule } from '../../../src/config/snapshot.ts'
-import { type Amounts, costOf, dollarsOf } from '../../../src/ledger/prices/cost.ts'
-import { createPricing, fitsPattern } from '../../../src/ledger/prices/pricing.ts'
-import { publicPrices } from '../../../src/ledger/prices/table.ts'
-import { AT } from '../../../src/ledger/row.ts'
-import { sampleRow } from '../../support/ledger-rows.ts'
+import { type Amounts, costOf, dollarsOf } from '../../../src/prices/cost.ts'
+import { createPricing, fitsPattern, type Seller, type Used } from '../../../src/prices/pricing.ts'
+import { publicPrices } from '../../../src/prices/table.ts'
 
 const amounts = (given: Partial<Amounts>): Amounts => ({
   input: undefined,
@@ -99,21 +97,35 @@ const rule = (model: string, rates: Partial<OwnRates>, more: Partial<PriceRule> 
   ...more,
 })
 
-function priced(
-  prices: readonly PriceRule[],
-  usage: Parameters<typeof sampleRow>[1] = {},
-  record: Parameters<typeof sampleRow>[0] = {},
-) {
-  const unknown: string[] = []
-  const pricing = createPricing({ prices, providers: { named: 'anthropic' } }, (model) => void unknown.push(model))
-  const row = sampleRow(record, usage)
-  pricing.price(row)
-  pricing.price(sampleRow(record, usage))
-  return { cost: row[AT.cost_usd], unknown }
+const USED: Used = {
+  model: 'gpt-4o-mini',
+  requestModel: undefined,
+  inputTokens: 1000,
+  cachedTokens: 200,
+  cacheWriteTokens: undefined,
+  outputTokens: 500,
+  reasoningTokens: undefined,
+  units: undefined,
+  tier: undefined,
 }
 
-test("the provider's own figure stands, then the operator's price, then the public one", () => {
-  assert.equal(priced([rule('*', { input: usd(9) })], { costUsd: '0.5' }).cost, '0.5')
+const at = (url: string, name = 'openai', provider: string | undefined = undefined): Seller => {
+  const { protocol, host, pathname } = new URL(url)
+  return {
+    name,
+    provider,
+    target: { scheme: protocol.slice(0, -1), authority: host, basePath: pathname.replace(/\/$/, '') },
+  }
+}
+const OPENAI = at('https://api.openai.com')
+
+function priced(prices: readonly PriceRule[], used: Partial<Used> = {}, seller: Seller = OPENAI) {
+  const unknown: string[] = []
+  const pricing = createPricing(prices, (model) => void unknown.push(model))
+  return { cost: pricing.costOf({ ...USED, ...used }, seller, Date.now()), unknown }
+}
+
+test("the operator's price counts, then the public one", () => {
   assert.equal(priced([rule('gpt-*', { input: usd(1), output: usd(0) })]).cost, '0.001')
   assert.equal(priced([rule('x', { input: usd(1) })]).cost, '0.000435')
   // The first that fits, for its upstream alone.
@@ -137,14 +149,16 @@ test('batch and flex cost half, and a class of service whose price nobody knows 
   assert.deepEqual(priced([], { tier: 'priority' }), { cost: undefined, unknown: ['gpt-4o-mini'] })
 })
 
-test('a provider is one by name where its host tells nothing; a model without a price is told of once', () => {
-  const at = { upstream: 'named', targetUrl: 'http://10.0.0.1/v1/messages' }
-  assert.equal(priced([], { model: 'claude-3-5-haiku-latest' }, at).cost, '0.002656')
-  assert.deepEqual(priced([], {}, { upstream: 'local', targetUrl: 'http://10.0.0.1/v1' }), {
-    cost: undefined,
-    unknown: ['gpt-4o-mini'],
-  })
-  // A deployment's name says nothing, what was asked for does.
+test('a provider is the one that is named, whose host it is, or after whom the upstream is called', () => {
+  const used = { model: 'claude-3-5-haiku-latest' }
+  assert.equal(priced([], used, at('http://10.0.0.1/v1', 'local', 'anthropic')).cost, '0.002656')
+  assert.equal(priced([], used, at('https://api.anthropic.com', 'openai')).cost, '0.002656')
+  assert.equal(priced([], used, at('http://10.0.0.1', 'anthropic')).cost, '0.002656')
+  assert.equal(priced([], { model: 'gemini-2.5-flash' }, at('http://10.0.0.1', 'gemini')).cost, '0.001496')
+  assert.deepEqual(priced([], {}, at('http://10.0.0.1', 'local')), { cost: undefined, unknown: ['gpt-4o-mini'] })
+})
+
+test('a deployment has a name that says nothing; what was asked for does', () => {
   assert.equal(priced([], { model: 'my-deployment', requestModel: 'gpt-4o-mini' }).cost, '0.000435')
   assert.deepEqual(priced([], { inputTokens: undefined, outputTokens: undefined, model: 'x' }), {
     cost: undefined,

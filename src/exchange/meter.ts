@@ -1,0 +1,195 @@
+/**
+ * What an exchange has used. Its tap is offered content that has gone on already, and tells at the end; it cannot change, hold or end
+ * anything.
+ */
+import type { Upstream } from '../config/snapshot.ts'
+import { FIELD, type Field } from '../http/fields.ts'
+import { linesNamed } from '../http/lines.ts'
+import type { RequestHead, ResponseHead } from '../http/message.ts'
+import { Unchunker } from '../http/unchunker.ts'
+import type { Estimator } from '../llm/estimate.ts'
+import { ContentTap } from '../llm/tap.ts'
+import type { Counts, Usage } from '../llm/usage.ts'
+import { addTokens, type Tokens } from '../metrics/usage-counts.ts'
+import { monotonicMs } from '../runtime/clock.ts'
+import type { Exchange } from './exchange.ts'
+import { turned } from './measure.ts'
+import { shownModel } from './shown-model.ts'
+
+/** What taps of one thread share. */
+export interface Metering {
+  readonly estimator: Estimator
+  /** Dollars by the table of prices; undefined where there is none to go by. */
+  readonly costOf: (usage: Usage, upstream: Upstream) => string | undefined
+  /** Exchanges that are over, whose answers are still read: see `settled`. */
+  unsettled: number
+  /** Somebody waits for the last of them. */
+  settling: PromiseWithResolvers<void> | undefined
+}
+
+/** Nobody has looked, since nothing could be seen. */
+const UNUSED: Usage = {
+  ...{ model: undefined, requestModel: undefined, inputTokens: undefined, cachedTokens: undefined },
+  ...{ cacheWriteTokens: undefined, outputTokens: undefined, reasoningTokens: undefined, costUsd: undefined },
+  ...{ units: undefined, tier: undefined, ttftMs: undefined, reason: undefined },
+  usage: 'none',
+}
+
+/** Its target tells of a model at Bedrock, whose answers may have their counts in fields. */
+const BEDROCK = '/model/'
+
+export class Meter {
+  readonly #tap: ContentTap
+  #requestFraming: Unchunker | undefined
+  #responseFraming: Unchunker | undefined
+  /** What the turns of a tunnel came to, which the metrics have counted already. */
+  counted: Tokens | undefined
+
+  constructor(exchange: Exchange, dialect: Exclude<Upstream['usage'], 'off'>) {
+    const head = exchange.head!
+    this.#tap = new ContentTap({
+      dialect,
+      estimator: exchange.path.metering.estimator,
+      startedMs: exchange.startedAtMs,
+      now: monotonicMs,
+      onTurn: (counts, model) => {
+        const turn = tokensOf(counts)
+        this.counted = this.counted === undefined ? turn : addTokens(this.counted, turn)
+        turned(exchange, shownModel(exchange, model), turn)
+      },
+    })
+    this.#requestFraming = head.framing === 'chunked' ? new Unchunker() : undefined
+    this.#tap.requestHead(exchange.upstreamTarget, fieldValueOf(head, FIELD.contentType))
+  }
+
+  request(before: string, buffer: Buffer, start: number, end: number): void {
+    if (!this.#tap.looksAtRequest) return
+    const framing = this.#requestFraming
+    if (framing === undefined) {
+      if (start < end) this.#tap.request(buffer.subarray(start, end))
+      return
+    }
+    framing.text(before)
+    for (let at = start; at < end; ) {
+      at = framing.next(buffer, at, end)
+      const { pieceStart, pieceEnd } = framing
+      if (pieceStart < pieceEnd) this.#tap.request(buffer.subarray(pieceStart, pieceEnd))
+    }
+  }
+
+  responseHead(head: ResponseHead, before: string, buffer: Buffer, start: number, end: number): void {
+    this.#responseFraming = head.framing === 'chunked' ? new Unchunker() : undefined
+    this.#tap.responseHead(head.status, (name) => fieldOf(head, name))
+    this.response(before, buffer, start, end)
+  }
+
+  /** After a 101 nothing has a framing of HTTP's. */
+  switched(head: ResponseHead, buffer: Buffer, start: number, end: number): void {
+    this.#requestFraming = undefined
+    this.responseHead({ ...head, framing: 'until-close' }, '', buffer, start, end)
+  }
+
+  response(before: string, buffer: Buffer, start: number, end: number): void {
+    const framing = this.#responseFraming
+    if (framing === undefined) {
+      if (start < end) this.#tap.response(buffer.subarray(start, end))
+      return
+    }
+    framing.text(before)
+    for (let at = start; at < end; ) {
+      at = framing.next(buffer, at, end)
+      const { pieceStart, pieceEnd } = framing
+      if (pieceStart < pieceEnd) this.#tap.response(buffer.subarray(pieceStart, pieceEnd))
+    }
+  }
+
+  /** `done` is called now, or when a compressed answer has been read. */
+  end(isComplete: boolean, requestBytes: number, done: (usage: Usage) => void): void {
+    this.#tap.end(isComplete ? 'complete' : 'broken', requestBytes)
+    this.#tap.result(done)
+  }
+}
+
+/** Content that costs tokens is the answer to a POST, or passes through a tunnel: what is fetched has been paid for before. */
+export function startMeter(exchange: Exchange, before: string, buffer: Buffer, start: number, end: number): void {
+  const { usage } = exchange.upstream!
+  const { method, isWebSocketUpgrade } = exchange.head!
+  if (usage === 'off' || (method !== 'POST' && !isWebSocketUpgrade)) return
+  exchange.meter = new Meter(exchange, usage)
+  exchange.meter.request(before, buffer, start, end)
+}
+
+/** Whether its tap reads fields of the answer that nobody else does. */
+export function metersHead({ meter, upstreamTarget }: Exchange): boolean {
+  return meter !== undefined && upstreamTarget.includes(BEDROCK)
+}
+
+/**
+ * Calls `done` once with what the exchange has used; undefined where nobody was to look. Mostly at once: only what has come compressed
+ * takes a moment, for which nobody waits but `settled`.
+ */
+export function settleMeter(exchange: Exchange, done: (usage: Usage | undefined) => void): void {
+  const { meter, upstream, failure, requestBytes, path } = exchange
+  if (meter === undefined) {
+    done(upstream === undefined || upstream.usage === 'off' ? undefined : UNUSED)
+    return
+  }
+  const { metering } = path
+  let isLate = false
+  meter.end(failure === undefined, requestBytes, (usage) => {
+    if (!isLate) {
+      isLate = true
+      done(usage)
+      return
+    }
+    try {
+      done(usage)
+    } catch (error) {
+      path.reportBug(error)
+    }
+    if (--metering.unsettled === 0) metering.settling?.resolve()
+  })
+  if (isLate) return
+  isLate = true
+  metering.unsettled++
+}
+
+/** Resolves when every exchange that is over has its record. */
+export function settled(metering: Metering): Promise<void> {
+  if (metering.unsettled === 0) return Promise.resolve()
+  metering.settling ??= Promise.withResolvers()
+  return metering.settling.promise
+}
+
+function tokensOf({ input, cached, cacheWrite, output, reasoning }: Counts): Tokens {
+  return {
+    inputTokens: input,
+    cachedTokens: cached,
+    cacheWriteTokens: cacheWrite,
+    outputTokens: output,
+    reasoningTokens: reasoning,
+  }
+}
+
+function fieldValueOf({ text, lines }: RequestHead | ResponseHead, field: Field): string | undefined {
+  for (const line of lines) if (line.field === field) return text.slice(line.valueStart, line.valueEnd)
+  return undefined
+}
+
+/** Of all lines, as one list. */
+function codingsOf({ text, lines }: ResponseHead): string | undefined {
+  let codings: string | undefined
+  for (const line of lines) {
+    if (line.field !== FIELD.contentEncoding) continue
+    const value = text.slice(line.valueStart, line.valueEnd)
+    codings = codings === undefined ? value : `${codings}, ${value}`
+  }
+  return codings
+}
+
+function fieldOf(head: ResponseHead, name: string): string | undefined {
+  if (name === 'content-type') return fieldValueOf(head, FIELD.contentType)
+  if (name === 'content-encoding') return codingsOf(head)
+  const [line] = linesNamed(head, name)
+  return line && head.text.slice(line.valueStart, line.valueEnd)
+}
