@@ -30,8 +30,8 @@ export function attempt(
   const upstream = exchange.upstream!
   const { repeated } = exchange.head!
   routed(exchange)
-  startMeter(exchange, before, buffer, start, end)
   if (repeated === undefined) forward(exchange)
+  startMeter(exchange, before, buffer, start, end)
   if (upstream.requestTimeoutMs !== undefined) exchange.downstream.exchangeDeadline.arm(upstream.requestTimeoutMs)
   exchange.isLogin = logsConnectionIn(exchange)
   const owned = takeOwned(exchange)

@@ -60,6 +60,16 @@ export interface LoggedRecord {
   readonly upstream_address?: string
   readonly request_id?: string
   readonly cause?: string
+  readonly model?: string
+  readonly request_model?: string
+  readonly input_tokens?: number
+  readonly cached_tokens?: number
+  readonly cache_write_tokens?: number
+  readonly output_tokens?: number
+  readonly reasoning_tokens?: number
+  readonly cost_usd?: number
+  readonly usage?: string
+  readonly ttft_ms?: number
 }
 
 export interface Exit {

@@ -6,6 +6,8 @@ import { dollars, type Usage } from '../../src/llm/usage.ts'
 export interface UsageCase {
   readonly id: string
   readonly dialect: string
+  /** The prefix below which it is played. */
+  readonly upstream?: string
   readonly method?: string
   readonly target: string
   readonly request_type?: string

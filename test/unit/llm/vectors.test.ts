@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import {
-  brotliCompressSync,
-  constants,
-  createDeflate,
-  createGzip,
-  type Deflate,
-  deflateRawSync,
-  type Gzip,
-  gzipSync,
-  zstdCompressSync,
-} from 'node:zlib'
 import { createEstimator } from '../../../src/llm/estimate.ts'
 import { ContentTap } from '../../../src/llm/tap.ts'
 import type { Usage } from '../../../src/llm/usage.ts'
+import { CODINGS, hasCoding, piecesOf } from '../../support/usage-codings.ts'
 import { answerOf, bytesOf, faultsOf, fieldsOf, type UsageCase, usageCases } from '../../support/usage-vectors.ts'
 
 const exchanges = usageCases.filter(({ kind, method }) => kind !== 'ws' && method === 'POST')
@@ -45,36 +35,6 @@ describe('usage of the vectors, whole', () => {
     })
   }
 })
-
-const CODINGS = {
-  gzip: (pieces) => flushed(createGzip(), pieces),
-  'gzip at once': async (pieces) => [gzipSync(Buffer.concat(pieces))],
-  deflate: (pieces) => flushed(createDeflate(), pieces),
-  'deflate, raw': async (pieces) => [deflateRawSync(Buffer.concat(pieces))],
-  br: async (pieces) => [
-    brotliCompressSync(Buffer.concat(pieces), { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
-  ],
-  zstd: async (pieces) => [zstdCompressSync(Buffer.concat(pieces))],
-} satisfies Record<string, (pieces: readonly Buffer[]) => Promise<Buffer[]>>
-
-async function flushed(stream: Gzip | Deflate, pieces: readonly Buffer[]): Promise<Buffer[]> {
-  const out: Buffer[] = []
-  stream.on('data', (bytes: Buffer) => out.push(bytes))
-  for (const piece of pieces) {
-    await new Promise<void>((written) => stream.write(piece, () => written()))
-    await new Promise<void>((done) => stream.flush(() => done()))
-  }
-  await new Promise<void>((done) => stream.end(() => done()))
-  return out
-}
-
-function hasCoding(one: UsageCase): boolean {
-  return fieldsOf(one)('content-encoding') !== undefined
-}
-
-function piecesOf(one: UsageCase): Buffer[] {
-  return one.pieces?.map(bytesOf) ?? [answerOf(one)]
-}
 
 /** Cut at these places, which differ from case to case and are the same every time. */
 function cut(bytes: Buffer, seed: number): Buffer[] {
