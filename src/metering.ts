@@ -4,6 +4,7 @@ import type { Metering } from './exchange/meter.ts'
 import { createEstimator } from './llm/estimate.ts'
 import { announce, EVENTS } from './observe/events.ts'
 import type { Log } from './observe/log.ts'
+import { onceAMinute } from './observe/once-a-minute.ts'
 import { createPricing, type Pricing, type Used } from './prices/pricing.ts'
 import { addToTextSet } from './runtime/text-set.ts'
 
@@ -22,9 +23,21 @@ export function createMetering(
     if (addToTextSet(unpriced, model) === 'new') announce(log, EVENTS.priceUnknown, { model, upstream })
   }
 
+  const tellBug = onceAMinute((error: unknown) =>
+    announce(log, EVENTS.bug, { error: error instanceof Error ? error.stack : String(error) }),
+  )
+
   return {
     estimator: createEstimator(),
-    costOf: (used: Used, upstream: Upstream) => pricing.costOf(used, upstream, Date.now()),
+    /** A bug in there may cost a record its cost. */
+    costOf(used: Used, upstream: Upstream) {
+      try {
+        return pricing.costOf(used, upstream, Date.now())
+      } catch (error) {
+        tellBug(error)
+        return undefined
+      }
+    },
     unsettled: 0,
     settling: undefined,
     publish({ prices }) {

@@ -9,7 +9,7 @@ import type { RequestHead, ResponseHead } from '../http/message.ts'
 import { Unchunker } from '../http/unchunker.ts'
 import type { Estimator } from '../llm/estimate.ts'
 import { ContentTap } from '../llm/tap.ts'
-import type { Counts, Usage } from '../llm/usage.ts'
+import { BROKEN, type Counts, UNUSED, type Usage } from '../llm/usage.ts'
 import { addTokens, type Tokens } from '../metrics/usage-counts.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
@@ -27,24 +27,19 @@ export interface Metering {
   settling: PromiseWithResolvers<void> | undefined
 }
 
-/** Nobody has looked, since nothing could be seen. */
-const UNUSED: Usage = {
-  ...{ model: undefined, requestModel: undefined, inputTokens: undefined, cachedTokens: undefined },
-  ...{ cacheWriteTokens: undefined, outputTokens: undefined, reasoningTokens: undefined, costUsd: undefined },
-  ...{ units: undefined, tier: undefined, ttftMs: undefined, reason: undefined },
-  usage: 'none',
-}
-
 /** Its target tells of a model at Bedrock, whose answers may have their counts in fields. */
 const BEDROCK = '/model/'
 
+/** None of its methods throws, whatever its tap does. */
 export class Meter {
   readonly #tap: ContentTap
   #requestFraming: Unchunker | undefined
   #responseFraming: Unchunker | undefined
+  #isBroken = false
   /** What the turns of a tunnel came to, which the metrics have counted already. */
   counted: Tokens | undefined
 
+  /** May throw. */
   constructor(exchange: Exchange, dialect: Exclude<Upstream['usage'], 'off'>) {
     const head = exchange.head!
     this.#tap = new ContentTap({
@@ -63,23 +58,23 @@ export class Meter {
   }
 
   request(before: string, buffer: Buffer, start: number, end: number): void {
-    if (!this.#tap.looksAtRequest) return
-    const framing = this.#requestFraming
-    if (framing === undefined) {
-      if (start < end) this.#tap.request(buffer.subarray(start, end))
-      return
-    }
-    framing.text(before)
-    for (let at = start; at < end; ) {
-      at = framing.next(buffer, at, end)
-      const { pieceStart, pieceEnd } = framing
-      if (pieceStart < pieceEnd) this.#tap.request(buffer.subarray(pieceStart, pieceEnd))
+    if (this.#isBroken || !this.#tap.looksAtRequest) return
+    try {
+      if (this.#requestFraming !== undefined) this.#unframe('request', this.#requestFraming, before, buffer, start, end)
+      else if (start < end) this.#tap.request(buffer.subarray(start, end))
+    } catch {
+      this.#isBroken = true
     }
   }
 
   responseHead(head: ResponseHead, before: string, buffer: Buffer, start: number, end: number): void {
-    this.#responseFraming = head.framing === 'chunked' ? new Unchunker() : undefined
-    this.#tap.responseHead(head.status, (name) => fieldOf(head, name))
+    if (this.#isBroken) return
+    try {
+      this.#responseFraming = head.framing === 'chunked' ? new Unchunker() : undefined
+      this.#tap.responseHead(head.status, (name) => fieldOf(head, name))
+    } catch {
+      this.#isBroken = true
+    }
     this.response(before, buffer, start, end)
   }
 
@@ -90,23 +85,49 @@ export class Meter {
   }
 
   response(before: string, buffer: Buffer, start: number, end: number): void {
-    const framing = this.#responseFraming
-    if (framing === undefined) {
-      if (start < end) this.#tap.response(buffer.subarray(start, end))
-      return
+    if (this.#isBroken) return
+    try {
+      if (this.#responseFraming !== undefined)
+        this.#unframe('response', this.#responseFraming, before, buffer, start, end)
+      else if (start < end) this.#tap.response(buffer.subarray(start, end))
+    } catch {
+      this.#isBroken = true
     }
+  }
+
+  #unframe(
+    way: 'request' | 'response',
+    framing: Unchunker,
+    before: string,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
     framing.text(before)
     for (let at = start; at < end; ) {
       at = framing.next(buffer, at, end)
       const { pieceStart, pieceEnd } = framing
-      if (pieceStart < pieceEnd) this.#tap.response(buffer.subarray(pieceStart, pieceEnd))
+      if (pieceStart < pieceEnd) this.#tap[way](buffer.subarray(pieceStart, pieceEnd))
     }
   }
 
-  /** `done` is called now, or when a compressed answer has been read. */
-  end(isComplete: boolean, requestBytes: number, done: (usage: Usage) => void): void {
-    this.#tap.end(isComplete ? 'complete' : 'broken', requestBytes)
-    this.#tap.result(done)
+  /** What was used; undefined: a compressed answer is still to be read, and `late` will be called. */
+  end(isComplete: boolean, requestBytes: number, late: (usage: Usage) => void): Usage | undefined {
+    let known: Usage | undefined
+    let isLate = false
+    try {
+      // It gives its memory back in any case.
+      this.#tap.end(isComplete ? 'complete' : 'broken', requestBytes)
+      if (this.#isBroken) return BROKEN
+      this.#tap.result((usage) => {
+        if (isLate) late(usage)
+        else known = usage
+      })
+    } catch {
+      return BROKEN
+    }
+    isLate = true
+    return known
   }
 }
 
@@ -115,7 +136,12 @@ export function startMeter(exchange: Exchange, before: string, buffer: Buffer, s
   const { usage } = exchange.upstream!
   const { method, isWebSocketUpgrade } = exchange.head!
   if (usage === 'off' || (method !== 'POST' && !isWebSocketUpgrade)) return
-  exchange.meter = new Meter(exchange, usage)
+  try {
+    exchange.meter = new Meter(exchange, usage)
+  } catch (error) {
+    exchange.path.reportBug(error)
+    return
+  }
   exchange.meter.request(before, buffer, start, end)
 }
 
@@ -135,23 +161,16 @@ export function settleMeter(exchange: Exchange, done: (usage: Usage | undefined)
     return
   }
   const { metering } = path
-  let isLate = false
-  meter.end(failure === undefined, requestBytes, (usage) => {
-    if (!isLate) {
-      isLate = true
-      done(usage)
-      return
-    }
+  const usage = meter.end(failure === undefined, requestBytes, (late) => {
     try {
-      done(usage)
+      done(late)
     } catch (error) {
       path.reportBug(error)
     }
     if (--metering.unsettled === 0) metering.settling?.resolve()
   })
-  if (isLate) return
-  isLate = true
-  metering.unsettled++
+  if (usage === undefined) metering.unsettled++
+  else done(usage)
 }
 
 /** Resolves when every exchange that is over has its record. */

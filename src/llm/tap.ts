@@ -11,7 +11,7 @@ import { modelInTarget, splitTarget } from './path-model.ts'
 import { type DialectName, readAnswer } from './read-answer.ts'
 import { seekModel } from './request-model.ts'
 import { givenUp, settle, settleTunnel, unused } from './settle.ts'
-import { type Counts, modelOf, type UnknownReason, type Usage } from './usage.ts'
+import { BROKEN, type Counts, modelOf, type UnknownReason, type Usage } from './usage.ts'
 import { Tunnel, type TunnelUsage } from './websocket-tap.ts'
 import { type Kept, Window } from './window.ts'
 
@@ -238,7 +238,7 @@ export class ContentTap implements Tap {
     try {
       this.#usage = this.#read(tunnel)
     } catch {
-      this.#usage = givenUp('bug', { requestModel: undefined, ttftMs: this.#ttftMs })
+      this.#usage = BROKEN
     }
     this.#window.release()
     const callback = this.#callback

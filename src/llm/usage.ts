@@ -25,6 +25,17 @@ export interface Usage {
   readonly reason: UnknownReason | undefined
 }
 
+/** Nobody has looked, since nothing could be seen. */
+export const UNUSED: Usage = {
+  ...{ model: undefined, requestModel: undefined, inputTokens: undefined, cachedTokens: undefined },
+  ...{ cacheWriteTokens: undefined, outputTokens: undefined, reasoningTokens: undefined, costUsd: undefined },
+  ...{ units: undefined, tier: undefined, ttftMs: undefined, reason: undefined },
+  usage: 'none',
+}
+
+/** Where something of ours has thrown: made without calling anything else of ours. */
+export const BROKEN: Usage = { ...UNUSED, usage: 'unknown', reason: 'bug' }
+
 /** See docs/decisions/0046: how sure the numbers are. */
 export type UsageState = 'exact' | 'partial' | 'estimated' | 'none' | 'unknown'
 
