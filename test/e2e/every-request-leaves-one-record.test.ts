@@ -27,6 +27,8 @@ const ORDER = [
     'upstream_address',
     'request_id',
     'cause',
+    'model',
+    'usage',
   ],
 ]
 
@@ -63,6 +65,7 @@ test('as a JSON line with its fields in their order', async () => {
     response_bytes: 5,
     outcome: 'complete',
     request_id: 'req_1',
+    usage: 'none',
   })
 })
 
@@ -75,7 +78,7 @@ test('as a line of text with its fields in their order', async () => {
   const target = `${origin.url}/v1/x`.replaceAll('.', '\\.')
   const fields =
     `client_ip=127\\.0\\.0\\.1 method=POST request_url=/up/v1/x request_body_length=2 api_key=test target_url=${target} upstream=up ` +
-    'duration_ms=[\\d.]+ status=200 response_body_length=5 request_bytes=2 response_bytes=5 ttfb_ms=[\\d.]+ outcome=complete( upstream_address=[\\d.:]+)?'
+    'duration_ms=[\\d.]+ status=200 response_body_length=5 request_bytes=2 response_bytes=5 ttfb_ms=[\\d.]+ outcome=complete( upstream_address=[\\d.:]+)? usage=none'
   assert.match(lineOf(gateway) ?? '', new RegExp(`^${time} +TRACE Request processed ${fields}$`))
 })
 
