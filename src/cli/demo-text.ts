@@ -15,7 +15,8 @@ export function demoConfiguration(
   bindAddress: string,
   standInPort: number,
   providerKey: string,
-  tls?: DemoTls,
+  tls: DemoTls | undefined,
+  meter: { readonly ledgerUrl: string; readonly pricesPath: string } | undefined,
 ): string {
   const upstreams = PREFIXES.map(
     (name) => `  ${name}:
@@ -34,6 +35,15 @@ ${upstreams.join('')}api_keys:
   static:
     - id: demo
       key: ${DEMO_KEY}
+${meter === undefined ? '' : `ledger: { url: ${JSON.stringify(meter.ledgerUrl)} }\nusage: { prices: ${JSON.stringify(meter.pricesPath)} }\n`}`
+}
+
+/** At the end; `table`: as `fluxgate usage` shows it. */
+export function demoUsageText(table: string): string {
+  return `
+What was used, and would have cost (fluxgate usage --by upstream,model):
+
+${table}
 `
 }
 
@@ -61,7 +71,7 @@ Try it from a second terminal:
   # OpenAI, streamed
   ${curl} -N ${origin}/openai/v1/chat/completions -H 'Authorization: Bearer ${key}' \\
     -H 'Content-Type: application/json' \\
-    -d '{"model":"stand-in-1","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
+    -d '{"model":"stand-in-1","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"Hello!"}]}'
 
   # Anthropic
   ${curl} ${origin}/anthropic/v1/messages -H 'x-api-key: ${key}' -H 'anthropic-version: 2023-06-01' \\
@@ -82,7 +92,8 @@ Or point an official SDK at it:
   new GoogleGenAI({ apiKey: '${key}', httpOptions: { baseUrl: '${origin}/gemini' } })
   new WebSocket('${origin.replace('http:', 'ws:')}/openai/v1/realtime', ['realtime', 'openai-insecure-api-key.${key}'])
 
-Each request is logged below. Ctrl-C stops the demo.
+Each request is logged below, with its tokens and what they would cost at the prices of gpt-4o. Ctrl-C stops the demo, and shows
+the sums.
 
 `
 }

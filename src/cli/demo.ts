@@ -1,7 +1,8 @@
 import { createGateway } from '../gateway.ts'
 import { STAND_IN_KEY, startStandIn } from '../tools/stand-in/stand-in.ts'
 import type { Command } from './arguments.ts'
-import { DEMO_KEY, type DemoTls, demoConfiguration, demoText } from './demo-text.ts'
+import { type DemoMeter, openDemoMeter } from './demo-meter.ts'
+import { DEMO_KEY, type DemoTls, demoConfiguration, demoText, demoUsageText } from './demo-text.ts'
 import { loadText } from './load-text.ts'
 import { numbered } from './reload.ts'
 import { drain, listen, serviceCommand } from './serve.ts'
@@ -12,22 +13,25 @@ type Demo = Extract<Command, { name: 'demo' }>
 
 /** Runs the gateway in front of the stand-in provider until it is told to stop; the exit code of the process. */
 export async function demo({ bindAddress, speaksTls }: Demo): Promise<number> {
+  const meter = openDemoMeter()
   const certificate = speaksTls ? makeThrowAwayCertificate() : undefined
   if (certificate !== undefined && 'wrong' in certificate) {
     process.stderr.write(`error: ${certificate.wrong}\n`)
+    meter?.discard()
     return 1
   }
   try {
-    return await serve(bindAddress, certificate)
+    return await serve(bindAddress, certificate, meter)
   } finally {
     certificate?.discard()
+    meter?.discard()
   }
 }
 
-function serve(bindAddress: string, tls: DemoTls | undefined): Promise<number> {
+function serve(bindAddress: string, tls: DemoTls | undefined, meter: DemoMeter | undefined): Promise<number> {
   return serviceCommand(async (logging, processEvents) => {
     const standIn = await startStandIn()
-    const loaded = loadText(demoConfiguration(bindAddress, standIn.port, STAND_IN_KEY, tls))
+    const loaded = loadText(demoConfiguration(bindAddress, standIn.port, STAND_IN_KEY, tls, meter))
     if (!loaded.ok) {
       const shown = `--bind-address ${OPTION_VALUES['--bind-address']}`
       // the address is all that can be wrong with this file
@@ -52,6 +56,9 @@ function serve(bindAddress: string, tls: DemoTls | undefined): Promise<number> {
     }
     logging.print(demoText(address, DEMO_KEY, tls))
     await processEvents.stopRequested
-    return drain(gateway, processEvents, log)
+    const code = await drain(gateway, processEvents, log)
+    const used = await meter?.report()
+    if (used !== undefined) logging.print(demoUsageText(used))
+    return code
   })
 }

@@ -98,7 +98,7 @@ describe('the demo', () => {
   })
 
   test('cannot be given more configuration than an address', () => {
-    const text = demoConfiguration('127.0.0.1:1"\nupstreams: {}', 9, 'provider-key')
+    const text = demoConfiguration('127.0.0.1:1"\nupstreams: {}', 9, 'provider-key', undefined, undefined)
     assert.ok(text.includes('bind_address: "127.0.0.1:1\\"\\nupstreams: {}"\n'))
   })
 })
