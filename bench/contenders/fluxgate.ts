@@ -19,8 +19,17 @@ import { certificateIn, OUTPUT, serve, writeTo } from './server.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const BIN = join(ROOT, 'bin/fluxgate')
 
-/** `trace` writes a record for each request, `warn` none. `scraped`: see `Contender`. */
-export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace', scraped?: string): Contender {
+export interface Variant {
+  /** `trace` writes a record for each request, `warn` none. */
+  readonly level?: 'trace' | 'warn'
+  /** See `Contender`. */
+  readonly scraped?: string
+  /** What an exchange has used: nobody looks, the log has it (which is how Fluxgate comes), or the ledger has it as well. */
+  readonly usage?: 'off' | 'logged' | 'ledger'
+}
+
+export function fluxgate(name = 'fluxgate', variant: Variant = {}): Contender {
+  const { level = 'trace', scraped } = variant
   return {
     ...(scraped === undefined ? {} : { scraped }),
     ...prefixed,
@@ -32,7 +41,7 @@ export function fluxgate(name = 'fluxgate', level: 'trace' | 'warn' = 'trace', s
     start: async (situation) => {
       if ((situation.workers ?? 1) > 1 && !hasWorkers()) throw new NotAvailable('it has no server.workers')
       return await serve(contenderCores(situation.workers), (port, folder) => {
-        const path = writeTo(folder, 'fluxgate.yaml', configuration(port, folder, situation, scraped))
+        const path = writeTo(folder, 'fluxgate.yaml', configuration(port, folder, situation, variant))
         const outside = Object.entries(process.env).filter(([key]) => !key.startsWith('FLUXGATE_'))
         const env = { ...Object.fromEntries(outside), FLUXGATE_LOG: level }
         return { command: [BIN, '--config', path], env }
@@ -57,17 +66,19 @@ function configuration(
   port: number,
   folder: string,
   { originPort, isTls, clients, workers = 1 }: Situation,
-  scraped: string | undefined,
+  { scraped, usage = 'logged' }: Variant,
 ): string {
   const target = `${isTls ? 'https' : 'http'}://127.0.0.1:${originPort}`
   const tls = isTls ? `, tls: { ca: "${writeTo(folder, 'ca.pem', CA)}" }` : ''
   const [cert, key] = clients === 'tls' ? certificateIn(folder) : []
   const server = cert === undefined ? '' : `, tls: { cert: "${cert}", key: "${key}" }`
   const admin = scraped === undefined ? '' : `\nadmin: { bind_address: "unix:${scraped}" }`
-  return `version: 1${admin}
+  const ledger = usage === 'ledger' ? `\nledger: { url: "sqlite:${join(folder, 'ledger.db')}" }` : ''
+  const reading = usage === 'off' ? ', usage: off' : ''
+  return `version: 1${admin}${ledger}
 server: { bind_address: "127.0.0.1:${port}", max_connections: ${MAX_CONNECTIONS}, keep_alive_timeout_ms: 600000, workers: ${workers}${server} }
 upstreams:
-  openai: { request_path: ${PREFIX}, target_url: "${target}", api_key: ${PROVIDER_KEY}${tls} }
+  openai: { request_path: ${PREFIX}, target_url: "${target}", api_key: ${PROVIDER_KEY}${tls}${reading} }
 api_keys: { static: [{ id: bench, key: ${CLIENT_KEY} }] }
 `
 }

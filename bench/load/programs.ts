@@ -47,8 +47,13 @@ export function smallOrigin(isTls = false): Promise<Server> {
   return isInstalled('nginx') ? nginxOrigin(ANSWER, isTls) : contentOrigin(isTls)
 }
 
-export function eventOrigin(events: number, intervalMs: number, isTls = false): Promise<Server> {
-  return origin('event-origin.ts', [String(events), String(intervalMs)], isTls)
+export function eventOrigin(
+  events: number,
+  intervalMs: number,
+  isTls = false,
+  coding: '' | 'gzip' = '',
+): Promise<Server> {
+  return origin(coding === 'gzip' ? 'gzip-origin.ts' : 'event-origin.ts', [String(events), String(intervalMs)], isTls)
 }
 
 async function origin(file: string, args: readonly string[], isTls: boolean): Promise<Server> {

@@ -34,6 +34,10 @@ const TARGETS: readonly Target[] = [
   { scenario: 'streams', metric: 'each', of: 'figure', most: 10 },
   { scenario: 'log', metric: 'cpu', of: 'ratio', most: 1.1, to: 'log off' },
   { scenario: 'metrics', metric: 'cpu', of: 'ratio', most: 1.03, to: 'metrics off' },
+  { scenario: 'usage-post', metric: 'cpu', of: 'ratio', most: 1.1, to: 'usage off' },
+  { scenario: 'usage-stream', metric: 'cpu', of: 'ratio', most: 1.1, to: 'usage off' },
+  { scenario: 'usage-upload', metric: 'cpu', of: 'ratio', most: 1.05, to: 'usage off' },
+  { scenario: 'usage-gzip', metric: 'cpu', of: 'ratio', most: 1.6, to: 'usage off' },
 ]
 
 export interface Verdict extends Target {

@@ -14,10 +14,12 @@ import {
   tlsPost,
   tlsUpload,
   upload,
+  usagePost,
+  usageUpload,
 } from './posts.ts'
 import type { Scenario } from './scenario.ts'
 import { start } from './start.ts'
-import { stream, tlsStream } from './stream.ts'
+import { stream, tlsStream, usageGzip, usageStream } from './stream.ts'
 import { workers } from './workers.ts'
 
 /** By the names that `--only` takes. */
@@ -41,5 +43,9 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   streams,
   log,
   metrics,
+  'usage-post': usagePost,
+  'usage-stream': usageStream,
+  'usage-upload': usageUpload,
+  'usage-gzip': usageGzip,
   micro,
 }

@@ -83,7 +83,7 @@ const [OFF, ON] = ['log off', 'log on']
 export const log: Scenario = {
   title: 'Fluxgate with a record for each request and without, small POST',
   metrics: [CPU, OTHERS],
-  between: { contenders: () => [fluxgate(ON, 'trace'), fluxgate(OFF, 'warn')], ours: ON, yardstick: OFF },
+  between: { contenders: () => [fluxgate(ON), fluxgate(OFF, { level: 'warn' })], ours: ON, yardstick: OFF },
   round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
 }
 
@@ -93,11 +93,27 @@ export const metrics: Scenario = {
   title: 'Fluxgate with its metrics scraped each second and without, small POST',
   metrics: [CPU, OTHERS],
   between: {
-    contenders: () => [fluxgate(COUNTED, 'trace', 'admin.sock'), fluxgate(UNCOUNTED)],
+    contenders: () => [fluxgate(COUNTED, { scraped: 'admin.sock' }), fluxgate(UNCOUNTED)],
     ours: COUNTED,
     yardstick: UNCOUNTED,
   },
   round: cpuOf({ origin: smallOrigin, load: 'post', contentBytes: SMALL }),
+}
+
+const [UNUSED, USED, KEPT] = ['usage off', 'usage on', 'ledger']
+
+/** What an exchange has used: read, and written to a ledger as well, against nobody looking. */
+export const readsUsage: NonNullable<Scenario['between']> = {
+  contenders: () => [fluxgate(KEPT, { usage: 'ledger' }), fluxgate(USED), fluxgate(UNUSED, { usage: 'off' })],
+  ours: KEPT,
+  yardstick: UNUSED,
+}
+
+export const usagePost: Scenario = { ...post, title: `${post.title}, with usage and without`, between: readsUsage }
+export const usageUpload: Scenario = {
+  ...upload,
+  title: `${upload.title}, with usage and without`,
+  between: readsUsage,
 }
 
 /** Asks for `/metrics` each second, until it is disposed. */
