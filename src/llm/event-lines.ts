@@ -1,4 +1,5 @@
 import { type Document, endingOf, wholeDocument } from './document.ts'
+import { OPEN_ARRAY, OPEN_OBJECT, skipSpace } from './json-text.ts'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -10,6 +11,8 @@ export interface Documents {
   readonly list: Document[]
   /** An event that says `[DONE]` was among them. */
   readonly isDone: boolean
+  /** What stands last in it has come to its end, and did not break off. */
+  readonly isEnded: boolean
 }
 
 /**
@@ -21,6 +24,7 @@ export interface Documents {
 export function readEvents(bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean): Documents {
   const events: Event[] = []
   let event: Event | undefined
+  let isLastBroken = false
   const hasCr = hasCarriageReturn(bytes, from, to)
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, hasCr)
@@ -33,6 +37,8 @@ export function readEvents(bytes: Buffer, from: number, to: number, isTail: bool
       if (event === undefined) events.push((event = { from: data, to: end, more: undefined, isEnding }))
       else (event.more ??= []).push(bytes.subarray(data, end))
     }
+    // Half a name of a field, or one without its value.
+    if (end === to && end > at && (data === -1 || data === end)) isLastBroken = true
     at = end + 1
     if (hasCr && end < to && bytes[end] === CR && bytes[at] === LF) at++
   }
@@ -42,7 +48,14 @@ export function readEvents(bytes: Buffer, from: number, to: number, isTail: bool
     if (isDoneEvent(bytes, one)) isDone = true
     else list.push(documentOf(bytes, one))
   }
-  return { list, isDone }
+  return { list, isDone, isEnded: !isLastBroken && isEventEnded(bytes, events.at(-1), list.at(-1)) }
+}
+
+/** Data that are no JSON have no end that anybody could miss. */
+function isEventEnded(bytes: Buffer, event: Event | undefined, document: Document | undefined): boolean {
+  if (event === undefined || document === undefined || isDoneEvent(bytes, event)) return true
+  const first = bytes[skipSpace(bytes, event.from, event.to)]
+  return document.isEnded || !(event.isEnding || first === OPEN_OBJECT || first === OPEN_ARRAY)
 }
 
 interface Event {
@@ -89,7 +102,7 @@ export function readLines(bytes: Buffer, from: number, to: number, isTail: boole
   const list = lines.map(([start, end]) => {
     return (isTail && start === from ? endingOf : wholeDocument)(bytes, start, end)
   })
-  return { list, isDone: false }
+  return { list, isDone: false, isEnded: list.at(-1)?.isEnded !== false }
 }
 
 function hasCarriageReturn(bytes: Buffer, from: number, to: number): boolean {

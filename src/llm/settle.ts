@@ -85,11 +85,11 @@ function judge(
   if (about.isWhole) {
     if (found.isUnsound) return unknown('unsound')
     if (found.isOutOfReach) return unknown('out_of_reach')
-    if (!content.isSound) return unknown('malformed')
+    if (!content.isSound && !content.isStream) return unknown('malformed')
   }
-  if (!found.isAnswer) return nothing
-  const counts = completed(noCounts(), found, about, model, kind)
-  return counts.output === undefined ? nothing : { state: 'estimated', counts }
+  const counts = found.isAnswer ? completed(noCounts(), found, about, model, kind) : noCounts()
+  if (counts.output !== undefined) return { state: 'estimated', counts }
+  return about.isWhole && !content.isSound ? unknown('malformed') : nothing
 }
 
 function learn(counts: Counts, about: Circumstances, model: string | undefined, kind: Kind): void {

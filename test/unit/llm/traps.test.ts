@@ -420,7 +420,10 @@ describe('Bedrock', () => {
     for (const at of [0, 6, 10, 40, metadata.length - 6, metadata.length - 1]) {
       const broken = Buffer.from(metadata)
       broken[at]! ^= 1
-      await assertSaid({ target, type, answer: [delta(5), broken] }, { usage: 'none', inputTokens: undefined })
+      await assertSaid(
+        { target, type, answer: [delta(5), broken] },
+        { usage: 'unknown', reason: 'malformed', inputTokens: undefined },
+      )
     }
   })
 
