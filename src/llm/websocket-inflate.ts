@@ -107,7 +107,7 @@ export class MessageInflater {
     }
     const stream = createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH })
     this.#stream = stream
-    stream.once('close', leaveDecoder)
+    stream.once('close', () => leaveDecoder('lasting'))
     stream.on('data', (bytes: Buffer) => {
       if (!this.#isOver) this.#sink.piece(bytes)
     })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { decodersAtWork, MAX_DECODERS } from '../../../src/llm/decoders.ts'
+import { decodersAtWork, MAX_DECODERS, MAX_LASTING } from '../../../src/llm/decoders.ts'
 import type { Dialect, FieldOf } from '../../../src/llm/dialect.ts'
 import { anthropic } from '../../../src/llm/dialects/anthropic.ts'
 import { bedrock } from '../../../src/llm/dialects/bedrock.ts'
@@ -14,6 +14,7 @@ import { createEstimator } from '../../../src/llm/estimate.ts'
 import { ContentTap } from '../../../src/llm/tap.ts'
 import { Window } from '../../../src/llm/window.ts'
 import { events, play } from '../../support/usage-tap.ts'
+import { deflater, frame } from '../../support/websocket-frames.ts'
 
 const SSE = 'text/event-stream'
 const USAGE = { prompt_tokens: 3, completion_tokens: 4 }
@@ -190,17 +191,30 @@ describe('compressed content', () => {
     const large = Buffer.concat([
       gzipSync(Buffer.from(`{"choices":["${Array.from({ length: 40_000 }, (_, at) => at * 7919).join()}`)),
     ])
-    const taps = Array.from({ length: MAX_DECODERS + 3 }, openTap)
+    const taps = Array.from({ length: MAX_LASTING + 3 }, openTap)
     for (const tap of taps) {
       tap.responseHead(200, (name) => (name === 'content-encoding' ? 'gzip' : 'application/json'))
       tap.response(large.subarray(0, 70_000))
     }
-    assert.equal(decodersAtWork(), MAX_DECODERS)
+    assert.equal(decodersAtWork(), MAX_LASTING)
     const results = taps.map(
       (tap) => new Promise<string | undefined>((settle) => tap.result(({ reason }) => settle(reason))),
     )
     for (const tap of taps) tap.end('broken')
     assert.equal((await Promise.all(results)).filter((reason) => reason === 'overload').length, 3)
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('that has ended does not wait for tunnels and streams that go on', async () => {
+    const text = await deflater()(Buffer.from('{}'))
+    const tunnels = Array.from({ length: MAX_DECODERS }, openTap)
+    for (const tunnel of tunnels) {
+      tunnel.responseHead(101, () => 'permessage-deflate')
+      tunnel.response(frame(0xc1, text))
+    }
+    const usage = await play({ answer: gzipped, fields: { 'content-encoding': 'gzip' } })
+    assert.equal(usage.usage, 'exact')
+    for (const tunnel of tunnels) tunnel.end('broken')
     while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
   })
 
