@@ -157,7 +157,8 @@ export class Tunnel {
       if (window === this.#inflated || this.#inflater === undefined) this.#read(kept)
       else {
         const copy = { ...kept, head: Buffer.from(kept.head), tail: Buffer.from(kept.tail) }
-        this.#inflater.after(() => this.#guard(() => this.#read(copy)))
+        const bytes = copy.head.length + copy.tail.length
+        this.#inflater.after(() => this.#guard(() => this.#read(copy)), bytes)
       }
     }
     window.clear()

@@ -150,6 +150,40 @@ describe('a tunnel', () => {
     while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
   })
 
+  test('whose messages are empty is given up before they fill the memory, and its end comes', async () => {
+    const empty = frame(0xc1, Buffer.alloc(0))
+    const sent: Sent[] = [{ from: 'server', bytes: Buffer.concat(Array.from({ length: 100_000 }, () => empty)) }]
+    const usage = await send(sent, 'permessage-deflate')
+    assert.deepEqual([usage.usage, usage.reason], ['unknown', 'overload'])
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose plain messages wait for a deflated one is given up before they fill the memory', async () => {
+    const bomb = server(0xc1, await deflater()(Buffer.alloc(50_000_000, ' ')))
+    const plain = server(0x81, COMPLETED)
+    const usage = await send([bomb, ...Array.from({ length: 10_000 }, () => plain)], 'permessage-deflate')
+    assert.equal(usage.reason, 'overload')
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose message is a bomb is given up', async () => {
+    const usage = await send([server(0xc1, deflateRawSync(Buffer.alloc(80_000_000, ' ')))], 'permessage-deflate')
+    assert.deepEqual([usage.usage, usage.reason], ['unknown', 'too_large'])
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose message comes in pieces of one octet is read', async () => {
+    const deflated = await deflater()(
+      Buffer.from(JSON.stringify({ ...JSON.parse(COMPLETED), filler: randomBytes(9_000).toString('hex') })),
+    )
+    const pieces = Array.from(deflated, (byte, at): Sent => {
+      const isLast = at === deflated.length - 1
+      return { from: 'server', bytes: frame((isLast ? 0x80 : 0) | (at === 0 ? 0x41 : 0), Buffer.from([byte])) }
+    })
+    const usage = await send([server(0x81, CREATED), ...pieces], 'permessage-deflate')
+    assert.deepEqual([usage.usage, usage.outputTokens], ['exact', 4])
+  })
+
   test('is estimated for the turn in which it broke off, by those before it', async () => {
     const estimator = createEstimator()
     const delta = JSON.stringify({ type: 'response.output_text.delta', delta: 'word' })
