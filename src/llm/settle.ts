@@ -47,8 +47,9 @@ function judgeTunnel({ counts, estimatedOutput, isOpen, isUnsound, failure }: Tu
     return { state: 'none', counts: noCounts() }
   }
   if (failure !== undefined) return { state: 'partial', counts, reason: failure }
-  if (!isOpen) return { state: 'exact', counts }
-  return { state: 'partial', counts: { ...counts, output: sumOf(counts.output, estimatedOutput) } }
+  if (isOpen) return { state: 'partial', counts: { ...counts, output: sumOf(counts.output, estimatedOutput) } }
+  // A turn whose usage does not count is missing in the sum.
+  return isUnsound ? { state: 'partial', counts, reason: 'unsound' } : { state: 'exact', counts }
 }
 
 /** The tap gave up. What the request said is still known. */

@@ -184,6 +184,51 @@ describe('a tunnel', () => {
     assert.deepEqual([usage.usage, usage.outputTokens], ['exact', 4])
   })
 
+  test('of which a turn says nothing that counts is not exact', async () => {
+    const of = (usage: object): Sent => server(0x81, JSON.stringify({ type: 'response.done', response: { usage } }))
+    const good = of({ input_tokens: 3, output_tokens: 4 })
+    for (const [usage, wanted] of [
+      [{ input_tokens: -1, output_tokens: 'x' }, 'partial'],
+      [{}, 'exact'],
+      [{ input_tokens: null }, 'exact'],
+    ] as const) {
+      for (const turns of [
+        [of(usage), good],
+        [good, of(usage)],
+      ]) {
+        const { usage: state, outputTokens } = await send(turns)
+        assert.deepEqual([state, outputTokens], [wanted, 4])
+      }
+    }
+  })
+
+  test('of Gemini Live is estimated by all of a turn', async () => {
+    const live = (value: object): Sent => server(0x81, JSON.stringify(value))
+    const asked = frame(0x81, Buffer.from('{"setup":{"model":"g"}}'), Buffer.from([1, 2, 3, 4]))
+    const turn = (count: number): Sent[] => [
+      { from: 'client', bytes: asked },
+      ...Array.from({ length: count }, () => live({ serverContent: { modelTurn: { parts: [{ text: 'word' }] } } })),
+    ]
+    const ended = live({ usageMetadata: { promptTokenCount: 5, responseTokenCount: 40 } })
+    const estimator = createEstimator()
+    const one = tunnels[0]!
+    await playWith(estimator, one, [...turn(10), ended], 1_000)
+    const broken = await playWith(estimator, one, [...turn(10), ended, ...turn(5)], 1_000)
+    assert.deepEqual([broken.usage, broken.outputTokens], ['partial', 60])
+  })
+
+  test('whose client deflates its second message alone is known by it', async () => {
+    const mask = Buffer.from([1, 2, 3, 4])
+    const { model } = await send(
+      [
+        { from: 'client', bytes: frame(0x81, Buffer.from('{"type":"x"}'), mask) },
+        { from: 'client', bytes: frame(0xc1, deflateRawSync('{"model":"asked"}'), mask) },
+      ],
+      'permessage-deflate',
+    )
+    assert.equal(model, 'asked')
+  })
+
   test('is estimated for the turn in which it broke off, by those before it', async () => {
     const estimator = createEstimator()
     const delta = JSON.stringify({ type: 'response.output_text.delta', delta: 'word' })
