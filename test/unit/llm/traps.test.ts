@@ -453,6 +453,21 @@ describe('whoever it is', () => {
     )
   })
 
+  test('comments hide nothing wherever they are cut, and whatever ends their lines', async () => {
+    for (const lineEnd of ['\n', '\r\n', '\r']) {
+      const events = anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 }).join('')
+      const bytes = Buffer.from(`\ufeff${`: keep-alive "{${lineEnd}${lineEnd}`.repeat(2_000)}${events}`)
+      for (const size of [1, 7, 1_000, bytes.length]) {
+        const answer: Buffer[] = []
+        for (let at = 0; at < bytes.length; at += size) answer.push(bytes.subarray(at, at + size))
+        await assertSaid(
+          { target: '/v1/messages', type: SSE, answer },
+          { model: 'claude-x', inputTokens: 10, outputTokens: 30, usage: 'exact' },
+        )
+      }
+    }
+  })
+
   test("an empty name is no model: Azure's first chunk has one", () =>
     assertSaid(
       {
