@@ -190,7 +190,8 @@ export class Inflater {
     this.#failure = failure
     for (const block of this.#blocks) giveBack(block)
     this.#blocks = []
-    if (failure !== undefined) this.#stream?.destroy()
+    // A stream that has come to its end before its writer has does not close by itself.
+    this.#stream?.destroy()
     if (this.#isEnded) this.#sink.over(failure)
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { decodersAtWork, MAX_DECODERS, MAX_LASTING } from '../../../src/llm/decoders.ts'
 import type { Dialect, FieldOf } from '../../../src/llm/dialect.ts'
 import { anthropic } from '../../../src/llm/dialects/anthropic.ts'
@@ -11,6 +12,7 @@ import { ollama } from '../../../src/llm/dialects/ollama.ts'
 import { openAiChat } from '../../../src/llm/dialects/openai-chat.ts'
 import { openAiResponses } from '../../../src/llm/dialects/openai-responses.ts'
 import { createEstimator } from '../../../src/llm/estimate.ts'
+import { type Coding, Inflater } from '../../../src/llm/inflate.ts'
 import { ContentTap } from '../../../src/llm/tap.ts'
 import { Window } from '../../../src/llm/window.ts'
 import { events, play } from '../../support/usage-tap.ts'
@@ -203,6 +205,35 @@ describe('compressed content', () => {
     for (const tap of taps) tap.end('broken')
     assert.equal((await Promise.all(results)).filter((reason) => reason === 'overload').length, 3)
     while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('behind which something else stands leaves its decoder', async () => {
+    const text = randomBytes(80_000).toString('base64')
+    for (const [coding, encode] of Object.entries({
+      deflate: deflateSync,
+      br: brotliCompressSync,
+      zstd: zstdCompressSync,
+    })) {
+      let length = 0
+      let onText = (): void => undefined
+      let onOver = (_failure: string | undefined): void => undefined
+      const inflater = new Inflater(coding as Coding, {
+        output: (bytes) => (length += bytes.length) === text.length && onText(),
+        over: (failure) => onOver(failure),
+      })
+      const isRead = new Promise<void>((settle) => (onText = settle))
+      inflater.add(Buffer.concat([encode(text), Buffer.alloc(20_000, 'x')]))
+      await isRead
+      // Its decoder has come to an end before the answer has.
+      await new Promise((turn) => setImmediate(turn))
+      const isOver = new Promise((settle) => (onOver = settle))
+      inflater.end()
+      assert.equal(await isOver, undefined, coding)
+      for (let turns = 0; decodersAtWork() > 0; turns++) {
+        assert.ok(turns < 100_000, `${coding} keeps its decoder`)
+        await new Promise((turn) => setImmediate(turn))
+      }
+    }
   })
 
   test('that has ended does not wait for tunnels and streams that go on', async () => {
