@@ -50,11 +50,11 @@ export function readContent(kept: Kept, contentType: string, isWhole: boolean): 
     case 'array':
       return readArray(kept, from, isWhole)
     case 'lines':
-      return readStream(kept, from, isWhole, readLines)
+      return readStream(kept, from, readLines)
     case 'events':
-      return readStream(kept, from, isWhole, readEvents)
+      return readStream(kept, from, readEvents)
     case 'frames':
-      return readStream(kept, from, isWhole, readFrames)
+      return readStream(kept, from, readFrames)
   }
 }
 
@@ -84,8 +84,7 @@ function readJson(kept: Kept, from: number, isWhole: boolean): Content {
     return { isStream: false, first, last, isDone: false, isSound }
   }
   const document = wholeDocument(head, from, head.length)
-  if (!document.isWhole && secondValue(head, from, head.length) !== -1)
-    return readStream(kept, from, isWhole, readLines)
+  if (!document.isWhole && secondValue(head, from, head.length) !== -1) return readStream(kept, from, readLines)
   return { isStream: false, first: [document], last: [document], isDone: false, isSound: document.isWhole }
 }
 
@@ -111,11 +110,10 @@ function lastChunk(tail: Buffer): Document[] {
 function readStream(
   { head, tail, isCut }: Kept,
   from: number,
-  isWhole: boolean,
-  read: (bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean) => Documents,
+  read: (bytes: Buffer, from: number, to: number, isTail: boolean) => Documents,
 ): Content {
-  const beginning = read(head, from, head.length, false, isWhole)
-  const ending = isCut ? read(tail, 0, tail.length, true, isWhole) : beginning
+  const beginning = read(head, from, head.length, false)
+  const ending = isCut ? read(tail, 0, tail.length, true) : beginning
   return {
     isStream: true,
     first: beginning.list.slice(0, MAX_DOCUMENTS),

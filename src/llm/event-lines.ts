@@ -15,13 +15,15 @@ export interface Documents {
   readonly isEnded: boolean
 }
 
+const NOTHING_ENDED: Documents = { list: [], isDone: false, isEnded: false }
+
 /**
  * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html, 9.2.6) in `bytes[from..to)`: lines end with LF,
  * CR LF or CR, the data of several lines belong together, comments and other fields say nothing. JSON has no line break in
  * a string, so a line break is one, wherever the piece begins. `isTail`: its first line may be the end of a line. What follows the last
  * line break may be the beginning of one.
  */
-export function readEvents(bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean): Documents {
+export function readEvents(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
   const events: Event[] = []
   let event: Event | undefined
   let isLastBroken = false
@@ -29,8 +31,8 @@ export function readEvents(bytes: Buffer, from: number, to: number, isTail: bool
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, hasCr)
     const isEnding = at === from && isTail
-    // Whatever an end that breaks off ends with, it is not the end of its document.
-    if (isEnding && end === to && !isWhole) break
+    // Whatever a line ends with that breaks off, it is not the end of its document.
+    if (isEnding && end === to) return NOTHING_ENDED
     const data = isEnding ? at : dataOfLine(bytes, at, end)
     if (end === at) event = undefined
     else if (data !== -1) {
@@ -91,12 +93,12 @@ function dataOfLine(bytes: Buffer, at: number, end: number): number {
 }
 
 /** One JSON text a line, as Ollama sends them. */
-export function readLines(bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean): Documents {
+export function readLines(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
   const lines: [from: number, to: number][] = []
   for (let at = from; at < to; ) {
     const end = endOfLine(bytes, at, to, false)
-    const isBroken = isTail && at === from && end === to && !isWhole
-    if (end - at > 1 && !isBroken) lines.push([at, end])
+    if (isTail && at === from && end === to) return NOTHING_ENDED
+    if (end - at > 1) lines.push([at, end])
     at = end + 1
   }
   const list = lines.map(([start, end]) => {

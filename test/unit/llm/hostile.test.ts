@@ -96,6 +96,19 @@ describe('what is not usage', () => {
     }
   })
 
+  test('where a stream ends that its connection ends', async () => {
+    const args = { filler: 'x'.repeat(9_000), a: { prompt_eval_count: 1, eval_count: 2 } }
+    const line = JSON.stringify({ model: 'm', message: { arguments: args } }).slice(0, -3)
+    const chunk = { choices: [{ delta: { arguments: { list: ['x'.repeat(9_000), { usage: USAGE, choices: [] }] } } }] }
+    for (const [type, answer] of [
+      ['application/x-ndjson', `{"model":"m","message":{"content":"${'y'.repeat(5_000)}"}}\n${line}`],
+      [SSE, `data: {"choices":[]}\n\n: ${'y'.repeat(5_000)}\n\ndata: ${JSON.stringify(chunk).slice(0, -6)}`],
+    ] as const) {
+      const usage = await play({ target: '/x', type, answer })
+      assert.deepEqual([usage.inputTokens, usage.outputTokens], [undefined, undefined], type)
+    }
+  })
+
   test('in the arguments of a stream that has none', async () => {
     const delta = { choices: [{ delta: { tool_calls: [{ function: { arguments: { usage: USAGE } } }] } }] }
     assert.equal((await play({ type: SSE, answer: events(delta, 'data: [DONE]\n\n') })).usage, 'none')

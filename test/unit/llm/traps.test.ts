@@ -86,6 +86,15 @@ describe('Anthropic', () => {
       { inputTokens: 10, outputTokens: 8 },
     ))
 
+  test('a stream is not exact without what its start said of the input', () => {
+    const pings = Array.from({ length: 100 }, () => ({ type: 'ping', filler: 'x'.repeat(100) }))
+    const answer = [
+      ...events(...pings),
+      ...anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 }),
+    ]
+    return assertSaid({ target, type: SSE, answer }, { inputTokens: undefined, outputTokens: 30, usage: 'partial' })
+  })
+
   test('nobody is billed by the placeholder of a stream that broke off', () =>
     assertSaid(
       { target, type: SSE, how: 'broken', answer: anthropicStream({ input_tokens: 10, output_tokens: 4 }).slice(0, 2) },
