@@ -69,6 +69,7 @@ export class ContentTap implements Tap {
   #contentType = ''
   #field: FieldOf = NO_FIELD
   #isRead = false
+  #isDecodable = true
   #inflater: Inflater | undefined
   #tunnel: Tunnel | undefined
   #start: ContentSeeker | undefined
@@ -126,7 +127,7 @@ export class ContentTap implements Tap {
       if (!mayBeRead(this.#contentType)) return
       const coding = codingOf(field('content-encoding'))
       this.#isRead = true
-      if (coding === undefined) this.#giveUp('coding')
+      this.#isDecodable = coding !== undefined
       if (STREAMS.test(this.#contentType)) {
         this.#start = seekContent()
         this.#isOfResponses = openAiResponses.path.test(splitTarget(this.#target)[0])
@@ -141,7 +142,8 @@ export class ContentTap implements Tap {
   response(bytes: Buffer): void {
     if (!this.#isRead || this.#isEnded) return
     try {
-      if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
+      if (!this.#isDecodable) this.#giveUp('coding')
+      else if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
       else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)
       else this.#take(bytes, 0)
     } catch {

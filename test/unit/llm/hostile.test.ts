@@ -273,6 +273,8 @@ describe('compressed content', () => {
     for (const coding of ['gzip, br', 'compress', 'x']) {
       const usage = await play({ answer: gzipped, fields: { 'content-encoding': coding } })
       assert.deepEqual([usage.usage, usage.reason], ['unknown', 'coding'])
+      const nothing = await play({ answer: [], status: 204, fields: { 'content-encoding': coding } })
+      assert.deepEqual([nothing.usage, nothing.reason], ['none', undefined])
     }
   })
 })
