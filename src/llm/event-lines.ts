@@ -47,7 +47,8 @@ export function readEvents(bytes: Buffer, from: number, to: number, isTail: bool
   let isDone = false
   const list: Document[] = []
   for (const one of events) {
-    if (isDoneEvent(bytes, one)) isDone = true
+    // Clients look at nothing behind it.
+    if (isDone || isDoneEvent(bytes, one)) isDone = true
     else list.push(documentOf(bytes, one))
   }
   return { list, isDone, isEnded: !isLastBroken && isEventEnded(bytes, events.at(-1), list.at(-1)) }

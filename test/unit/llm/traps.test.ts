@@ -348,6 +348,34 @@ describe('OpenAI and those who are compatible', () => {
       { tier: 'flex' },
     ))
 
+  test('nothing counts behind [DONE]', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: events({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } }, 'data: [DONE]\n\n', {
+          choices: [],
+          usage: { prompt_tokens: 30, completion_tokens: 40 },
+        }),
+      },
+      { inputTokens: 3, outputTokens: 4, usage: 'exact' },
+    ))
+
+  test('an image in a single event has its usage at either end, or it is out of reach', async () => {
+    const usage = { input_tokens: 50, output_tokens: 60 }
+    const completed = 'image_generation.completed'
+    const b64_json = 'x'.repeat(30_000)
+    const partial = { type: 'image_generation.partial_image', b64_json }
+    const target = '/v1/images/generations'
+    const wanted = { inputTokens: 50, outputTokens: 60, usage: 'exact' }
+    const first = { type: completed, usage, b64_json }
+    await assertSaid({ target, type: SSE, answer: events(first) }, wanted)
+    await assertSaid({ target, type: SSE, answer: events(partial, { type: completed, b64_json, usage }) }, wanted)
+    await assertSaid(
+      { target, type: SSE, answer: events(partial, first) },
+      { usage: 'unknown', reason: 'out_of_reach', inputTokens: undefined },
+    )
+  })
+
   test('a compacted response counts', () =>
     assertSaid(
       {
@@ -435,6 +463,26 @@ describe('Bedrock', () => {
       )
     }
   })
+
+  test('what is written for an hour stands apart', () =>
+    assertSaid(
+      {
+        target: '/model/m/converse',
+        answer: JSON.stringify({
+          output: {},
+          usage: {
+            inputTokens: 5,
+            outputTokens: 6,
+            cacheWriteInputTokens: 100,
+            cacheDetails: [
+              { ttl: '1h', inputTokens: 60 },
+              { ttl: '5m', inputTokens: 40 },
+            ],
+          },
+        }),
+      },
+      { inputTokens: 105, cacheWriteTokens: 100, outputTokens: 6, units: { cache_write_1h_tokens: 60 } },
+    ))
 
   test('fields of the head say it where the body does not', () =>
     assertSaid(
