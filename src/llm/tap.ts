@@ -118,6 +118,8 @@ export class ContentTap implements Tap {
     try {
       this.#status = status
       if (status === 101) {
+        // Frames of something else would be none.
+        if (!/^websocket$/i.test(field('upgrade') ?? 'websocket')) return
         this.#isRead = true
         this.#tunnel = new Tunnel(this.#options, field('sec-websocket-extensions'))
         return

@@ -116,6 +116,14 @@ describe('a tunnel', () => {
     assert.deepEqual([usage.usage, usage.outputTokens], ['exact', 4])
   })
 
+  test('of another protocol is not read', () => {
+    const tap = new ContentTap({ dialect: 'auto', estimator: createEstimator(), now: () => 0 })
+    tap.responseHead(101, (name) => (name === 'upgrade' ? 'tls/1.0' : undefined))
+    tap.response(Buffer.alloc(100, 0x0f))
+    tap.end('complete')
+    tap.result(({ usage, reason }) => assert.deepEqual([usage, reason], ['none', undefined]))
+  })
+
   test('that only its client talks in is none', async () => {
     const mask = Buffer.from([1, 2, 3, 4])
     const text = JSON.stringify({ type: 'response.create', model: 'asked', usage: { input_tokens: 9 } })
