@@ -4,6 +4,7 @@ import {
   endingOf,
   endsAsJson,
   firstElements,
+  isOneValue,
   lastElements,
   secondValue,
   wholeDocument,
@@ -31,6 +32,8 @@ type Form = 'json' | 'array' | 'lines' | 'events' | 'frames'
 
 const LINES = /ndjson|jsonl|json-lines|json-seq|stream\+json/
 const BOM = 0xef
+/** Of either end of a stream, so many documents are looked at: what counts is in the first or the last two or three. */
+const MAX_DOCUMENTS = 16
 
 /**
  * The documents in what has been kept of an answer. Of one that broke off (not `isWhole`), nothing is read from its end but what a line
@@ -47,14 +50,11 @@ export function readContent(kept: Kept, contentType: string, isWhole: boolean): 
     case 'array':
       return readArray(kept, from, isWhole)
     case 'lines':
-      return readStream(kept, from, isWhole, readLines)
+      return readStream(kept, from, readLines)
     case 'events':
-      return readStream(kept, from, isWhole, readEvents)
+      return readStream(kept, from, readEvents)
     case 'frames':
-      return readStream(kept, from, isWhole, (bytes, start, to, isTail) => ({
-        list: readFrames(bytes, start, to, isTail),
-        isDone: false,
-      }))
+      return readStream(kept, from, readFrames)
   }
 }
 
@@ -84,8 +84,7 @@ function readJson(kept: Kept, from: number, isWhole: boolean): Content {
     return { isStream: false, first, last, isDone: false, isSound }
   }
   const document = wholeDocument(head, from, head.length)
-  if (!document.isWhole && secondValue(head, from, head.length) !== -1)
-    return readStream(kept, from, isWhole, readLines)
+  if (!document.isWhole && secondValue(head, from, head.length) !== -1) return readStream(kept, from, readLines)
   return { isStream: false, first: [document], last: [document], isDone: false, isSound: document.isWhole }
 }
 
@@ -93,7 +92,7 @@ function readArray({ head, tail, isCut }: Kept, from: number, isWhole: boolean):
   const first = firstElements(head, from, head.length)
   if (isCut && !isWhole) return { isStream: true, first, last: lastChunk(tail), isDone: false, isSound: false }
   const last = isCut ? lastElements(tail, 0, tail.length) : first.toReversed()
-  const isSound = isCut ? last.length > 0 : endsAsJson(head, from, head.length)
+  const isSound = isCut ? last.length > 0 : isOneValue(head, from, head.length)
   return { isStream: true, first, last, isDone: false, isSound }
 }
 
@@ -111,21 +110,15 @@ function lastChunk(tail: Buffer): Document[] {
 function readStream(
   { head, tail, isCut }: Kept,
   from: number,
-  isWhole: boolean,
-  read: (bytes: Buffer, from: number, to: number, isTail: boolean, isWhole: boolean) => Documents,
+  read: (bytes: Buffer, from: number, to: number, isTail: boolean) => Documents,
 ): Content {
-  const beginning = read(head, from, head.length, false, isWhole)
-  if (!isCut) {
-    return { ...ends(beginning.list, beginning.list), isDone: beginning.isDone }
+  const beginning = read(head, from, head.length, false)
+  const ending = isCut ? read(tail, 0, tail.length, true) : beginning
+  return {
+    isStream: true,
+    first: beginning.list.slice(0, MAX_DOCUMENTS),
+    last: ending.list.slice(-MAX_DOCUMENTS).reverse(),
+    isDone: ending.isDone,
+    isSound: ending.isEnded,
   }
-  const ending = read(tail, 0, tail.length, true, isWhole)
-  return { ...ends(beginning.list, ending.list), isDone: ending.isDone }
-}
-
-/** Of either end of a stream, so many documents are looked at: what counts is in the first or the last two or three. */
-const MAX_DOCUMENTS = 16
-
-function ends(beginning: readonly Document[], ending: readonly Document[]): Omit<Content, 'isDone'> {
-  const first = beginning.slice(0, MAX_DOCUMENTS)
-  return { isStream: true, first, last: ending.slice(-MAX_DOCUMENTS).reverse(), isSound: true }
 }

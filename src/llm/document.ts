@@ -7,13 +7,19 @@ import { memberOf } from './usage.ts'
 export interface Document {
   /** All of it is there, and it is JSON. */
   readonly isWhole: boolean
+  /** Its end is at hand: nothing of it has broken off there. */
+  readonly isEnded: boolean
   /** What stands at the end of this path of names, undefined if nothing does (or it is not at hand). Position counts. */
   get(name: string, inner?: string, innermost?: string): unknown
 }
 
 /** A document that is a value already. */
 export function documentOf(value: unknown): Document {
-  return { isWhole: true, get: (name, inner, innermost) => walk(memberOf(value, name), inner, innermost) }
+  return {
+    isWhole: true,
+    isEnded: true,
+    get: (name, inner, innermost) => walk(memberOf(value, name), inner, innermost),
+  }
 }
 
 /** A whole text; one that breaks off is read as far as it goes. It is parsed when it is first asked. */
@@ -39,6 +45,10 @@ class TextDocument implements Document {
     return this.#value !== undefined
   }
 
+  get isEnded(): boolean {
+    return this.isWhole
+  }
+
   get(name: string, inner?: string, innermost?: string): unknown {
     this.#parse()
     if (this.#beginning !== undefined) return this.#beginning.get(name, inner, innermost)
@@ -61,14 +71,14 @@ function walk(value: unknown, inner: string | undefined, innermost: string | und
 
 /** A text of which only the beginning is at hand. */
 export function beginningOf(bytes: Buffer, from: number, to: number): Document {
-  return cutDocument(bytes, readBeginning(bytes, from, to)?.levels)
+  return cutDocument(bytes, readBeginning(bytes, from, to)?.levels, false)
 }
 
 /** A text of which only the end is at hand, or all of it with something before it. */
 export function endingOf(bytes: Buffer, from: number, to: number): Document {
   const ending = readEnding(bytes, from, to)
   if (ending !== undefined && ending.start !== -1) return wholeDocument(bytes, ending.start, to)
-  return cutDocument(bytes, ending?.levels)
+  return cutDocument(bytes, ending?.levels, ending !== undefined)
 }
 
 /** The objects of an outermost array that breaks off behind what is here; the last one may be a beginning. */
@@ -76,7 +86,7 @@ export function firstElements(bytes: Buffer, from: number, to: number): Document
   const beginning = readBeginning(bytes, from, to)
   if (beginning === undefined) return []
   const documents = beginning.elements.map((span) => wholeDocument(bytes, span.from, span.to))
-  if (beginning.end === -1) documents.push(cutDocument(bytes, beginning.levels.slice(1)))
+  if (beginning.end === -1) documents.push(cutDocument(bytes, beginning.levels.slice(1), false))
   return documents
 }
 
@@ -85,8 +95,14 @@ export function lastElements(bytes: Buffer, from: number, to: number): Document[
   const ending = readEnding(bytes, from, to)
   if (ending === undefined || !ending.levels[0]!.isArray) return []
   const documents = ending.elements.map((span) => wholeDocument(bytes, span.from, span.to))
-  if (ending.start === -1) documents.push(cutDocument(bytes, ending.levels.slice(1)))
+  if (ending.start === -1) documents.push(cutDocument(bytes, ending.levels.slice(1), true))
   return documents
+}
+
+/** Whether a text is one value from its beginning to its end. */
+export function isOneValue(bytes: Buffer, from: number, to: number): boolean {
+  const end = readBeginning(bytes, from, to)?.end ?? -1
+  return end !== -1 && skipSpace(bytes, end, to) === to
 }
 
 /** Whether a text that began elsewhere ends here as JSON does. */
@@ -98,9 +114,10 @@ export function endsAsJson(bytes: Buffer, from: number, to: number): boolean {
  * At a beginning the names on the way in are known. At an end they are not: there, what stands at the right depth below objects
  * alone is taken for it, unless the outer member is at hand itself.
  */
-function cutDocument(bytes: Buffer, levels: readonly Level[] = []): Document {
+function cutDocument(bytes: Buffer, levels: readonly Level[] = [], isEnded: boolean): Document {
   return {
     isWhole: false,
+    isEnded,
     get: (...path) => {
       for (const [depth, name] of path.entries()) {
         const level = levels[depth]

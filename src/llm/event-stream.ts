@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { type Document, documentOf, wholeDocument } from './document.ts'
+import type { Documents } from './event-lines.ts'
 import { parsed } from './json-text.ts'
 import { memberOf } from './usage.ts'
 
@@ -19,19 +20,21 @@ const STRING = 7
 const FIXED: Readonly<Record<number, number>> = { 0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16 }
 
 /** The documents of the frames in `bytes[from..to)`, in their order. `isTail`: it may begin within a frame. */
-export function readFrames(bytes: Buffer, from: number, to: number, isTail: boolean): Document[] {
+export function readFrames(bytes: Buffer, from: number, to: number, isTail: boolean): Documents {
   const list: Document[] = []
   let at = isTail ? firstFrame(bytes, from, to) : from
+  let isLastSound = from === to
   while (at + PRELUDE_BYTES <= to && hasPrelude(bytes, at)) {
     const end = at + bytes.readUInt32BE(at)
     if (end > to) break
-    if (crc32(bytes.subarray(at, end - CRC_BYTES)) === bytes.readUInt32BE(end - CRC_BYTES)) {
+    isLastSound = crc32(bytes.subarray(at, end - CRC_BYTES)) === bytes.readUInt32BE(end - CRC_BYTES)
+    if (isLastSound) {
       const document = documentIn(bytes, at, end)
       if (document !== undefined) list.push(document)
     }
     at = end
   }
-  return list
+  return { list, isDone: false, isEnded: isLastSound && at === to }
 }
 
 /** Where a frame begins: the sum of its prelude is right by chance once in four thousand million. */

@@ -11,7 +11,7 @@ import {
   type InflateRaw,
   type ZstdDecompress,
 } from 'node:zlib'
-import { awaitDecoder, enterDecoder, leaveDecoder } from './decoders.ts'
+import { awaitDecoder, enterDecoder, leaveDecoder, type Stay } from './decoders.ts'
 import type { UnknownReason } from './usage.ts'
 
 /**
@@ -112,7 +112,7 @@ export class Inflater {
       return
     }
     const last = (): void => {
-      if (this.#stream === undefined) this.#open()
+      if (this.#stream === undefined) this.#open('short')
       this.#feed()
       this.#stream?.end()
     }
@@ -122,7 +122,7 @@ export class Inflater {
 
   #nextBlock(): boolean {
     if (this.#stream === undefined && this.#blocks.length === COLLECTED_BLOCKS) {
-      if (enterDecoder()) this.#open()
+      if (enterDecoder()) this.#open('lasting')
       else this.#finish('overload')
     }
     if (this.#stream !== undefined) this.#feed()
@@ -134,17 +134,17 @@ export class Inflater {
   }
 
   /** With a place for it. */
-  #open(): void {
+  #open(stay: Stay): void {
     let stream: Stream
     try {
       stream = createDecoder(this.#coding, this.#blocks[0]!)
     } catch {
-      leaveDecoder()
+      leaveDecoder(stay)
       this.#finish('bug')
       return
     }
     this.#stream = stream
-    stream.once('close', leaveDecoder)
+    stream.once('close', () => leaveDecoder(stay))
     stream.once('error', () => this.#finish('corrupt'))
     stream.once('end', () => this.#finish(undefined))
     stream.on('data', (bytes: Buffer) => {
@@ -190,7 +190,8 @@ export class Inflater {
     this.#failure = failure
     for (const block of this.#blocks) giveBack(block)
     this.#blocks = []
-    if (failure !== undefined) this.#stream?.destroy()
+    // A stream that has come to its end before its writer has does not close by itself.
+    this.#stream?.destroy()
     if (this.#isEnded) this.#sink.over(failure)
   }
 }

@@ -2,7 +2,7 @@
 
 /** Gemini and Vertex (`models/NAME:method`), Bedrock (`model/ID/converse`), Azure (`deployments/NAME/chat/…`). */
 const IN_PATH = [
-  /\/(?:models|tunedModels|endpoints)\/([^/:]+(?:@[^/:]+)?):\w+$/,
+  /\/(?:models|tunedModels|endpoints)\/([^/:]+):\w+$/,
   /\/model\/([^/]+)\/(?:converse|invoke)[\w-]*$/,
   /\/deployments\/([^/]+)\//,
 ]

@@ -47,8 +47,9 @@ function judgeTunnel({ counts, estimatedOutput, isOpen, isUnsound, failure }: Tu
     return { state: 'none', counts: noCounts() }
   }
   if (failure !== undefined) return { state: 'partial', counts, reason: failure }
-  if (!isOpen) return { state: 'exact', counts }
-  return { state: 'partial', counts: { ...counts, output: sumOf(counts.output, estimatedOutput) } }
+  if (isOpen) return { state: 'partial', counts: { ...counts, output: sumOf(counts.output, estimatedOutput) } }
+  // A turn whose usage does not count is missing in the sum.
+  return isUnsound ? { state: 'partial', counts, reason: 'unsound' } : { state: 'exact', counts }
 }
 
 /** The tap gave up. What the request said is still known. */
@@ -85,11 +86,11 @@ function judge(
   if (about.isWhole) {
     if (found.isUnsound) return unknown('unsound')
     if (found.isOutOfReach) return unknown('out_of_reach')
-    if (!content.isSound) return unknown('malformed')
+    if (!content.isSound && !content.isStream) return unknown('malformed')
   }
-  if (!found.isAnswer) return nothing
-  const counts = completed(noCounts(), found, about, model, kind)
-  return counts.output === undefined ? nothing : { state: 'estimated', counts }
+  const counts = found.isAnswer ? completed(noCounts(), found, about, model, kind) : noCounts()
+  if (counts.output !== undefined) return { state: 'estimated', counts }
+  return about.isWhole && !content.isSound ? unknown('malformed') : nothing
 }
 
 function learn(counts: Counts, about: Circumstances, model: string | undefined, kind: Kind): void {

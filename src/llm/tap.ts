@@ -5,13 +5,14 @@ import { openAiResponses } from './dialects/openai-responses.ts'
 import type { Estimator } from './estimate.ts'
 import { bytesBehindContent, type ContentSeeker, seekContent } from './first-content.ts'
 import { type Coding, codingOf, Inflater } from './inflate.ts'
-import { COLON, parsed, skipSpace } from './json-text.ts'
+import { parsed } from './json-text.ts'
 import type { ModelSeeker } from './model-seeker.ts'
 import { modelInTarget, splitTarget } from './path-model.ts'
 import { type DialectName, readAnswer } from './read-answer.ts'
 import { seekModel } from './request-model.ts'
 import { givenUp, settle, settleTunnel, unused } from './settle.ts'
 import { BROKEN, type Counts, modelOf, type UnknownReason, type Usage } from './usage.ts'
+import { Waiting } from './waiting.ts'
 import { Tunnel, type TunnelUsage } from './websocket-tap.ts'
 import { type Kept, Window } from './window.ts'
 
@@ -51,7 +52,6 @@ export interface TapOptions {
 const STREAMS =
   /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
 
-const LF = 0x0a
 /** Ends the type of an event of the output. What follows repeats all of it, and is no measure of how long it was. */
 const DELTA = Buffer.from('.delta"')
 
@@ -64,6 +64,7 @@ export class ContentTap implements Tap {
   readonly #options: TapOptions
   readonly #startedMs: number
   readonly #window = new Window()
+  readonly #waiting = new Waiting()
   #target = ''
   #targetModel: string | undefined
   #seeker: ModelSeeker | undefined
@@ -72,6 +73,7 @@ export class ContentTap implements Tap {
   #contentType = ''
   #field: FieldOf = NO_FIELD
   #isRead = false
+  #isDecodable = true
   #inflater: Inflater | undefined
   #tunnel: Tunnel | undefined
   #start: ContentSeeker | undefined
@@ -124,6 +126,8 @@ export class ContentTap implements Tap {
     try {
       this.#status = status
       if (status === 101) {
+        // Frames of something else would be none.
+        if (!/^websocket$/i.test(field('upgrade') ?? 'websocket')) return
         this.#isRead = true
         this.#tunnel = new Tunnel(this.#options, field('sec-websocket-extensions'))
         return
@@ -133,7 +137,7 @@ export class ContentTap implements Tap {
       if (!mayBeRead(this.#contentType)) return
       const coding = codingOf(field('content-encoding'))
       this.#isRead = true
-      if (coding === undefined) this.#giveUp('coding')
+      this.#isDecodable = coding !== undefined
       if (STREAMS.test(this.#contentType)) {
         this.#start = seekContent()
         this.#isOfResponses = openAiResponses.path.test(splitTarget(this.#target)[0])
@@ -148,7 +152,8 @@ export class ContentTap implements Tap {
   response(bytes: Buffer): void {
     if (!this.#isRead || this.#isEnded) return
     try {
-      if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
+      if (!this.#isDecodable) this.#giveUp('coding')
+      else if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
       else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)
       else this.#take(bytes, 0)
     } catch {
@@ -204,8 +209,7 @@ export class ContentTap implements Tap {
   }
 
   #take(piece: Buffer, marks: number): void {
-    // What comes while a request waits for its turn says nothing.
-    const bytes = this.#window.total === 0 ? withoutWaiting(piece) : piece
+    const bytes = this.#window.total === 0 ? piece.subarray(this.#waiting.skip(piece)) : piece
     const start = this.#start
     if (start !== undefined) {
       if (start.add(bytes)) {
@@ -290,12 +294,4 @@ export class ContentTap implements Tap {
 /** `null`, `true`, a number or a text: JSON, but nothing that could say more. */
 function isScalar({ head, isCut }: Kept): boolean {
   return !isCut && (head.toString('latin1').trim() === '' || parsed(head.toString('utf8')) !== undefined)
-}
-
-/** A piece without blanks before the first document; nothing of one that is comments of an event stream alone. */
-function withoutWaiting(piece: Buffer): Buffer {
-  const from = skipSpace(piece, 0, piece.length)
-  const isComment =
-    piece[from] === COLON && piece.at(-1) === LF && !/[\r\n](?:data|event|id|retry)\b/.test(piece.toString('latin1'))
-  return piece.subarray(isComment ? piece.length : from)
 }

@@ -4,8 +4,25 @@ import type { UnknownReason } from './usage.ts'
 
 /** With these a message ends that its sender has left them out of (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0, 0, 0xff, 0xff])
-/** So many octets may wait for libuv's threads; a tunnel that is faster is given up. */
-const MAX_BEHIND_BYTES = 1_048_576
+/** So much may wait for libuv's threads, in memory and not only in octets; a tunnel that is faster is given up. */
+const MAX_BEHIND_BYTES = 262_144
+/** Small pieces are put together: each write is a way to another thread and back. */
+const BLOCK_BYTES = 1_024
+/** What an entry costs that has no octets: a message may be empty. */
+const ENTRY_BYTES = 64
+/** A message that grows beyond is a bomb. */
+const MAX_MESSAGE_BYTES = 67_108_864
+
+interface Block {
+  readonly bytes: Buffer
+  used: number
+}
+
+interface Task {
+  readonly after: number
+  readonly bytes: number
+  readonly run: () => void
+}
 
 export interface MessageInflaterSink {
   piece(bytes: Buffer): void
@@ -20,14 +37,15 @@ export interface MessageInflaterSink {
 export class MessageInflater {
   readonly #sink: MessageInflaterSink
   #stream: InflateRaw | undefined
-  /** Pieces, and `undefined` where a message ends. The first one may be at work. */
-  #queue: (Buffer | undefined)[] = []
+  /** Pieces, and `undefined` where a message ends. What is at work is no longer among them. */
+  #queue: (Block | undefined)[] = []
   #isBusy = false
   #behind = 0
   #sent = 0
   #done = 0
+  #produced = 0
   #isOver = false
-  #tasks: { readonly after: number; readonly run: () => void }[] = []
+  #tasks: Task[] = []
 
   constructor(sink: MessageInflaterSink) {
     this.#sink = sink
@@ -36,21 +54,32 @@ export class MessageInflater {
   /** Copies a piece of the message that goes on. */
   add(bytes: Buffer): void {
     if (this.#isOver) return
-    this.#behind += bytes.length
-    if (this.#behind > MAX_BEHIND_BYTES) this.#fail('overload')
-    else this.#push(Buffer.from(bytes))
+    const last = this.#queue.at(-1)
+    const length = last === undefined ? 0 : Math.min(bytes.length, last.bytes.length - last.used)
+    if (last !== undefined) {
+      bytes.copy(last.bytes, last.used, 0, length)
+      last.used += length
+    }
+    const rest = bytes.length - length
+    if (rest === 0) return
+    if (!this.#wait(Math.max(rest, BLOCK_BYTES))) return
+    const block = { bytes: Buffer.allocUnsafe(Math.max(rest, BLOCK_BYTES)), used: rest }
+    bytes.copy(block.bytes, 0, length)
+    this.#push(block)
   }
 
   endMessage(): void {
     if (this.#isOver) return
     this.#sent++
-    this.#push(undefined)
+    if (this.#wait(ENTRY_BYTES)) this.#push(undefined)
   }
 
-  /** Runs this when the messages that have been added so far are through: at once if they are. */
-  after(run: () => void): void {
-    this.#tasks.push({ after: this.#sent, run })
+  /** Runs this, which holds so many octets, when the messages that have been added so far are through: at once if they are. */
+  after(run: () => void, bytes = 0): void {
+    this.#tasks.push({ after: this.#sent, bytes: bytes + ENTRY_BYTES, run })
+    this.#behind += bytes + ENTRY_BYTES
     this.#runTasks()
+    this.#wait(0)
   }
 
   close(): void {
@@ -64,11 +93,22 @@ export class MessageInflater {
   }
 
   #runTasks(): void {
-    while (this.#tasks.length > 0 && this.#tasks[0]!.after <= this.#done) this.#tasks.shift()!.run()
+    while (this.#tasks.length > 0 && this.#tasks[0]!.after <= this.#done) {
+      const task = this.#tasks.shift()!
+      this.#behind -= task.bytes
+      task.run()
+    }
   }
 
-  #push(piece: Buffer | undefined): void {
-    this.#queue.push(piece)
+  /** Whether so much more may wait. */
+  #wait(bytes: number): boolean {
+    this.#behind += bytes
+    if (this.#behind > MAX_BEHIND_BYTES) this.#fail('overload')
+    return !this.#isOver
+  }
+
+  #push(block: Block | undefined): void {
+    this.#queue.push(block)
     this.#pump()
   }
 
@@ -77,19 +117,20 @@ export class MessageInflater {
     if (this.#isBusy || this.#isOver || this.#queue.length === 0) return
     const stream = this.#open()
     if (stream === undefined) return
-    const piece = this.#queue.shift()
+    const block = this.#queue.shift()
     this.#isBusy = true
-    stream.write(piece ?? TAIL, (error) => {
+    stream.write(block?.bytes.subarray(0, block.used) ?? TAIL, (error) => {
       this.#isBusy = false
       if (this.#isOver || (error !== undefined && error !== null)) return
-      if (piece === undefined) this.#endMessage()
-      else this.#behind -= piece.length
+      this.#behind -= block?.bytes.length ?? ENTRY_BYTES
+      if (block === undefined) this.#endMessage()
       this.#pump()
     })
   }
 
   #endMessage(): void {
     this.#done++
+    this.#produced = 0
     this.#sink.end()
     // A sender may end its stream with a message (RFC 7692 section 7.2.3.5 shows one); the next one begins another.
     if (this.#stream?.readableEnded === true) {
@@ -105,11 +146,21 @@ export class MessageInflater {
       this.#fail('overload')
       return undefined
     }
-    const stream = createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH })
+    let stream: InflateRaw
+    try {
+      stream = createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH })
+    } catch {
+      leaveDecoder('lasting')
+      this.#fail('bug')
+      return undefined
+    }
     this.#stream = stream
-    stream.once('close', leaveDecoder)
+    stream.once('close', () => leaveDecoder('lasting'))
     stream.on('data', (bytes: Buffer) => {
-      if (!this.#isOver) this.#sink.piece(bytes)
+      if (this.#isOver) return
+      this.#produced += bytes.length
+      if (this.#produced > MAX_MESSAGE_BYTES) this.#fail('too_large')
+      else this.#sink.piece(bytes)
     })
     stream.once('error', () => this.#fail('corrupt'))
     return stream

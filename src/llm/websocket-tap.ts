@@ -36,6 +36,9 @@ const TRANSCRIBED = 'conversation.item.input_audio_transcription.completed'
 /** Words of which one stands in every message that says something; the deltas of an answer have none of them. */
 const WORDS = ['usage', 'response.created', '"session', 'serverContent']
 
+/** The names of what counts, in either dialect. */
+const COUNT = /tokens$|seconds$|TokenCount$/
+
 /** How a message of the output begins: `"type":"response.output_text.delta"`, or Gemini's. */
 const OUTPUT = /\.delta"|"serverContent"/
 const OUTPUT_WITHIN = 256
@@ -157,7 +160,8 @@ export class Tunnel {
       if (window === this.#inflated || this.#inflater === undefined) this.#read(kept)
       else {
         const copy = { ...kept, head: Buffer.from(kept.head), tail: Buffer.from(kept.tail) }
-        this.#inflater.after(() => this.#guard(() => this.#read(copy)))
+        const bytes = copy.head.length + copy.tail.length
+        this.#inflater.after(() => this.#guard(() => this.#read(copy)), bytes)
       }
     }
     window.clear()
@@ -185,7 +189,7 @@ export class Tunnel {
     const hasEnded = start.get('serverContent', 'turnComplete') === true
     if (objectOf(start.get('serverContent', 'modelTurn')) !== undefined) this.#openTurns = 1
     if (hasEnded || usage !== undefined) this.#openTurns = 0
-    this.#add(usage, readGeminiUsage)
+    if (usage !== undefined) this.#add(usage, readGeminiUsage)
   }
 
   #add(value: unknown, normalise: (usage: JsonObject) => Counts): void {
@@ -194,7 +198,9 @@ export class Tunnel {
     const usage = objectOf(value)
     const counts = usage === undefined ? undefined : normalise(usage)
     if (counts === undefined || !isSound(counts)) {
-      if (value !== undefined && value !== null) this.#isUnsound = true
+      // Vertex says `trafficType` alone at times: where nothing is counted, nothing is missing.
+      const names = usage === undefined ? [] : Object.keys(usage).filter((name) => usage[name] !== null)
+      this.#isUnsound ||= usage === undefined ? (value ?? null) !== null : names.some((name) => COUNT.test(name))
       return
     }
     this.#counts = this.#counts === undefined ? counts : addCounts(this.#counts, counts)
@@ -206,17 +212,18 @@ export class Tunnel {
 
 /** Messages of the client in which the model is looked for: it names one before anything is used. */
 const MAX_ASKED_BYTES = 65_536
-/** Of a message that is deflated, the beginning is inflated, once and at once. */
-const MAX_DEFLATED_BYTES = 8_192
+/** Of each, so much is kept. If it is deflated, that is inflated, once and at once. */
+const MAX_MESSAGE_BYTES = 8_192
 
 /** The model that the client of a tunnel asks for. */
 class ClientModel {
   readonly #frames: FrameReader
-  #bytes: Buffer[] = []
+  /** The beginning of a message. */
+  readonly #bytes = Buffer.allocUnsafe(MAX_MESSAGE_BYTES)
   #length = 0
   #seen = 0
   #isDeflated = false
-  #isFirst = true
+  #isFirstDeflated = true
   model: string | undefined
   isOver = false
 
@@ -224,13 +231,10 @@ class ClientModel {
     this.#frames = new FrameReader({
       begin: (isDeflated) => {
         this.#isDeflated = isDeflated
-        this.#bytes = []
         this.#length = 0
       },
       piece: (bytes) => {
-        if (this.#length >= MAX_DEFLATED_BYTES) return
-        this.#bytes.push(Buffer.from(bytes))
-        this.#length += bytes.length
+        this.#length += bytes.copy(this.#bytes, this.#length)
       },
       end: () => this.#endMessage(),
     })
@@ -240,13 +244,11 @@ class ClientModel {
     this.#frames.add(bytes)
     this.#seen += bytes.length
     if (this.#seen >= MAX_ASKED_BYTES || this.#frames.isMalformed) this.isOver = true
-    if (this.isOver) this.#bytes = []
   }
 
   #endMessage(): void {
     if (this.isOver) return
     const text = this.#text()
-    this.#isFirst = false
     if (text === undefined) {
       this.isOver = true
       return
@@ -258,11 +260,12 @@ class ClientModel {
     this.isOver = this.model !== undefined
   }
 
-  /** A deflated message can be read alone if none came before it. */
+  /** A deflated message can be read alone if no other deflated one came before it. */
   #text(): Buffer | undefined {
-    const bytes = Buffer.concat(this.#bytes)
+    const bytes = this.#bytes.subarray(0, this.#length)
     if (!this.#isDeflated) return bytes
-    if (!this.#isFirst) return undefined
+    if (!this.#isFirstDeflated) return undefined
+    this.#isFirstDeflated = false
     const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_ASKED_BYTES * 16 }
     try {
       return inflateRawSync(bytes, options)

@@ -60,7 +60,8 @@ function readStream({ first, last }: Content): Found {
     isUnsound: !isSound(counts) && (start !== undefined || deltas.length > 0),
     model: modelAt(first, 'message', 'model'),
     isAnswer: start !== undefined || deltas.length > 0 || [...first, ...last].some((one) => anthropic.knows(one)),
-    end: !isCounted || hasError(last[0]) ? 'open' : hasStopped ? 'final' : 'counted',
+    // What `message_start` said may be out of sight.
+    end: !isCounted || counts.input === undefined || hasError(last[0]) ? 'open' : hasStopped ? 'final' : 'counted',
     isOutOfReach: false,
   }
 }

@@ -1,7 +1,17 @@
 import type { Content } from '../content.ts'
 import { type Dialect, type FieldOf, type Found, firstAt, hasError, lastUsage, type Said } from '../dialect.ts'
 import type { Document } from '../document.ts'
-import { type Counts, countOf, fitParts, isSound, type JsonObject, memberOf, noCounts, sumOf } from '../usage.ts'
+import {
+  addUnit,
+  type Counts,
+  countOf,
+  fitParts,
+  isSound,
+  type JsonObject,
+  memberOf,
+  noCounts,
+  sumOf,
+} from '../usage.ts'
 import { anthropic } from './anthropic.ts'
 import { readCohereUsage } from './cohere.ts'
 import { openAiChat } from './openai-chat.ts'
@@ -52,12 +62,18 @@ function readNative(content: Content): Found {
 }
 
 function readConverseUsage(usage: JsonObject): Counts {
-  return withCaches(
+  const counts = withCaches(
     countOf(usage['inputTokens']),
     countOf(usage['outputTokens']),
     countOf(usage['cacheReadInputTokens']) ?? countOf(usage['cacheReadInputTokenCount']),
     countOf(usage['cacheWriteInputTokens']) ?? countOf(usage['cacheWriteInputTokenCount']),
   )
+  const details = Array.isArray(usage['cacheDetails']) ? usage['cacheDetails'] : []
+  for (const detail of details) {
+    if (memberOf(detail, 'ttl') === '1h')
+      addUnit(counts, 'cache_write_1h_tokens', countOf(memberOf(detail, 'inputTokens')))
+  }
+  return counts
 }
 
 function readMetrics(metrics: JsonObject): Counts {

@@ -1,4 +1,4 @@
-import { type Dialect, hasError, modelAt } from '../dialect.ts'
+import { type Dialect, modelAt } from '../dialect.ts'
 import type { Document } from '../document.ts'
 import { countOf, isSound, noCounts } from '../usage.ts'
 
@@ -8,7 +8,8 @@ export const ollama: Dialect = {
   knows: isAnswer,
   read({ isStream, first, last }) {
     const counts = noCounts()
-    const final = last.find(hasCounts)
+    // A line that has broken off may have one of its counts, and lack the other.
+    const final = last.find((document) => document.isEnded && hasCounts(document)) ?? last.find(hasCounts)
     counts.input = countOf(final?.get('prompt_eval_count'))
     counts.output = countOf(final?.get('eval_count'))
     return {
@@ -16,7 +17,7 @@ export const ollama: Dialect = {
       isUnsound: final !== undefined && !isSound(counts),
       model: modelAt(first, 'model') ?? modelAt(last, 'model'),
       isAnswer: first.some(isAnswer) || last.some(isAnswer),
-      end: isStream && final !== undefined ? 'final' : hasError(last[0]) ? 'open' : 'counted',
+      end: !isStream ? 'counted' : final?.isEnded === true ? 'final' : 'open',
       isOutOfReach: false,
     }
   },

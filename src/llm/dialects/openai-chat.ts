@@ -10,6 +10,7 @@ const GROQ: readonly Place[] = [['x_groq', 'usage']]
 
 const ANSWERS = /^(?:chat\.completion|text_completion|edit$|thread\.run)/
 const EVENTS = /^(?:transcript\.|speech\.|image_generation\.|image_edit\.)/
+const LAST_EVENTS = /^(?:image_generation|image_edit)\.completed$|^(?:transcript\.text|speech\.audio)\.done$/
 
 /**
  * OpenAI's chat, completions, embeddings, images, audio and moderations, and all that is compatible. In a stream the last usage
@@ -20,7 +21,9 @@ export const openAiChat: Dialect = {
   knows: (document) => isAnswer(document) || textAt(document, 'object') === 'list' || hasOwnWords(document),
   read({ isStream, first, last, isDone }) {
     const isBatch = /batch/.test(String(firstAt(first, 'object')))
-    const { counts, isUnsound } = isBatch ? { counts: undefined, isUnsound: false } : readUsage(last)
+    // A stream may be a single event, of which the end is too far from its usage.
+    const all = isStream ? [...last, ...first.filter((one) => LAST_EVENTS.test(textAt(one, 'type')))] : last
+    const { counts, isUnsound } = isBatch ? { counts: undefined, isUnsound: false } : readUsage(all)
     const tier = firstAt(last, 'service_tier')
     if (counts !== undefined && counts.tier === undefined && typeof tier === 'string') counts.tier = tier
     return {
@@ -29,7 +32,7 @@ export const openAiChat: Dialect = {
       model: isBatch ? undefined : (modelAt(first, 'model') ?? modelAt(last, 'model')),
       isAnswer: first.some(isAnswer) || last.some(isAnswer),
       end: isDone ? 'final' : isStream && hasError(last[0]) ? 'open' : 'counted',
-      isOutOfReach: false,
+      isOutOfReach: counts === undefined && isStream && !isDone && last[0]?.isEnded === true && !last[0].isWhole,
     }
   },
 }

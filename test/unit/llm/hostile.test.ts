@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { decodersAtWork, MAX_DECODERS } from '../../../src/llm/decoders.ts'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { decodersAtWork, MAX_DECODERS, MAX_LASTING } from '../../../src/llm/decoders.ts'
 import type { Dialect, FieldOf } from '../../../src/llm/dialect.ts'
 import { anthropic } from '../../../src/llm/dialects/anthropic.ts'
 import { bedrock } from '../../../src/llm/dialects/bedrock.ts'
@@ -11,9 +12,11 @@ import { ollama } from '../../../src/llm/dialects/ollama.ts'
 import { openAiChat } from '../../../src/llm/dialects/openai-chat.ts'
 import { openAiResponses } from '../../../src/llm/dialects/openai-responses.ts'
 import { createEstimator } from '../../../src/llm/estimate.ts'
+import { type Coding, Inflater } from '../../../src/llm/inflate.ts'
 import { ContentTap } from '../../../src/llm/tap.ts'
 import { Window } from '../../../src/llm/window.ts'
 import { events, play } from '../../support/usage-tap.ts'
+import { deflater, frame } from '../../support/websocket-frames.ts'
 
 const SSE = 'text/event-stream'
 const USAGE = { prompt_tokens: 3, completion_tokens: 4 }
@@ -90,6 +93,19 @@ describe('what is not usage', () => {
         ['none', undefined, undefined],
         `${target}, ${type}`,
       )
+    }
+  })
+
+  test('where a stream ends that its connection ends', async () => {
+    const args = { filler: 'x'.repeat(9_000), a: { prompt_eval_count: 1, eval_count: 2 } }
+    const line = JSON.stringify({ model: 'm', message: { arguments: args } }).slice(0, -3)
+    const chunk = { choices: [{ delta: { arguments: { list: ['x'.repeat(9_000), { usage: USAGE, choices: [] }] } } }] }
+    for (const [type, answer] of [
+      ['application/x-ndjson', `{"model":"m","message":{"content":"${'y'.repeat(5_000)}"}}\n${line}`],
+      [SSE, `data: {"choices":[]}\n\n: ${'y'.repeat(5_000)}\n\ndata: ${JSON.stringify(chunk).slice(0, -6)}`],
+    ] as const) {
+      const usage = await play({ target: '/x', type, answer })
+      assert.deepEqual([usage.inputTokens, usage.outputTokens], [undefined, undefined], type)
     }
   })
 
@@ -190,17 +206,59 @@ describe('compressed content', () => {
     const large = Buffer.concat([
       gzipSync(Buffer.from(`{"choices":["${Array.from({ length: 40_000 }, (_, at) => at * 7919).join()}`)),
     ])
-    const taps = Array.from({ length: MAX_DECODERS + 3 }, openTap)
+    const taps = Array.from({ length: MAX_LASTING + 3 }, openTap)
     for (const tap of taps) {
       tap.responseHead(200, (name) => (name === 'content-encoding' ? 'gzip' : 'application/json'))
       tap.response(large.subarray(0, 70_000))
     }
-    assert.equal(decodersAtWork(), MAX_DECODERS)
+    assert.equal(decodersAtWork(), MAX_LASTING)
     const results = taps.map(
       (tap) => new Promise<string | undefined>((settle) => tap.result(({ reason }) => settle(reason))),
     )
     for (const tap of taps) tap.end('broken')
     assert.equal((await Promise.all(results)).filter((reason) => reason === 'overload').length, 3)
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('behind which something else stands leaves its decoder', async () => {
+    const text = randomBytes(80_000).toString('base64')
+    for (const [coding, encode] of Object.entries({
+      deflate: deflateSync,
+      br: brotliCompressSync,
+      zstd: zstdCompressSync,
+    })) {
+      let length = 0
+      let onText = (): void => undefined
+      let onOver = (_failure: string | undefined): void => undefined
+      const inflater = new Inflater(coding as Coding, {
+        output: (bytes) => (length += bytes.length) === text.length && onText(),
+        over: (failure) => onOver(failure),
+      })
+      const isRead = new Promise<void>((settle) => (onText = settle))
+      inflater.add(Buffer.concat([encode(text), Buffer.alloc(20_000, 'x')]))
+      await isRead
+      // Its decoder has come to an end before the answer has.
+      await new Promise((turn) => setImmediate(turn))
+      const isOver = new Promise((settle) => (onOver = settle))
+      inflater.end()
+      assert.equal(await isOver, undefined, coding)
+      for (let turns = 0; decodersAtWork() > 0; turns++) {
+        assert.ok(turns < 100_000, `${coding} keeps its decoder`)
+        await new Promise((turn) => setImmediate(turn))
+      }
+    }
+  })
+
+  test('that has ended does not wait for tunnels and streams that go on', async () => {
+    const text = await deflater()(Buffer.from('{}'))
+    const tunnels = Array.from({ length: MAX_DECODERS }, openTap)
+    for (const tunnel of tunnels) {
+      tunnel.responseHead(101, () => 'permessage-deflate')
+      tunnel.response(frame(0xc1, text))
+    }
+    const usage = await play({ answer: gzipped, fields: { 'content-encoding': 'gzip' } })
+    assert.equal(usage.usage, 'exact')
+    for (const tunnel of tunnels) tunnel.end('broken')
     while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
   })
 
@@ -215,6 +273,8 @@ describe('compressed content', () => {
     for (const coding of ['gzip, br', 'compress', 'x']) {
       const usage = await play({ answer: gzipped, fields: { 'content-encoding': coding } })
       assert.deepEqual([usage.usage, usage.reason], ['unknown', 'coding'])
+      const nothing = await play({ answer: [], status: 204, fields: { 'content-encoding': coding } })
+      assert.deepEqual([nothing.usage, nothing.reason], ['none', undefined])
     }
   })
 })

@@ -108,3 +108,14 @@ test('the model of a target', () => {
     assert.equal(modelInTarget(target), model, target)
   }
 })
+
+test('a path is looked at once, however long it is and whatever stands in it', () => {
+  const startMs = performance.now()
+  for (const repeated of ['a@', '@', ':', 'a:', '/models/a:', '/model/a/converse-', '/deployments']) {
+    for (const start of ['/models/', '/model/', '/deployments/', '/endpoints/x@']) {
+      modelInTarget(`${start}${repeated.repeat(262_144 / repeated.length)}!`)
+    }
+  }
+  // A second at most on a busy machine; what goes back for each `@` takes half a minute.
+  assert.ok(performance.now() - startMs < 5_000)
+})

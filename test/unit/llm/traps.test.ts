@@ -86,6 +86,15 @@ describe('Anthropic', () => {
       { inputTokens: 10, outputTokens: 8 },
     ))
 
+  test('a stream is not exact without what its start said of the input', () => {
+    const pings = Array.from({ length: 100 }, () => ({ type: 'ping', filler: 'x'.repeat(100) }))
+    const answer = [
+      ...events(...pings),
+      ...anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 }),
+    ]
+    return assertSaid({ target, type: SSE, answer }, { inputTokens: undefined, outputTokens: 30, usage: 'partial' })
+  })
+
   test('nobody is billed by the placeholder of a stream that broke off', () =>
     assertSaid(
       { target, type: SSE, how: 'broken', answer: anthropicStream({ input_tokens: 10, output_tokens: 4 }).slice(0, 2) },
@@ -339,6 +348,34 @@ describe('OpenAI and those who are compatible', () => {
       { tier: 'flex' },
     ))
 
+  test('nothing counts behind [DONE]', () =>
+    assertSaid(
+      {
+        type: SSE,
+        answer: events({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } }, 'data: [DONE]\n\n', {
+          choices: [],
+          usage: { prompt_tokens: 30, completion_tokens: 40 },
+        }),
+      },
+      { inputTokens: 3, outputTokens: 4, usage: 'exact' },
+    ))
+
+  test('an image in a single event has its usage at either end, or it is out of reach', async () => {
+    const usage = { input_tokens: 50, output_tokens: 60 }
+    const completed = 'image_generation.completed'
+    const b64_json = 'x'.repeat(30_000)
+    const partial = { type: 'image_generation.partial_image', b64_json }
+    const target = '/v1/images/generations'
+    const wanted = { inputTokens: 50, outputTokens: 60, usage: 'exact' }
+    const first = { type: completed, usage, b64_json }
+    await assertSaid({ target, type: SSE, answer: events(first) }, wanted)
+    await assertSaid({ target, type: SSE, answer: events(partial, { type: completed, b64_json, usage }) }, wanted)
+    await assertSaid(
+      { target, type: SSE, answer: events(partial, first) },
+      { usage: 'unknown', reason: 'out_of_reach', inputTokens: undefined },
+    )
+  })
+
   test('a compacted response counts', () =>
     assertSaid(
       {
@@ -420,9 +457,32 @@ describe('Bedrock', () => {
     for (const at of [0, 6, 10, 40, metadata.length - 6, metadata.length - 1]) {
       const broken = Buffer.from(metadata)
       broken[at]! ^= 1
-      await assertSaid({ target, type, answer: [delta(5), broken] }, { usage: 'none', inputTokens: undefined })
+      await assertSaid(
+        { target, type, answer: [delta(5), broken] },
+        { usage: 'unknown', reason: 'malformed', inputTokens: undefined },
+      )
     }
   })
+
+  test('what is written for an hour stands apart', () =>
+    assertSaid(
+      {
+        target: '/model/m/converse',
+        answer: JSON.stringify({
+          output: {},
+          usage: {
+            inputTokens: 5,
+            outputTokens: 6,
+            cacheWriteInputTokens: 100,
+            cacheDetails: [
+              { ttl: '1h', inputTokens: 60 },
+              { ttl: '5m', inputTokens: 40 },
+            ],
+          },
+        }),
+      },
+      { inputTokens: 105, cacheWriteTokens: 100, outputTokens: 6, units: { cache_write_1h_tokens: 60 } },
+    ))
 
   test('fields of the head say it where the body does not', () =>
     assertSaid(
@@ -448,6 +508,21 @@ describe('whoever it is', () => {
       { target: '/v1/messages', type: SSE, answer },
       { model: 'claude-x', inputTokens: 10, outputTokens: 30, usage: 'exact' },
     )
+  })
+
+  test('comments hide nothing wherever they are cut, and whatever ends their lines', async () => {
+    for (const lineEnd of ['\n', '\r\n', '\r']) {
+      const events = anthropicStream({ input_tokens: 10, output_tokens: 4 }, { output_tokens: 30 }).join('')
+      const bytes = Buffer.from(`\ufeff${`: keep-alive "{${lineEnd}${lineEnd}`.repeat(2_000)}${events}`)
+      for (const size of [1, 7, 1_000, bytes.length]) {
+        const answer: Buffer[] = []
+        for (let at = 0; at < bytes.length; at += size) answer.push(bytes.subarray(at, at + size))
+        await assertSaid(
+          { target: '/v1/messages', type: SSE, answer },
+          { model: 'claude-x', inputTokens: 10, outputTokens: 30, usage: 'exact' },
+        )
+      }
+    }
   })
 
   test("an empty name is no model: Azure's first chunk has one", () =>

@@ -116,6 +116,14 @@ describe('a tunnel', () => {
     assert.deepEqual([usage.usage, usage.outputTokens], ['exact', 4])
   })
 
+  test('of another protocol is not read', () => {
+    const tap = new ContentTap({ dialect: 'auto', estimator: createEstimator(), now: () => 0 })
+    tap.responseHead(101, (name) => (name === 'upgrade' ? 'tls/1.0' : undefined))
+    tap.response(Buffer.alloc(100, 0x0f))
+    tap.end('complete')
+    tap.result(({ usage, reason }) => assert.deepEqual([usage, reason], ['none', undefined]))
+  })
+
   test('that only its client talks in is none', async () => {
     const mask = Buffer.from([1, 2, 3, 4])
     const text = JSON.stringify({ type: 'response.create', model: 'asked', usage: { input_tokens: 9 } })
@@ -148,6 +156,85 @@ describe('a tunnel', () => {
     const usage = await send([server(0xc1, deflateRawSync(randomBytes(1_200_000)))], 'permessage-deflate')
     assert.deepEqual([usage.usage, usage.reason], ['unknown', 'overload'])
     while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose messages are empty is given up before they fill the memory, and its end comes', async () => {
+    const empty = frame(0xc1, Buffer.alloc(0))
+    const sent: Sent[] = [{ from: 'server', bytes: Buffer.concat(Array.from({ length: 100_000 }, () => empty)) }]
+    const usage = await send(sent, 'permessage-deflate')
+    assert.deepEqual([usage.usage, usage.reason], ['unknown', 'overload'])
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose plain messages wait for a deflated one is given up before they fill the memory', async () => {
+    const bomb = server(0xc1, await deflater()(Buffer.alloc(50_000_000, ' ')))
+    const plain = server(0x81, COMPLETED)
+    const usage = await send([bomb, ...Array.from({ length: 10_000 }, () => plain)], 'permessage-deflate')
+    assert.equal(usage.reason, 'overload')
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose message is a bomb is given up', async () => {
+    const usage = await send([server(0xc1, deflateRawSync(Buffer.alloc(80_000_000, ' ')))], 'permessage-deflate')
+    assert.deepEqual([usage.usage, usage.reason], ['unknown', 'too_large'])
+    while (decodersAtWork() > 0) await new Promise((turn) => setImmediate(turn))
+  })
+
+  test('whose message comes in pieces of one octet is read', async () => {
+    const deflated = await deflater()(
+      Buffer.from(JSON.stringify({ ...JSON.parse(COMPLETED), filler: randomBytes(9_000).toString('hex') })),
+    )
+    const pieces = Array.from(deflated, (byte, at): Sent => {
+      const isLast = at === deflated.length - 1
+      return { from: 'server', bytes: frame((isLast ? 0x80 : 0) | (at === 0 ? 0x41 : 0), Buffer.from([byte])) }
+    })
+    const usage = await send([server(0x81, CREATED), ...pieces], 'permessage-deflate')
+    assert.deepEqual([usage.usage, usage.outputTokens], ['exact', 4])
+  })
+
+  test('of which a turn says nothing that counts is not exact', async () => {
+    const of = (usage: object): Sent => server(0x81, JSON.stringify({ type: 'response.done', response: { usage } }))
+    const good = of({ input_tokens: 3, output_tokens: 4 })
+    for (const [usage, wanted] of [
+      [{ input_tokens: -1, output_tokens: 'x' }, 'partial'],
+      [{}, 'exact'],
+      [{ input_tokens: null }, 'exact'],
+    ] as const) {
+      for (const turns of [
+        [of(usage), good],
+        [good, of(usage)],
+      ]) {
+        const { usage: state, outputTokens } = await send(turns)
+        assert.deepEqual([state, outputTokens], [wanted, 4])
+      }
+    }
+  })
+
+  test('of Gemini Live is estimated by all of a turn', async () => {
+    const live = (value: object): Sent => server(0x81, JSON.stringify(value))
+    const asked = frame(0x81, Buffer.from('{"setup":{"model":"g"}}'), Buffer.from([1, 2, 3, 4]))
+    const turn = (count: number): Sent[] => [
+      { from: 'client', bytes: asked },
+      ...Array.from({ length: count }, () => live({ serverContent: { modelTurn: { parts: [{ text: 'word' }] } } })),
+    ]
+    const ended = live({ usageMetadata: { promptTokenCount: 5, responseTokenCount: 40 } })
+    const estimator = createEstimator()
+    const one = tunnels[0]!
+    await playWith(estimator, one, [...turn(10), ended], 1_000)
+    const broken = await playWith(estimator, one, [...turn(10), ended, ...turn(5)], 1_000)
+    assert.deepEqual([broken.usage, broken.outputTokens], ['partial', 60])
+  })
+
+  test('whose client deflates its second message alone is known by it', async () => {
+    const mask = Buffer.from([1, 2, 3, 4])
+    const { model } = await send(
+      [
+        { from: 'client', bytes: frame(0x81, Buffer.from('{"type":"x"}'), mask) },
+        { from: 'client', bytes: frame(0xc1, deflateRawSync('{"model":"asked"}'), mask) },
+      ],
+      'permessage-deflate',
+    )
+    assert.equal(model, 'asked')
   })
 
   test('is estimated for the turn in which it broke off, by those before it', async () => {
