@@ -19,7 +19,7 @@ import { adminPort, askAdmin } from '../support/admin.ts'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { DEADLINE_MS } from '../support/deadline.ts'
 import { assertWhole, EventStreams, openStreams } from '../support/event-streams.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { type ConfigObject, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { type OriginRequest, startOrigin } from '../support/origin.ts'
 import { connect, connectUnix, type RawClient } from '../support/raw-client.ts'
 import { connectTls, PemFolder } from '../support/tls-gateway.ts'
@@ -361,6 +361,70 @@ test('a socket of systemd at another address than the configuration names is a m
   const said = `systemd has handed over a socket at 127.0.0.1:${port}, and server.bind_address is 127.0.0.1:1`
   assert.ok(gateway.log().includes(said), gateway.log())
   server.close()
+})
+
+/** A gateway that listens at an address which systemd, played by this process, listens at as well. */
+async function startActivated(host: string, more: (port: number) => ConfigObject, env: NodeJS.ProcessEnv = {}) {
+  const server = createServer({ pauseOnConnect: true }).unref()
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
+  const { port } = server.address() as { port: number }
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  const gateway = await startGateway(more(port), { under: ACTIVATED, descriptors: [fd], env })
+  return { gateway, port, server }
+}
+
+test('a socket of systemd is not let go of for another address, by a reload or an upgrade', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  const config = (host: string, port: number): ConfigObject => ({
+    server: { bind_address: `${host}:${port}` },
+    ...upTo(origin),
+  })
+  const { gateway: started, port, server } = await startActivated('0.0.0.0', (at) => config('0.0.0.0', at))
+  await using gateway = started
+  const said = `systemd has handed over a socket at 0.0.0.0:${port}, and server.bind_address is`
+  // One that overlaps, one that does not.
+  for (const [host, at] of [
+    ['127.0.0.1', port],
+    ['127.0.0.1', 0],
+  ] as const) {
+    gateway.rewrite(config(host, at))
+    await gateway.waitForLog(`"error":"${said} ${host}:${at}:`)
+  }
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Upgrade failed; going on')
+  await gateway.waitForLog(said, 3)
+  // And back: nothing has been lost.
+  gateway.rewrite({ ...config('0.0.0.0', port), api_keys: { static: [{ id: 'other', key: 'k'.repeat(40) }] } })
+  await gateway.waitForLog('reloaded automatically', 3)
+  // From here on nobody else takes one.
+  server.close()
+  let { pid } = gateway
+  for (let nth = 1; nth <= 2; nth++) {
+    pid = await upgrade(gateway, pid, nth)
+    await gateway.waitForLog('shutdown complete', nth)
+    using client = await connect(port)
+    void client.write(get('/up/x'))
+    assert.equal((await client.response()).status, 401)
+  }
+  process.kill(pid, 'SIGTERM')
+})
+
+test('an operations socket of systemd that nobody has wanted yet goes on to each successor', async () => {
+  const under = ['sh', '-c', 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=admin; exec "$@"', 'sh']
+  const server = createServer()
+  const port = await listen(server)
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  await using gateway = await startGateway({}, { under, descriptors: [fd] })
+  let { pid } = gateway
+  for (let nth = 1; nth <= 2; nth++) {
+    pid = await upgrade(gateway, pid, nth)
+    await gateway.waitForLog('shutdown complete', nth)
+  }
+  gateway.rewrite({ admin: { bind_address: `127.0.0.1:${port}` } })
+  await gateway.waitForLog('Admin server listening on')
+  server.close()
+  assert.equal((await askAdmin(port, '/live')).status, 200)
+  process.kill(pid, 'SIGTERM')
 })
 
 test('systemd hears which process serves, after an upgrade as well', async () => {
