@@ -24,6 +24,8 @@ export interface GatewaySinks extends ServingSinks {
 }
 
 export interface Gateway {
+  /** Resolves when clients would be served at once, when it is known that there is nothing to wait for, or when `hurry` does. */
+  isUp(hurry?: Promise<void>): Promise<void>
   /**
    * Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for.
    *
@@ -87,11 +89,16 @@ export function createGateway(
   // First of all: they come up on other cores while the rest is made ready.
   if (settings !== undefined) begin(settings, snapshot.generation)
 
+  const isUp = (hurry?: Promise<void>): Promise<void> =>
+    hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry])
+
   return {
+    isUp,
+
     async listen(hurry) {
       const result = await door.bind(snapshot.server.bindAddress)
       // Whoever comes meanwhile waits.
-      if (result.ok) await (hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry]))
+      if (result.ok) await isUp(hurry)
       else crew.resize(0)
       return result
     },

@@ -15,6 +15,7 @@ import { createServer, connect as netConnect, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { adminPort, askAdmin } from '../support/admin.ts'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { DEADLINE_MS } from '../support/deadline.ts'
@@ -190,6 +191,58 @@ test('a successor that cannot write its pid takes nobody', { timeout: 60_000 }, 
     readdirSync(gateway.directory).filter((name) => name.startsWith('pid.')),
     [],
   )
+})
+
+test('a successor whose workers are not up takes nobody, and leaves nothing behind', { timeout: 60_000 }, async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  const hook = fileURLToPath(new URL('../support/held-workers.ts', import.meta.url))
+  await using gateway = await startGateway(
+    { server: { workers: 2 }, ...upTo(origin) },
+    { args: ['--pid-file', 'pid'], env: { NODE_OPTIONS: `--import=${hook}` } },
+  )
+  writeFileSync(join(gateway.directory, 'held'), '')
+  const lanes = Array.from({ length: 4 }, () => new Lane(() => connect(gateway.port), true))
+  const untilServed = (): Promise<unknown> => {
+    const before = lanes.map(({ answered }) => answered)
+    return gateway.until(() => lanes.every(({ answered }, i) => answered > before[i]! + 20), 'requests')
+  }
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Fluxgate proxy initialized', 2)
+  await untilServed()
+  const aside = readdirSync(gateway.directory).find((name) => name.startsWith('pid.'))!
+  process.kill(Number(aside.slice('pid.'.length)), 'SIGKILL')
+  await gateway.waitForLog('Upgrade failed; going on')
+  await untilServed()
+  assert.ok(!existsSync(join(gateway.directory, aside)))
+  // A stop takes the next one along.
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Fluxgate proxy initialized', 3)
+  await untilServed()
+  for (const lane of lanes) await lane.end()
+  gateway.signal('SIGTERM')
+  await gateway.exited
+  assert.deepEqual(
+    readdirSync(gateway.directory).filter((name) => name.startsWith('pid')),
+    [],
+  )
+})
+
+test('what a successor has said while its predecessor was stopped is heard', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startGateway({ ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Upgrade started')
+  gateway.signal('SIGSTOP')
+  await gateway.waitForLog(LISTENING, 2)
+  using client = await connect(gateway.port)
+  void client.write(get('/up/x'))
+  assert.equal((await client.response()).status, 200)
+  gateway.signal('SIGTERM')
+  gateway.signal('SIGCONT')
+  await gateway.waitForLog('shutdown complete')
+  void client.write(get('/up/x'))
+  assert.equal((await client.response(1)).status, 200)
+  process.kill(Number(readFileSync(join(gateway.directory, 'pid'), 'utf8')), 'SIGTERM')
 })
 
 test('without a place for its pid the gateway does not start', async () => {
@@ -448,6 +501,29 @@ test('systemd hears which process serves, after an upgrade as well', async () =>
   await untilTold(`${first}--ready MAINPID=${pid}\n`)
   process.kill(pid, 'SIGTERM')
   await gateway.exited
+})
+
+test('systemd has heard of the successor before the process that it knew ends', async () => {
+  // It is slow, and then looks whether the first one is still there.
+  const notify = `printf '#!/bin/sh\\n[ -e first ] || { touch first; exit; }\\nsleep 0.5; kill -0 %s && touch alive; touch told\\n' $$ > systemd-notify; chmod +x systemd-notify`
+  await using gateway = await startGateway(
+    {},
+    {
+      under: ['sh', '-c', `${notify}; export PATH="$PWD:$PATH"; exec "$@"`, 'sh'],
+      env: { NOTIFY_SOCKET: '/run/systemd/notify' },
+    },
+  )
+  const untilThere = async (name: string): Promise<void> => {
+    for (const end = performance.now() + DEADLINE_MS; !existsSync(join(gateway.directory, name)); ) {
+      assert.ok(performance.now() < end, name)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  await untilThere('first')
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await untilThere('told')
+  assert.ok(existsSync(join(gateway.directory, 'alive')))
+  process.kill(pid, 'SIGTERM')
 })
 
 // ---- shutdown_delay_ms
