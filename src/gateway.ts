@@ -80,6 +80,8 @@ export function createGateway(
   const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
   const threads = createThreads(snapshot, sinks, acceptFailed)
   const { local, crew, collected, facts, accept, begin, change } = threads
+  let stopping: Promise<number> | undefined
+  const leaving: Leaving = { sinceMs: undefined, supersede: () => {} }
   const door = new Door(snapshot.server, { accept, acceptFailed }, handed)
   const place = new Place(door, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
@@ -109,10 +111,12 @@ export function createGateway(
       return place.move(next.server.bindAddress)
     },
 
-    async drain() {
-      await place.stop()
-      door.unbind()
-      return drainAll(threads, log, 'drain')
+    drain() {
+      stopping = place.stop().then(() => {
+        door.unbind()
+        return drainAll(threads, leaving, log, 'drain')
+      })
+      return stopping
     },
 
     askToLeave() {
@@ -128,7 +132,8 @@ export function createGateway(
       door.handOver()
       // Whoever has just been accepted gets a place.
       await new Promise(setImmediate)
-      return drainAll(threads, log, 'retire')
+      // A stop may have come meanwhile.
+      return stopping ?? drainAll(threads, leaving, log, 'retire')
     },
 
     busyCount,
@@ -233,6 +238,14 @@ function createThreads(snapshot: Snapshot, sinks: GatewaySinks, onLost: (error: 
   }
 }
 
+/** A stop or a hand-over. */
+interface Leaving {
+  /** When the first of them began. */
+  sinceMs: number | undefined
+  /** Ends what that one waits for. */
+  supersede: () => void
+}
+
 type Threads = ReturnType<typeof createThreads>
 
 function factsOf(
@@ -259,10 +272,15 @@ function factsOf(
   }
 }
 
-/** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
-async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Promise<number> {
+/**
+ * Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. A stop in the middle
+ * of a hand-over goes on in its place, with what is left of its time: the promise of before is nobody's.
+ */
+async function drainAll(threads: Threads, leaving: Leaving, log: Log, how: 'drain' | 'retire'): Promise<number> {
   const { local, crew, forgetting } = threads
   const { shutdownTimeoutMs } = local.snapshot().server
+  leaving.supersede()
+  leaving.sinceMs ??= performance.now()
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
   local.clients[how](() => {})
   // What workers cannot take any more comes back here: so this thread is the last one.
@@ -272,14 +290,24 @@ async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Pr
   const limit =
     shutdownTimeoutMs === undefined
       ? undefined
-      : setTimeout(() => {
-          cut = busyCount()
-          // The records of what is cut come before the end that this is.
-          local.clients.destroy()
-          void crew.cut(CUT_MS.timeout).then(timeout.resolve)
-        }, shutdownTimeoutMs)
+      : setTimeout(
+          () => {
+            cut = busyCount()
+            // The records of what is cut come before the end that this is.
+            local.clients.destroy()
+            void crew.cut(CUT_MS.timeout).then(timeout.resolve)
+          },
+          Math.max(0, leaving.sinceMs + shutdownTimeoutMs - performance.now()),
+        )
+  let stopTelling = (): void => {}
+  let isSuperseded = false
+  leaving.supersede = () => {
+    isSuperseded = true
+    clearTimeout(limit)
+    stopTelling()
+  }
   await crew.isDraining()
-  const stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
+  if (!isSuperseded) stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
   await Promise.race([ended, timeout.promise])
   clearTimeout(limit)
   stopTelling()

@@ -161,6 +161,24 @@ test('an operations door that is configured no more does not stay', async () => 
   process.kill(pid, 'SIGTERM')
 })
 
+for (const workers of [1, 2]) {
+  test(`what is cut at a stop behind a successor is told (${workers} workers)`, async () => {
+    using streams = new EventStreams(20)
+    await using origin = await startOrigin(answers(streams))
+    await using gateway = await startGateway(
+      { server: { workers, shutdown_timeout_ms: 2500 }, ...upTo(origin) },
+      { args: ['--pid-file', 'pid'] },
+    )
+    await openStreams(gateway.port, '/up', 2)
+    const pid = await upgrade(gateway, gateway.pid, 1)
+    gateway.signal('SIGTERM')
+    await gateway.waitForLog('Exchanges were cut at the end of the shutdown timeout","connections":2')
+    await gateway.waitForLog('shutdown complete')
+    process.kill(pid, 'SIGTERM')
+    assert.equal((await gateway.exited).code, 1)
+  })
+}
+
 test('the pid file follows the one that accepts, and goes with the last one', async () => {
   await using origin = await startOrigin()
   await using gateway = await startGateway({ ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
