@@ -27,6 +27,8 @@ export interface GatewaySinks extends ServingSinks {
 }
 
 export interface Gateway {
+  /** Resolves when clients would be served at once, when it is known that there is nothing to wait for, or when `hurry` does. */
+  isUp(hurry?: Promise<void>): Promise<void>
   /**
    * Binds and accepts. The address is the real one, `127.0.0.1:8080`, also where port 0 was asked for.
    *
@@ -81,6 +83,8 @@ export function createGateway(
   const acceptFailed = onceAMinute((error: Error) => announce(log, EVENTS.acceptFailed, { error: error.message }))
   const threads = createThreads(snapshot, sinks, acceptFailed)
   const { local, crew, collected, facts, accept, begin, change } = threads
+  let stopping: Promise<number> | undefined
+  const leaving: Leaving = { sinceMs: undefined, supersede: () => {} }
   const door = new Door(snapshot.server, { accept, acceptFailed }, handed)
   const place = new Place(door, snapshot.server.bindAddress, {
     onLost: (address, error) => announce(log, EVENTS.notListening, { address, error }),
@@ -90,11 +94,16 @@ export function createGateway(
   // First of all: they come up on other cores while the rest is made ready.
   if (settings !== undefined) begin(settings, snapshot.generation)
 
+  const isUp = (hurry?: Promise<void>): Promise<void> =>
+    hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry])
+
   return {
+    isUp,
+
     async listen(hurry) {
       const result = await door.bind(snapshot.server.bindAddress)
       // Whoever comes meanwhile waits.
-      if (result.ok) await (hurry === undefined ? crew.isUp() : Promise.race([crew.isUp(), hurry]))
+      if (result.ok) await isUp(hurry)
       else crew.resize(0)
       return result
     },
@@ -105,10 +114,12 @@ export function createGateway(
       return place.move(next.server.bindAddress)
     },
 
-    async drain() {
-      await place.stop()
-      door.unbind()
-      return drainAll(threads, log, 'drain')
+    drain() {
+      stopping = place.stop().then(() => {
+        door.unbind()
+        return drainAll(threads, leaving, log, 'drain')
+      })
+      return stopping
     },
 
     askToLeave() {
@@ -124,7 +135,8 @@ export function createGateway(
       door.handOver()
       // Whoever has just been accepted gets a place.
       await new Promise(setImmediate)
-      return drainAll(threads, log, 'retire')
+      // A stop may have come meanwhile.
+      return stopping ?? drainAll(threads, leaving, log, 'retire')
     },
 
     busyCount,
@@ -241,6 +253,14 @@ function ledgerOf(snapshot: Snapshot, log: Log, local: Serving): Ledger {
   return ledger
 }
 
+/** A stop or a hand-over. */
+interface Leaving {
+  /** When the first of them began. */
+  sinceMs: number | undefined
+  /** Ends what that one waits for. */
+  supersede: () => void
+}
+
 type Threads = ReturnType<typeof createThreads>
 
 function factsOf(
@@ -269,10 +289,15 @@ function factsOf(
   }
 }
 
-/** Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. */
-async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Promise<number> {
+/**
+ * Lets every exchange of all threads finish. Resolves with how many connections `server.shutdown_timeout_ms` cut. A stop in the middle
+ * of a hand-over goes on in its place, with what is left of its time: the promise of before is nobody's.
+ */
+async function drainAll(threads: Threads, leaving: Leaving, log: Log, how: 'drain' | 'retire'): Promise<number> {
   const { local, crew, forgetting, ledger } = threads
   const { shutdownTimeoutMs } = local.snapshot().server
+  leaving.supersede()
+  leaving.sinceMs ??= performance.now()
   const busyCount = (): number => local.clients.busyCount + crew.busyCount
   local.clients[how](() => {})
   // What workers cannot take any more comes back here: so this thread is the last one.
@@ -282,14 +307,24 @@ async function drainAll(threads: Threads, log: Log, how: 'drain' | 'retire'): Pr
   const limit =
     shutdownTimeoutMs === undefined
       ? undefined
-      : setTimeout(() => {
-          cut = busyCount()
-          // The records of what is cut come before the end that this is.
-          local.clients.destroy()
-          void crew.cut(CUT_MS.timeout).then(timeout.resolve)
-        }, shutdownTimeoutMs)
+      : setTimeout(
+          () => {
+            cut = busyCount()
+            // The records of what is cut come before the end that this is.
+            local.clients.destroy()
+            void crew.cut(CUT_MS.timeout).then(timeout.resolve)
+          },
+          Math.max(0, leaving.sinceMs + shutdownTimeoutMs - performance.now()),
+        )
+  let stopTelling = (): void => {}
+  let isSuperseded = false
+  leaving.supersede = () => {
+    isSuperseded = true
+    clearTimeout(limit)
+    stopTelling()
+  }
   await crew.isDraining()
-  const stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
+  if (!isSuperseded) stopTelling = tellWhatIsWaitedFor(log, shutdownTimeoutMs, busyCount)
   await Promise.race([ended, timeout.promise])
   clearTimeout(limit)
   stopTelling()

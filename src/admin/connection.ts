@@ -46,8 +46,10 @@ export interface AdminReply {
 export class AdminConnection {
   readonly #socket: net.Socket
   readonly #answer: (request: AdminRequest, reply: AdminReply) => Promise<void>
-  /** No whole head has come of the next request, or none will: it gives way to another one. */
+  /** No whole head has come of the next request, or none will. */
   isWaiting = true
+  /** The whole answer has been written, and waits for its client to read: whoever waits for nothing else of us gives way to another one. */
+  #isAnswered = false
   #text = ''
   #timer: NodeJS.Timeout | undefined
   #isLeaving = false
@@ -84,6 +86,10 @@ export class AdminConnection {
   readonly #onWaiting: () => void
   readonly #mayKeep: () => boolean
 
+  get givesWay(): boolean {
+    return this.isWaiting || this.#isAnswered
+  }
+
   destroy(): void {
     this.#socket.destroy()
   }
@@ -114,22 +120,29 @@ export class AdminConnection {
 
   #serve({ request, isOld, keeps }: ParsedHead): void {
     const reply = new Reply(this.#socket, request.method === 'HEAD', isOld, keeps && this.#mayKeep(), () => {
+      this.#isAnswered = true
+      this.#onWaiting()
       if (!reply.keeps) this.#goOn()
+      // Whoever asks and does not read is not asked for more, or answers would pile up.
+      else if (this.#socket.writableNeedDrain) this.#socket.once('drain', () => this.#awaitNext())
       // One head in a turn of the event loop.
-      else
-        setImmediate(() => {
-          if (this.#socket.destroyed) return
-          this.isWaiting = true
-          this.#onWaiting()
-          this.#limit(HEAD_MS)
-          this.#next()
-        })
+      else setImmediate(() => this.#awaitNext())
     })
     this.#answer(request, reply).catch(() => this.#socket.destroy())
   }
 
+  #awaitNext(): void {
+    if (this.#socket.destroyed) return
+    this.#isAnswered = false
+    this.isWaiting = true
+    this.#onWaiting()
+    this.#limit(HEAD_MS)
+    this.#next()
+  }
+
   #leave(status: number): void {
     this.isWaiting = false
+    this.#isAnswered = true
     this.#socket.write(`HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
     this.#goOn()
   }

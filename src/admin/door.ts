@@ -41,7 +41,7 @@ export function createAdminServer(settings: AdminSettings, sources: AdminSources
 
   function take(socket: net.Socket): void {
     if (connections.size >= MAX_CONNECTIONS) {
-      const waiting = [...connections].find(({ isWaiting }) => isWaiting)
+      const waiting = [...connections].find(({ givesWay }) => givesWay)
       if (waiting === undefined) {
         socket.destroy()
         return

@@ -41,7 +41,8 @@ export class Operations {
   }
 
   get handover(): SharedSocket | undefined {
-    return this.#open?.door.handover
+    // What systemd holds goes on to each successor, though nobody has wanted it yet.
+    return this.#open === undefined ? this.#handed : this.#open.door.handover
   }
 
   /** False: its address cannot be bound, and has been told. */

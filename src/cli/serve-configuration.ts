@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module'
 import { assemble } from '../config/assemble.ts'
 import { defaultSettings, type LoadedSettings, type LoadFailure, loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import type { BindAddress } from '../config/snapshot.ts'
+import type { BindAddress, Snapshot } from '../config/snapshot.ts'
 import type { SourceContent } from '../config/source.ts'
 import { formatProblem, problemLines } from '../config/text/problem.ts'
 import { stateAfterStart } from '../config/watch/state.ts'
@@ -20,7 +20,7 @@ import type { ProcessEvents } from './process-events.ts'
 import { createReloader, logWarnings, numbered, type Reloader } from './reload.ts'
 import { drain, drainBehindSuccessor, goOnForAWhile, listen, serviceCommand } from './serve.ts'
 import { createUpgrade, namedSockets, obstacleToUpgrades, type Report, reportTo } from './upgrade.ts'
-import { notifySystemd, preparePidFile, removePidFile } from './who-serves.ts'
+import { notifySystemd, preparePidFile, removePidFile, takeBackPidFile } from './who-serves.ts'
 
 export interface ServeOptions {
   /** Without a valid file there is no gateway. */
@@ -60,7 +60,7 @@ interface Surroundings {
 }
 
 async function live(surroundings: Surroundings): Promise<number> {
-  const { path, options, origin, logging, processEvents, handed, report } = surroundings
+  const { path, options, origin, logging, processEvents, handed } = surroundings
   const { log, writeRecord, workerLines, tally } = logging
   const { watching, piped } = origin
   const loaded = load(surroundings)
@@ -100,16 +100,8 @@ async function live(surroundings: Surroundings): Promise<number> {
     },
     socketOf('admin'),
   )
-  const pidFile = options.pidFile === undefined ? undefined : preparePidFile(options.pidFile)
-  if (isFine(pidFile?.error, options.pidFile, log) && (await operations.start(snapshot.admin)))
-    address = await listen(gateway, snapshot.server.bindAddress.text, log, processEvents.stopRequested)
-  if (address === undefined || !isFine(pidFile?.put(), options.pidFile, log)) {
-    pidFile?.drop()
-    report.failed('it cannot listen, or not write its pid file: its log says why')
-    return 1
-  }
-  report.listening()
-  notifySystemd(process.env)
+  address = await open(surroundings, gateway, operations, snapshot)
+  if (address === undefined) return 1
 
   const { generation, server } = snapshot
   const { maxConnections, workers } = server
@@ -117,6 +109,9 @@ async function live(surroundings: Surroundings): Promise<number> {
     log,
     sockets: () => namedSockets({ server: gateway.handover(), admin: operations.handover }),
     obstacle: obstacleToUpgrades(piped !== undefined),
+    onFailed(successor) {
+      if (options.pidFile !== undefined) takeBackPidFile(options.pidFile, successor)
+    },
   })
   const reloader = createReloader({
     ...{ gateway, log, path, address, bindAddress: options.bindAddress, generation, maxConnections, workers },
@@ -133,10 +128,42 @@ async function live(surroundings: Surroundings): Promise<number> {
   setImmediate(() => flushCompileCache())
 
   await Promise.race([processEvents.stopRequested, upgrade.completed])
-  isLeaving = !upgrade.close()
+  // What a successor has said by now is heard first: it may be about to serve, or do so.
+  await new Promise(setImmediate)
+  const successor = upgrade.close()
+  isLeaving = successor === undefined
   watching?.close()
   await reloader.close()
-  return leave(surroundings, gateway, operations, !isLeaving)
+  return leave(surroundings, gateway, operations, successor)
+}
+
+/** Where clients come in from now on; undefined: nowhere, and whoever has to know of that does. */
+async function open(
+  { options: { pidFile: path }, logging, processEvents, handed, report }: Surroundings,
+  gateway: Gateway,
+  operations: Operations,
+  { admin, server }: Snapshot,
+): Promise<string | undefined> {
+  const { log } = logging
+  const isSuccessor = handed.reportFd !== undefined
+  const pidFile = path === undefined ? undefined : preparePidFile(path)
+  let address: string | undefined
+  const hurry = isSuccessor ? gateway.isUp(processEvents.stopRequested) : processEvents.stopRequested
+  // Whoever is taken before this process is sure to serve would be lost if it did not; a predecessor serves meanwhile.
+  if (isSuccessor) await hurry
+  if (isFine(pidFile?.error, path, log) && (await operations.start(admin)))
+    address = await listen(gateway, server.bindAddress.text, log, hurry)
+  if (address === undefined || !isFine(pidFile?.put(), path, log)) {
+    pidFile?.drop()
+    // A successor is killed for what it reports.
+    logging.flushNow()
+    report.failed('it cannot listen, or not write its pid file: its log says why')
+    return undefined
+  }
+  report.listening()
+  // Of a successor, its predecessor tells.
+  if (!isSuccessor) void notifySystemd(process.env)
+  return address
 }
 
 /** To the end of what runs. */
@@ -144,13 +171,15 @@ async function leave(
   { options, logging: { log }, processEvents }: Surroundings,
   gateway: Gateway,
   operations: Operations,
-  isUpgraded: boolean,
+  successor: number | undefined,
 ): Promise<number> {
   try {
-    if (isUpgraded) {
+    if (successor !== undefined) {
+      // To systemd the end of the process that it knows is the end of the service, and of its other processes.
+      const told = notifySystemd(process.env, successor)
       const hasLeft = Promise.race([operations.handOver(), processEvents.stopRequested])
       const code = await drainBehindSuccessor(gateway, processEvents, log)
-      await hasLeft
+      await Promise.all([hasLeft, told])
       return code
     }
     if (options.pidFile !== undefined) removePidFile(options.pidFile)

@@ -22,6 +22,8 @@ export interface UpgradeOptions {
   readonly sockets: () => readonly (SharedSocket & { readonly name: SocketName })[]
   /** Why this process can have no successor, if that is so. */
   readonly obstacle?: string | undefined
+  /** Hears of a successor that listens no more or never will: what it may have left behind is the caller's. */
+  readonly onFailed?: (successor: number) => void
   readonly limitMs?: number
   readonly command?: readonly string[]
 }
@@ -33,8 +35,8 @@ export interface Upgrade {
   settled(): Promise<void>
   /** Resolves when a successor listens. */
   readonly completed: Promise<void>
-  /** The gateway stops: a successor that does not listen yet goes with it. Whether there is one that listens. */
-  close(): boolean
+  /** The gateway stops: a successor that does not listen yet goes with it. The one that listens, if there is one. */
+  close(): number | undefined
 }
 
 /** Those that are listened on. */
@@ -44,13 +46,25 @@ export function namedSockets(sockets: Readonly<Partial<Record<SocketName, Shared
   )
 }
 
-export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, command }: UpgradeOptions): Upgrade {
+export function createUpgrade({
+  log,
+  sockets,
+  obstacle,
+  onFailed,
+  limitMs = LIMIT_MS,
+  command,
+}: UpgradeOptions): Upgrade {
   const { promise: completed, resolve: complete } = Promise.withResolvers<void>()
   let successor: ChildProcess | undefined
   let isOver = false
-  let isCompleted = false
+  let heir: number | undefined
   let settled = Promise.withResolvers<void>()
   settled.resolve()
+
+  function kill(child: ChildProcess): void {
+    child.kill('SIGKILL')
+    if (child.pid !== undefined) onFailed?.(child.pid)
+  }
 
   function begin(): void {
     if (isOver || successor !== undefined) return
@@ -69,7 +83,8 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
     successor = child
     settled = Promise.withResolvers<void>()
     announce(log, EVENTS.upgradeStarted, { successor: child.pid })
-    const timer = setTimeout(() => fail(`it does not listen after ${limitMs / 1000} s`), limitMs)
+    // This process may have been stopped itself, and the report have come meanwhile: it is read in the same turn, after timers.
+    const timer = setTimeout(() => setImmediate(fail, `it does not listen after ${limitMs / 1000} s`), limitMs)
     const settle = (): void => {
       clearTimeout(timer)
       child.removeAllListeners()
@@ -80,27 +95,20 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
     const fail = (error: string): void => {
       if (successor !== child) return
       settle()
-      child.kill('SIGKILL')
+      kill(child)
       settled.resolve()
       if (!isOver) announce(log, EVENTS.upgradeFailed, { error })
     }
-    let report = ''
-    // Out of descriptors there is none of it, and an `error` comes.
-    const stdio = child.stdio as ChildProcess['stdio'] | undefined
-    const reports = stdio?.[REPORT_FD] as Readable | null | undefined
-    reports?.on('error', () => {})
-    reports?.setEncoding('utf8').on('data', (text: string) => {
-      report += text
-      if (successor !== child || !report.endsWith('\n')) return
-      if (report.trim() !== LISTENS) {
-        fail(report.trim())
+    hearReport(child, (report) => {
+      if (successor !== child) return
+      if (report !== LISTENS) {
+        fail(report)
         return
       }
       settle()
-      reports.destroy()
       if (isOver) return
       isOver = true
-      isCompleted = true
+      heir = child.pid
       announce(log, EVENTS.upgradeComplete, { successor: child.pid })
       complete()
     })
@@ -117,8 +125,8 @@ export function createUpgrade({ log, sockets, obstacle, limitMs = LIMIT_MS, comm
       isOver = true
       settled.resolve()
       // It serves nobody yet, and might outlive this process.
-      successor?.kill('SIGKILL')
-      return isCompleted
+      if (successor !== undefined) kill(successor)
+      return heir
     },
   }
 }
@@ -131,6 +139,20 @@ function start(sockets: ReturnType<UpgradeOptions['sockets']>, [program, ...args
   return spawn(program!, args, {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...sockets.map(({ fd }) => fd)],
     env: { ...process.env, [HANDOVER]: JSON.stringify(handover) },
+  })
+}
+
+function hearReport(child: ChildProcess, heard: (report: string) => void): void {
+  let report = ''
+  // Out of descriptors there is none of it, and an `error` comes.
+  const stdio = child.stdio as ChildProcess['stdio'] | undefined
+  const reports = stdio?.[REPORT_FD] as Readable | null | undefined
+  reports?.on('error', () => {})
+  reports?.setEncoding('utf8').on('data', (text: string) => {
+    report += text
+    if (!report.endsWith('\n')) return
+    reports.destroy()
+    heard(report.trim())
   })
 }
 

@@ -40,13 +40,26 @@ export function removePidFile(path: string, pid: number = process.pid): void {
   }
 }
 
+/** How long systemd's program may take: what waits for it is the end of this process. */
+const NOTIFY_MS = 5000
+
+/** The successor was killed, or has died, and may have come so far as to put its pid there, or beside. */
+export function takeBackPidFile(path: string, successor: number, pid: number = process.pid): void {
+  try {
+    rmSync(`${path}.${successor}`, { force: true })
+    if (readFileSync(path, 'utf8') === `${successor}\n`) preparePidFile(path, pid).put()
+  } catch {
+    // It has gone, or is not ours to change.
+  }
+}
+
 /**
- * Tells systemd that this process is the one that serves (sd_notify(3), `Type=notify`), by its own program: Node has no datagram
- * sockets in the file system. What goes wrong shows in systemd, which waits in vain.
+ * Tells systemd which process serves (sd_notify(3), `Type=notify`), by its own program: Node has no datagram
+ * sockets in the file system. What goes wrong shows in systemd, which waits in vain. Resolves when it knows.
  */
-export function notifySystemd(env: NodeJS.ProcessEnv, pid: number = process.pid): void {
+export async function notifySystemd(env: NodeJS.ProcessEnv, pid: number = process.pid): Promise<void> {
   if (env['NOTIFY_SOCKET'] === undefined) return
-  const child = spawn('systemd-notify', ['--ready', `MAINPID=${pid}`], { stdio: 'ignore' })
-  child.on('error', () => {})
-  child.unref()
+  const options = { stdio: 'ignore', timeout: NOTIFY_MS, killSignal: 'SIGKILL' } as const
+  const child = spawn('systemd-notify', ['--ready', `MAINPID=${pid}`], options)
+  await new Promise<void>((resolve) => child.once('error', () => resolve()).once('close', () => resolve()))
 }

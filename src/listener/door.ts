@@ -1,7 +1,7 @@
-import { closeSync, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import type net from 'node:net'
 import type { BindAddress, ServerSettings } from '../config/snapshot.ts'
-import { type HandedSocket, type SharedSocket, unixPathOf } from '../runtime/handed-sockets.ts'
+import { type HandedSocket, type SharedSocket, type SocketName, unixPathOf } from '../runtime/handed-sockets.ts'
 import { descriptorOf } from '../runtime/sockets.ts'
 import { type Accept, type Bound, bind, bindTcp, describe } from './bind.ts'
 import { bindUnix, changeMode, closeUnix, takeAway, type UnixSocket } from './unix-socket.ts'
@@ -23,8 +23,8 @@ export class Door {
   #socket: (UnixSocket & { mode: number; accepted: number }) | undefined = undefined
   /** Of the present socket, as the configuration has it. */
   #text = ''
-  /** The present socket is not systemd's. */
-  #isOurs = true
+  /** The present socket is systemd's. */
+  #held: { readonly name: SocketName; readonly address: string } | undefined = undefined
   /** What this process was started with, until the first address is bound. */
   #handed: HandedSocket | undefined
 
@@ -52,15 +52,23 @@ export class Door {
       used ?? (path === undefined ? await bindTcp(address, accept) : await bindUnix(path, wanted!.mode, accept))
     if (!result.ok) return result
     this.#text = address.text
-    this.#isOurs = used === undefined || handed!.isOurs
     const [server, socket] = [this.#server, this.#socket]
     this.#server = result.server
     this.#server.on('error', this.#events.acceptFailed)
     this.#socket = wanted && Object.assign(wanted, { file: result.file })
     const shown = path === undefined ? describe(this.#server.address()) : address.text
+    this.#held = used === undefined || handed!.isOurs ? undefined : { name: handed!.name, address: shown }
     if (socket !== undefined) await takeAway(socket, () => socket.accepted)
     closeServer(server, socket)
     return { ok: true, address: shown }
+  }
+
+  /**
+   * Why there can be no other socket in the place of the present one, if that is so: systemd goes on listening on its own, so that whoever comes
+   * there would wait for ever, and this process could not bind it again.
+   */
+  obstacle(wanted: BindAddress): string | undefined {
+    return this.#held && heldElsewhere(this.#held.name, this.#held.address, wanted)
   }
 
   /** What can be changed of the present socket without binding it again: the mode of its file. What went wrong, if anything did. */
@@ -75,7 +83,7 @@ export class Door {
   /** The present socket, for a process that is to listen on it as well. */
   get handover(): SharedSocket | undefined {
     const fd = this.#server === undefined ? undefined : descriptorOf(this.#server)
-    return fd === undefined ? undefined : { fd, text: this.#text, isOurs: this.#isOurs }
+    return fd === undefined ? undefined : { fd, text: this.#text, isOurs: this.#held === undefined }
   }
 
   /** Stops accepting on the present socket, which somebody else listens on: nothing of it is removed. */
@@ -83,6 +91,7 @@ export class Door {
     this.#server?.close()
     this.#server = undefined
     this.#socket = undefined
+    this.#held = undefined
   }
 
   /**
@@ -93,6 +102,7 @@ export class Door {
     closeServer(this.#server, this.#socket)
     this.#server = undefined
     this.#socket = undefined
+    this.#held = undefined
   }
 }
 
@@ -108,25 +118,24 @@ async function useHanded(
 ): Promise<Bound | undefined> {
   const path = unixPathOf(handed.fd)
   const isUnix = wanted.path !== undefined
-  if (handed.text !== undefined && handed.text !== wanted.text) {
-    closeSync(handed.fd)
-    return undefined
-  }
   const bound = await bind({ fd: handed.fd }, accept)
   if (!bound.ok) return { ...bound, error: `the socket that was handed over cannot be listened on: ${bound.error}` }
   const found = path === undefined ? describe(bound.server.address()) : `unix:${path}`
   const fits =
-    handed.text !== undefined || (isUnix ? path === wanted.path : isSameAddress(found, wanted.host, wanted.port))
+    handed.text === wanted.text ||
+    (isUnix ? path === wanted.path : path === undefined && isSameAddress(found, wanted.host, wanted.port))
   if (!fits) {
+    // Within the turn in which it was bound, so that nobody has come by it.
     bound.server.close()
-    return {
-      ok: false,
-      error: `systemd has handed over a socket at ${found}, and server.bind_address is ${wanted.text}: make them the same, or stop the socket unit`,
-    }
+    return handed.isOurs ? undefined : { ok: false, error: heldElsewhere(handed.name, found, wanted) }
   }
   if (!isUnix || !handed.isOurs) return bound
   await changeMode(wanted.path, mode)
   return { ...bound, file: lstatSync(wanted.path, { bigint: true, throwIfNoEntry: false }) }
+}
+
+function heldElsewhere(name: SocketName, found: string, wanted: BindAddress): string {
+  return `systemd has handed over a socket at ${found}, and ${name}.bind_address is ${wanted.text}: make them the same, or stop the socket unit`
 }
 
 /** Where every address is listened on, one family stands for both. */

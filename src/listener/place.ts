@@ -9,6 +9,8 @@ export type Moved =
   | { readonly rebound: 'failed'; readonly error: string }
 
 export interface Binding {
+  /** Why nothing else can be listened on, if that is so. */
+  obstacle(wanted: BindAddress): string | undefined
   bind(address: BindAddress): Promise<BindResult>
   unbind(): void
   /** Applies what may have changed of the address that is listened on; what went wrong, if anything did. */
@@ -45,6 +47,8 @@ export class Place {
     await this.stop()
     const isLost = this.#isLost
     if (!isLost && isSame(wanted, this.#address)) return this.#adjust()
+    const obstacle = this.#binding.obstacle(wanted)
+    if (obstacle !== undefined) return { rebound: 'failed', error: obstacle }
     const isBlocked = !isLost && overlap(this.#address, wanted)
     if (isBlocked) this.#binding.unbind()
     const result = await this.#binding.bind(wanted)

@@ -8,9 +8,8 @@ import { closeSync, readFileSync, readlinkSync } from 'node:fs'
 /** A socket that is listened on, for a process that is to listen on it as well. */
 export interface SharedSocket {
   readonly fd: number
-  /** Its address as the configuration has it. */
-  readonly text: string
-  /** See `HandedSocket`. */
+  /** See `HandedSocket`, also for the other. */
+  readonly text?: string | undefined
   readonly isOurs: boolean
 }
 
@@ -20,8 +19,8 @@ export type SocketName = 'server' | 'admin'
 export interface HandedSocket {
   readonly name: SocketName
   readonly fd: number
-  /** Of a predecessor: the address as its configuration had it. Of systemd nothing is said. */
-  readonly text?: string
+  /** Of a predecessor: the address as its configuration had it, once it has listened there. Of systemd nothing is said. */
+  readonly text?: string | undefined
   /** Its file is removed by whoever closes it last; systemd's is not ours. */
   readonly isOurs: boolean
 }

@@ -15,11 +15,12 @@ import { createServer, connect as netConnect, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { adminPort, askAdmin } from '../support/admin.ts'
 import { get, ok, upTo } from '../support/bytes.ts'
 import { DEADLINE_MS } from '../support/deadline.ts'
 import { assertWhole, EventStreams, openStreams } from '../support/event-streams.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { type ConfigObject, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { type OriginRequest, startOrigin } from '../support/origin.ts'
 import { connect, connectUnix, type RawClient } from '../support/raw-client.ts'
 import { connectTls, PemFolder } from '../support/tls-gateway.ts'
@@ -160,6 +161,24 @@ test('an operations door that is configured no more does not stay', async () => 
   process.kill(pid, 'SIGTERM')
 })
 
+for (const workers of [1, 2]) {
+  test(`what is cut at a stop behind a successor is told (${workers} workers)`, async () => {
+    using streams = new EventStreams(20)
+    await using origin = await startOrigin(answers(streams))
+    await using gateway = await startGateway(
+      { server: { workers, shutdown_timeout_ms: 2500 }, ...upTo(origin) },
+      { args: ['--pid-file', 'pid'] },
+    )
+    await openStreams(gateway.port, '/up', 2)
+    const pid = await upgrade(gateway, gateway.pid, 1)
+    gateway.signal('SIGTERM')
+    await gateway.waitForLog('Exchanges were cut at the end of the shutdown timeout","connections":2')
+    await gateway.waitForLog('shutdown complete')
+    process.kill(pid, 'SIGTERM')
+    assert.equal((await gateway.exited).code, 1)
+  })
+}
+
 test('the pid file follows the one that accepts, and goes with the last one', async () => {
   await using origin = await startOrigin()
   await using gateway = await startGateway({ ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
@@ -190,6 +209,58 @@ test('a successor that cannot write its pid takes nobody', { timeout: 60_000 }, 
     readdirSync(gateway.directory).filter((name) => name.startsWith('pid.')),
     [],
   )
+})
+
+test('a successor whose workers are not up takes nobody, and leaves nothing behind', { timeout: 60_000 }, async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  const hook = fileURLToPath(new URL('../support/held-workers.ts', import.meta.url))
+  await using gateway = await startGateway(
+    { server: { workers: 2 }, ...upTo(origin) },
+    { args: ['--pid-file', 'pid'], env: { NODE_OPTIONS: `--import=${hook}` } },
+  )
+  writeFileSync(join(gateway.directory, 'held'), '')
+  const lanes = Array.from({ length: 4 }, () => new Lane(() => connect(gateway.port), true))
+  const untilServed = (): Promise<unknown> => {
+    const before = lanes.map(({ answered }) => answered)
+    return gateway.until(() => lanes.every(({ answered }, i) => answered > before[i]! + 20), 'requests')
+  }
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Fluxgate proxy initialized', 2)
+  await untilServed()
+  const aside = readdirSync(gateway.directory).find((name) => name.startsWith('pid.'))!
+  process.kill(Number(aside.slice('pid.'.length)), 'SIGKILL')
+  await gateway.waitForLog('Upgrade failed; going on')
+  await untilServed()
+  assert.ok(!existsSync(join(gateway.directory, aside)))
+  // A stop takes the next one along.
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Fluxgate proxy initialized', 3)
+  await untilServed()
+  for (const lane of lanes) await lane.end()
+  gateway.signal('SIGTERM')
+  await gateway.exited
+  assert.deepEqual(
+    readdirSync(gateway.directory).filter((name) => name.startsWith('pid')),
+    [],
+  )
+})
+
+test('what a successor has said while its predecessor was stopped is heard', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  await using gateway = await startGateway({ ...upTo(origin) }, { args: ['--pid-file', 'pid'] })
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Upgrade started')
+  gateway.signal('SIGSTOP')
+  await gateway.waitForLog(LISTENING, 2)
+  using client = await connect(gateway.port)
+  void client.write(get('/up/x'))
+  assert.equal((await client.response()).status, 200)
+  gateway.signal('SIGTERM')
+  gateway.signal('SIGCONT')
+  await gateway.waitForLog('shutdown complete')
+  void client.write(get('/up/x'))
+  assert.equal((await client.response(1)).status, 200)
+  process.kill(Number(readFileSync(join(gateway.directory, 'pid'), 'utf8')), 'SIGTERM')
 })
 
 test('without a place for its pid the gateway does not start', async () => {
@@ -363,6 +434,70 @@ test('a socket of systemd at another address than the configuration names is a m
   server.close()
 })
 
+/** A gateway that listens at an address which systemd, played by this process, listens at as well. */
+async function startActivated(host: string, more: (port: number) => ConfigObject, env: NodeJS.ProcessEnv = {}) {
+  const server = createServer({ pauseOnConnect: true }).unref()
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
+  const { port } = server.address() as { port: number }
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  const gateway = await startGateway(more(port), { under: ACTIVATED, descriptors: [fd], env })
+  return { gateway, port, server }
+}
+
+test('a socket of systemd is not let go of for another address, by a reload or an upgrade', async () => {
+  await using origin = await startOrigin(({ connection }) => void connection.write(ok('ok')))
+  const config = (host: string, port: number): ConfigObject => ({
+    server: { bind_address: `${host}:${port}` },
+    ...upTo(origin),
+  })
+  const { gateway: started, port, server } = await startActivated('0.0.0.0', (at) => config('0.0.0.0', at))
+  await using gateway = started
+  const said = `systemd has handed over a socket at 0.0.0.0:${port}, and server.bind_address is`
+  // One that overlaps, one that does not.
+  for (const [host, at] of [
+    ['127.0.0.1', port],
+    ['127.0.0.1', 0],
+  ] as const) {
+    gateway.rewrite(config(host, at))
+    await gateway.waitForLog(`"error":"${said} ${host}:${at}:`)
+  }
+  gateway.signal('SIGUSR2')
+  await gateway.waitForLog('Upgrade failed; going on')
+  await gateway.waitForLog(said, 3)
+  // And back: nothing has been lost.
+  gateway.rewrite({ ...config('0.0.0.0', port), api_keys: { static: [{ id: 'other', key: 'k'.repeat(40) }] } })
+  await gateway.waitForLog('reloaded automatically', 3)
+  // From here on nobody else takes one.
+  server.close()
+  let { pid } = gateway
+  for (let nth = 1; nth <= 2; nth++) {
+    pid = await upgrade(gateway, pid, nth)
+    await gateway.waitForLog('shutdown complete', nth)
+    using client = await connect(port)
+    void client.write(get('/up/x'))
+    assert.equal((await client.response()).status, 401)
+  }
+  process.kill(pid, 'SIGTERM')
+})
+
+test('an operations socket of systemd that nobody has wanted yet goes on to each successor', async () => {
+  const under = ['sh', '-c', 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=admin; exec "$@"', 'sh']
+  const server = createServer()
+  const port = await listen(server)
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  await using gateway = await startGateway({}, { under, descriptors: [fd] })
+  let { pid } = gateway
+  for (let nth = 1; nth <= 2; nth++) {
+    pid = await upgrade(gateway, pid, nth)
+    await gateway.waitForLog('shutdown complete', nth)
+  }
+  gateway.rewrite({ admin: { bind_address: `127.0.0.1:${port}` } })
+  await gateway.waitForLog('Admin server listening on')
+  server.close()
+  assert.equal((await askAdmin(port, '/live')).status, 200)
+  process.kill(pid, 'SIGTERM')
+})
+
 test('systemd hears which process serves, after an upgrade as well', async () => {
   await using gateway = await startGateway(
     {},
@@ -384,6 +519,29 @@ test('systemd hears which process serves, after an upgrade as well', async () =>
   await untilTold(`${first}--ready MAINPID=${pid}\n`)
   process.kill(pid, 'SIGTERM')
   await gateway.exited
+})
+
+test('systemd has heard of the successor before the process that it knew ends', async () => {
+  // It is slow, and then looks whether the first one is still there.
+  const notify = `printf '#!/bin/sh\\n[ -e first ] || { touch first; exit; }\\nsleep 0.5; kill -0 %s && touch alive; touch told\\n' $$ > systemd-notify; chmod +x systemd-notify`
+  await using gateway = await startGateway(
+    {},
+    {
+      under: ['sh', '-c', `${notify}; export PATH="$PWD:$PATH"; exec "$@"`, 'sh'],
+      env: { NOTIFY_SOCKET: '/run/systemd/notify' },
+    },
+  )
+  const untilThere = async (name: string): Promise<void> => {
+    for (const end = performance.now() + DEADLINE_MS; !existsSync(join(gateway.directory, name)); ) {
+      assert.ok(performance.now() < end, name)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  await untilThere('first')
+  const pid = await upgrade(gateway, gateway.pid, 1)
+  await untilThere('told')
+  assert.ok(existsSync(join(gateway.directory, 'alive')))
+  process.kill(pid, 'SIGTERM')
 })
 
 // ---- shutdown_delay_ms

@@ -92,3 +92,51 @@ test('whoever has asked gets the answer after the door has been handed over, and
   await left
   server.close()
 })
+
+/** Asks ever more, and reads nothing of the answers: until nothing more of it is taken. */
+async function askWithoutReading(port: number): Promise<net.Socket> {
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+  await once(socket, 'connect')
+  socket.write('GET /live HTTP/1.1\r\n\r\n'.repeat(50_000))
+  return socket
+}
+
+test('answers that nobody reads do not pile up', async () => {
+  const { door, server, port } = await open(() => Promise.resolve([]))
+  const came = once(server, 'connection') as Promise<[net.Socket]>
+  const client = await askWithoutReading(port)
+  const [socket] = await came
+  let most = 0
+  // More turns than it takes to answer all of them.
+  for (let turn = 0; turn < 60_000; turn++) {
+    await new Promise(setImmediate)
+    most = Math.max(most, socket.writableLength)
+  }
+  assert.ok(most <= 2 * socket.writableHighWaterMark, `${most} bytes`)
+  client.destroy()
+  door.close()
+  server.close()
+})
+
+test('clients that read no answer keep no probe out', async () => {
+  const { door, server, port } = await open(() => Promise.resolve([]))
+  const sockets: net.Socket[] = []
+  // None of them takes a byte: each is in the middle of its answer, or of its last one.
+  server.removeAllListeners('connection').on('connection', (socket: net.Socket) => {
+    if (sockets.push(socket) <= 64) socket._write = () => {}
+    if (sockets.length <= 64) socket._writev = () => {}
+    door.take(socket)
+  })
+  for (let nth = 0; nth < 64; nth++) {
+    const path = nth % 2 === 0 ? '/nothing' : '/live'
+    const client = net.connect(port, '127.0.0.1', () => client.write(`GET ${path} HTTP/1.1\r\n\r\n`.repeat(1000)))
+    client.on('error', () => {})
+    const [socket] = (await once(server, 'connection')) as [net.Socket]
+    while (socket.writableLength === 0) await new Promise(setImmediate)
+  }
+  using probe = await connect(port)
+  void probe.write('GET /ready HTTP/1.1\r\n\r\n')
+  assert.equal((await probe.response()).status, 200)
+  door.close()
+  server.close()
+})

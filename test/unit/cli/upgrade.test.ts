@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { createUpgrade, obstacleToUpgrades, reportTo } from '../../../src/cli/upgrade.ts'
+import { takeBackPidFile } from '../../../src/cli/who-serves.ts'
 import type { Fields, Log } from '../../../src/observe/log.ts'
 import { Watch } from '../../support/deadline.ts'
 
@@ -50,6 +54,37 @@ for (const [name, script, error] of [
     assert.deepEqual(lines, ['info Upgrade started', failed, 'info Upgrade started', failed])
   })
 }
+
+test('what came while this process was stopped for longer than the limit is heard', async () => {
+  const { log, lines } = recording()
+  const command = successor('require("fs").writeSync(3, "listening\\n"); console.log()')
+  const upgrade = createUpgrade({ log, sockets: () => [], limitMs: 1, command })
+  upgrade.begin()
+  // Longer than it takes to start.
+  execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 300)'])
+  await Promise.race([upgrade.completed, upgrade.settled()])
+  assert.deepEqual(lines, ['info Upgrade started', 'info Upgrade complete; draining'])
+})
+
+test('a pid that a successor has put where it did not stay is taken back', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fluxgate-'))
+  const path = join(folder, 'pid')
+  for (const [found, expected] of [
+    ['7\n', '5\n'],
+    ['8\n', '8\n'],
+    ['5\n', '5\n'],
+  ] as const) {
+    writeFileSync(path, found)
+    writeFileSync(`${path}.7`, '7\n')
+    takeBackPidFile(path, 7, 5)
+    assert.equal(readFileSync(path, 'utf8'), expected)
+    assert.deepEqual(readdirSync(folder), ['pid'])
+  }
+  rmSync(path)
+  takeBackPidFile(path, 7, 5)
+  assert.deepEqual(readdirSync(folder), [])
+  rmSync(folder, { recursive: true })
+})
 
 test('a program that is not there', async () => {
   const { log, lines, until } = recording()

@@ -16,6 +16,7 @@ function bench(t: TestContext) {
         seen.push(`bind ${text}`)
         return taken.has(text) ? { ok: false, error: 'in use' } : { ok: true, address: text }
       },
+      obstacle: () => (taken.has('systemd') ? 'it is held' : undefined),
       unbind: () => void seen.push('unbind'),
       adjust: async () => {
         seen.push('adjust')
@@ -37,6 +38,15 @@ test('an address that overlaps and cannot be bound leaves the old one', async (t
   taken.add(ALL.text)
   assert.deepEqual(await place.move(ALL), { rebound: 'failed', error: 'in use' })
   assert.deepEqual(seen, ['unbind', `bind ${ALL.text}`, `bind ${ONE.text}`])
+  assert.deepEqual(await place.move(ONE), { rebound: 'no' })
+})
+
+test('a socket that is held by somebody else is not let go of', async (t) => {
+  const { place, taken, seen } = bench(t)
+  taken.add('systemd')
+  for (const wanted of [ALL, address('127.0.0.1', 81)])
+    assert.deepEqual(await place.move(wanted), { rebound: 'failed', error: 'it is held' })
+  assert.deepEqual(seen, [])
   assert.deepEqual(await place.move(ONE), { rebound: 'no' })
 })
 
