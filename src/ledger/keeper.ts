@@ -123,6 +123,8 @@ class Keeping {
         onRecovered: () => tell({ kind: 'ledgerRecovered', fields: { place } }),
         onSpillFailing: (error) => tell({ kind: 'spillFailing', fields: { path, error: faultOf(error, url) } }),
         onSpillFull: () => tell({ kind: 'spillFull', fields: { path } }),
+        onSpillTouched: ({ lost, isNew }) =>
+          tell({ kind: isNew ? 'spillRecreated' : 'spillLost', fields: { path, lost } }),
       },
     })
     return new Keeping(settings, store, writer, clock, tell)

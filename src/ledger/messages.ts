@@ -24,6 +24,7 @@ export type LedgerEvent =
   | { readonly kind: 'ledgerRecreated'; readonly fields: { place: string } }
   | { readonly kind: 'spillFailing'; readonly fields: { path: string; error: string } }
   | { readonly kind: 'spillFull'; readonly fields: { path: string } }
+  | { readonly kind: 'spillRecreated' | 'spillLost'; readonly fields: { path: string; lost: number } }
   | { readonly kind: 'spillTorn'; readonly fields: { path: string; bytes: number } }
   | { readonly kind: 'priceUnknown'; readonly fields: { model: string; upstream: string } }
 

@@ -4,7 +4,7 @@
  */
 import type { InMemory, LedgerCounts } from './counts.ts'
 import type { Row } from './row.ts'
-import type { Spill } from './spill.ts'
+import type { Spill, SpillTouched } from './spill.ts'
 import type { Store } from './store.ts'
 
 /** Rows that came together, and whom to tell that they are safe. */
@@ -27,6 +27,8 @@ export interface WriterListener {
   onSpillFailing(error: unknown): void
   /** There is no room left in the spill. Once, until there is. */
   onSpillFull(): void
+  /** Somebody else has removed the file, or what was in it. */
+  onSpillTouched(how: Pick<SpillTouched, 'lost' | 'isNew'>): void
 }
 
 export interface WriterOptions {
@@ -110,7 +112,11 @@ export class LedgerWriter {
     this.#spillAll()
     const lost = this.#giveUp()
     if (lost > 0) this.#options.counts.dropped(lost)
-    this.#spill?.close()
+    try {
+      this.#spill?.close()
+    } catch (error) {
+      this.#options.listener.onSpillFailing(error)
+    }
     this.#spill = undefined
   }
 
@@ -144,6 +150,7 @@ export class LedgerWriter {
     if (this.#spill === undefined) return
     const batches = [...this.#inFlight, ...this.#waiting]
     try {
+      if (batches.length > 0) this.#lookAt(this.#spill)
       for (const batch of batches) {
         if (!this.#spill.append(batch.rows)) {
           if (!this.#isSpillFull) this.#options.listener.onSpillFull()
@@ -161,6 +168,21 @@ export class LedgerWriter {
       if (!this.#isSpillFailing) this.#options.listener.onSpillFailing(error)
       this.#isSpillFailing = true
     }
+  }
+
+  #lookAt(spill: Spill): void {
+    const touched = spill.look()
+    if (touched === undefined) return
+    const { found, lost, isNew } = touched
+    this.#options.counts.found(found)
+    this.#options.counts.spilled(found)
+    this.#lose(lost, isNew)
+  }
+
+  #lose(lost: number, isNew = false): void {
+    this.#options.counts.spilled(-lost)
+    this.#options.counts.dropped(lost)
+    if (lost > 0 || isNew) this.#options.listener.onSpillTouched({ lost, isNew })
   }
 
   #leaves({ rows, answer }: Batch): void {
@@ -203,15 +225,19 @@ export class LedgerWriter {
 
   async #writeSpilled(spill: Spill): Promise<void> {
     let rows: readonly Row[] = []
-    const isDone = await this.#tryToWrite(() => (rows = spill.next(MAX_ROWS)))
-    if (isDone && spill === this.#spill && rows.length > 0) {
+    const isDone = await this.#tryToWrite(() => {
+      this.#lookAt(spill)
+      rows = spill.next(MAX_ROWS)
+      return rows
+    })
+    if (isDone && spill === this.#spill) {
+      this.#options.counts.spilled(-rows.length)
+      this.#options.counts.written(rows.length)
       try {
-        spill.taken()
+        this.#lose(spill.taken())
       } catch (error) {
         this.#options.listener.onSpillFailing(error)
       }
-      this.#options.counts.spilled(-rows.length)
-      this.#options.counts.written(rows.length)
     }
     this.#write()
   }

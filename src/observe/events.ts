@@ -290,6 +290,16 @@ export const EVENTS = {
     'path',
     'It has reached `ledger.spill_max_bytes`. Rows wait in memory; past `ledger.queue_rows` they are dropped and counted.',
   ),
+  spillRecreated: warn(
+    'Spill file of the ledger was gone; made a new one',
+    'path lost',
+    'Somebody has removed or replaced it while it was in use. Its rows are in the new one, but for those that could not be read any more.',
+  ),
+  spillLost: warn(
+    'Spill file of the ledger has lost rows',
+    'path lost',
+    'Somebody has emptied or overwritten it while it was in use. The rows that were in it are counted as dropped.',
+  ),
   spillTorn: warn(
     'Spill file of the ledger was torn; skipped what is broken',
     'path bytes',
