@@ -121,6 +121,8 @@ class Keeping {
         onFailing: (error, waiting) =>
           tell({ kind: 'ledgerFailing', fields: { place, error: faultOf(error, url), waiting } }),
         onRecovered: () => tell({ kind: 'ledgerRecovered', fields: { place } }),
+        onRefused: (error, rows) =>
+          tell({ kind: 'ledgerRefuses', fields: { place, error: faultOf(error, url), rows } }),
         onSpillFailing: (error) => tell({ kind: 'spillFailing', fields: { path, error: faultOf(error, url) } }),
         onSpillFull: () => tell({ kind: 'spillFull', fields: { path } }),
         onSpillTouched: ({ lost, isNew }) =>

@@ -21,6 +21,7 @@ export type LedgerEvent =
   | { readonly kind: 'ledgerOpened'; readonly fields: { place: string; prices: string } }
   | { readonly kind: 'ledgerFailing'; readonly fields: { place: string; error: string; waiting: number } }
   | { readonly kind: 'ledgerRecovered'; readonly fields: { place: string } }
+  | { readonly kind: 'ledgerRefuses'; readonly fields: { place: string; error: string; rows: number } }
   | { readonly kind: 'ledgerRecreated'; readonly fields: { place: string } }
   | { readonly kind: 'spillFailing'; readonly fields: { path: string; error: string } }
   | { readonly kind: 'spillFull'; readonly fields: { path: string } }

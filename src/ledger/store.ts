@@ -5,6 +5,8 @@ import type { Row } from './row.ts'
 export interface Store {
   /** Commits all of them, or throws and has committed none that a repetition would double. A row that is there already stays as it is. */
   write(rows: readonly Row[]): Promise<void>
+  /** Of what `write` has thrown: the store works, and does not take what one of these rows holds. It never will. */
+  refuses(error: unknown): boolean
   /** Deletes a few rows that ended before `beforeMs`; false: there are no more. */
   prune(beforeMs: number): Promise<boolean>
   close(): Promise<void>

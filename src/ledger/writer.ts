@@ -24,6 +24,8 @@ export interface WriterListener {
   /** Writing has begun to fail. Once, until it succeeds. */
   onFailing(error: unknown, waiting: number): void
   onRecovered(): void
+  /** The store works, and will never take these rows. At most once a minute, with their number. */
+  onRefused(error: unknown, rows: number): void
   onSpillFailing(error: unknown): void
   /** There is no room left in the spill. Once, until there is. */
   onSpillFull(): void
@@ -47,6 +49,9 @@ const SPILL_AFTER_MS = 500
 const TICK_MS = 100
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5_000
+const REFUSED_MS = 60_000
+/** So many are refused, one by one, before the store is believed to take none. */
+const MAX_REFUSED_ALONE = 16
 
 export class LedgerWriter {
   readonly #options: WriterOptions
@@ -60,6 +65,8 @@ export class LedgerWriter {
   #isSpillFailing = false
   #pauseMs = FIRST_PAUSE_MS
   #pausedUntil = 0
+  #refused = 0
+  #refusedToldAt = Number.NEGATIVE_INFINITY
   #isClosing = false
   #isClosed = false
   readonly #cancelTick: () => void
@@ -210,29 +217,30 @@ export class LedgerWriter {
 
   async #writeBatches(batches: readonly Batch[]): Promise<void> {
     this.#inFlight = batches
-    const isDone = await this.#tryToWrite(batches.flatMap(({ rows }) => rows))
+    const refused = await this.#tryToWrite(() => batches.flatMap(({ rows }) => rows))
     // Those that are left of it: the others are in the spill meanwhile.
     const left = this.#inFlight
     this.#inFlight = []
-    if (isDone) {
+    if (refused === undefined) this.#waiting.unshift(...left)
+    else {
       for (const batch of left) {
-        this.#options.counts.written(batch.rows.length)
+        this.#count(batch.rows, refused)
         this.#leaves(batch)
       }
-    } else this.#waiting.unshift(...left)
+    }
     this.#write()
   }
 
   async #writeSpilled(spill: Spill): Promise<void> {
     let rows: readonly Row[] = []
-    const isDone = await this.#tryToWrite(() => {
+    const refused = await this.#tryToWrite(() => {
       this.#lookAt(spill)
       rows = spill.next(MAX_ROWS)
       return rows
     })
-    if (isDone && spill === this.#spill) {
+    if (refused !== undefined && spill === this.#spill) {
       this.#options.counts.spilled(-rows.length)
-      this.#options.counts.written(rows.length)
+      this.#count(rows, refused)
       try {
         this.#lose(spill.taken())
       } catch (error) {
@@ -242,25 +250,73 @@ export class LedgerWriter {
     this.#write()
   }
 
-  async #tryToWrite(what: readonly Row[] | (() => readonly Row[])): Promise<boolean> {
+  #count(rows: readonly Row[], refused: ReadonlySet<Row>): void {
+    const dropped = refused.size === 0 ? 0 : rows.filter((row) => refused.has(row)).length
+    this.#options.counts.written(rows.length - dropped)
+    this.#options.counts.dropped(dropped)
+  }
+
+  /** Those of the rows that the store refuses; undefined: they are to be tried again. */
+  async #tryToWrite(next: () => readonly Row[]): Promise<ReadonlySet<Row> | undefined> {
     this.#isWriting = true
     try {
-      const rows = typeof what === 'function' ? what() : what
-      if (rows.length > 0) await this.#options.store.write(rows)
+      const rows = next()
+      const { refused, cause } = await writeWhatItTakes(this.#options.store, rows)
       this.#pauseMs = FIRST_PAUSE_MS
+      if (refused.size > 0) this.#tellOfRefused(cause, refused.size)
       if (this.#isFailing) this.#options.listener.onRecovered()
       this.#isFailing = false
-      return true
+      return refused
     } catch (error) {
       if (!this.#isFailing) this.#options.listener.onFailing(error, this.waitingRows)
       this.#isFailing = true
       this.#pausedUntil = this.#options.clock.now() + this.#pauseMs
       this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
-      return false
+      return undefined
     } finally {
       this.#isWriting = false
     }
   }
+
+  #tellOfRefused(cause: unknown, rows: number): void {
+    this.#refused += rows
+    const now = this.#options.clock.now()
+    if (now - this.#refusedToldAt < REFUSED_MS) return
+    this.#options.listener.onRefused(cause, this.#refused)
+    this.#refused = 0
+    this.#refusedToldAt = now
+  }
+}
+
+/**
+ * A row that the store never takes would keep all others out for ever, so it is looked for by halves and left out. Throws where the
+ * store is away, or takes none of them: a table that does not fit is to be mended, and loses no row until then.
+ */
+async function writeWhatItTakes(
+  store: Store,
+  rows: readonly Row[],
+): Promise<{ readonly refused: ReadonlySet<Row>; readonly cause: unknown }> {
+  const refused = new Set<Row>()
+  let isTaken = false
+  let cause: unknown
+  async function write(part: readonly Row[]): Promise<void> {
+    try {
+      await store.write(part)
+      isTaken = true
+    } catch (error) {
+      if (!store.refuses(error) || (refused.size >= MAX_REFUSED_ALONE && !isTaken)) throw error
+      cause = error
+      if (part.length === 1) refused.add(part[0]!)
+      else {
+        const half = part.length >> 1
+        await write(part.slice(0, half))
+        await write(part.slice(half))
+      }
+    }
+  }
+  if (rows.length > 0) await write(rows)
+  if (refused.size > 0 && !isTaken) throw cause
+  return { refused, cause }
 }
 
 function countOf(batches: readonly Batch[]): number {

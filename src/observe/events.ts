@@ -275,6 +275,11 @@ export const EVENTS = {
     'The store takes no rows. They wait in the spill file, or in memory where there is none, and are written once it does. Said once, until it does.',
   ),
   ledgerRecovered: info('Ledger is written again', 'place', 'The store takes rows again; what has waited follows.'),
+  ledgerRefuses: warn(
+    'Ledger refuses rows; dropped them',
+    'place error rows',
+    'The store works and takes other rows, but not what these hold: a value that its column does not take, or a constraint that somebody has added. Said once a minute at most.',
+  ),
   ledgerRecreated: warn(
     'Ledger file was gone; made a new one',
     'place',

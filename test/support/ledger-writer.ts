@@ -36,7 +36,8 @@ function handClock() {
 }
 
 export function storeOf(write: (rows: readonly Row[]) => Promise<void>): Store {
-  return { write, prune: async () => false, close: async () => {} }
+  const refuses = (error: unknown): boolean => (error as Error).message === 'refused'
+  return { write, refuses, prune: async () => false, close: async () => {} }
 }
 
 export function setUpWriter(store: Store, spillPath?: string, spillBytes = 1e6) {
@@ -57,6 +58,7 @@ export function setUpWriter(store: Store, spillPath?: string, spillBytes = 1e6) 
       onRecovered: () => void told.push('recovered'),
       onSpillFailing: () => void told.push('spill failing'),
       onSpillFull: () => void told.push('spill full'),
+      onRefused: (_, rows) => void told.push(`refused ${rows}`),
       onSpillTouched: ({ lost, isNew }) => void told.push(isNew ? 'spill recreated' : `spill lost ${lost}`),
     },
   })

@@ -77,6 +77,8 @@ export function openClickhouse(url: string): Store {
         throw error
       }
     },
+    // As it answers to all that it cannot read.
+    refuses: (error) => error instanceof Error && error.message.startsWith('HTTP 400: Code: '),
     /** Whole days at a time, which costs nothing: a day goes when all of it is too old. */
     async prune(beforeMs) {
       if (!isMigrated) return false

@@ -64,6 +64,7 @@ export function openPostgres(url: string): Store {
     try {
       return await Promise.race([run(used), late.promise])
     } catch (error) {
+      if (isRefusal(error)) throw error
       if (sql === used) sql = undefined
       void used.end({ timeout: 0 }).catch(() => {})
       throw error
@@ -85,6 +86,7 @@ export function openPostgres(url: string): Store {
           throw error
         }
       }),
+    refuses: isRefusal,
     prune: (beforeMs) =>
       within(async (open) => {
         if (!isMigrated) return false
@@ -99,6 +101,11 @@ export function openPostgres(url: string): Store {
       sql = undefined
     },
   }
+}
+
+/** Data, constraints and limits: what a column, or a CHECK that somebody has added, does not take. */
+function isRefusal(error: unknown): boolean {
+  return /^(?:22|23|54)[0-9A-Z]{3}$/.test(String((error as { code?: unknown }).code))
 }
 
 /** Who made the table by hand may have no right to make one: then it is taken as it is. */

@@ -50,9 +50,16 @@ export function openSqlite(path: string, listener: StoreListener): Store {
           throw error
         }
       }),
+    refuses,
     prune: (beforeMs) => done(() => file().prune(beforeMs)),
     close: () => done(close),
   }
+}
+
+/** Too big, a constraint, another type; or a value that is none of SQLite's. */
+function refuses(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  return code === 'ERR_INVALID_ARG_TYPE' || [18, 19, 20].includes(Number(errcode) & 0xff)
 }
 
 function inodeOf(path: string): number | undefined {
