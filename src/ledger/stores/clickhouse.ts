@@ -31,6 +31,9 @@ ORDER BY (time, instance, sequence)
 const INSERT =
   'INSERT INTO fluxgate_records SETTINGS async_insert = 1, wait_for_async_insert = 1, async_insert_deduplicate = 0 FORMAT JSONEachRow'
 
+/** Codes of values that cannot be read, do not fit their column, or break a constraint. */
+const REFUSALS = new Set('6 25 26 27 38 41 53 69 72 117 131 321 407 441 469'.split(' '))
+
 export interface Clickhouse {
   /** The text of the answer. Throws what the server says is wrong. */
   run(query: string, body?: string): Promise<string>
@@ -77,8 +80,7 @@ export function openClickhouse(url: string): Store {
         throw error
       }
     },
-    // As it answers to all that it cannot read.
-    refuses: (error) => error instanceof Error && error.message.startsWith('HTTP 400: Code: '),
+    refuses: (error) => REFUSALS.has(/^HTTP \d{3}: Code: (\d+)\./.exec((error as Error).message)?.[1] ?? ''),
     /** Whole days at a time, which costs nothing: a day goes when all of it is too old. */
     async prune(beforeMs) {
       if (!isMigrated) return false
@@ -106,8 +108,14 @@ async function migrate(server: Clickhouse): Promise<void> {
 }
 
 function lineOf(row: Row): string {
-  const values = COLUMN_NAMES.map((name, index) => [name, index === AT.time ? timeOf(row[index]) : row[index]] as const)
+  const values = COLUMN_NAMES.map((name, index) => [name, valueOf(row[index], index)] as const)
   return JSON.stringify(Object.fromEntries(values))
+}
+
+/** Half a character is refused, with every row that comes along. */
+function valueOf(value: Row[number], index: number): Row[number] {
+  if (index === AT.time) return timeOf(value)
+  return typeof value === 'string' ? value.toWellFormed() : value
 }
 
 /** `2026-11-28 06:10:15.379`, which every version reads. */

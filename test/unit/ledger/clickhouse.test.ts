@@ -67,6 +67,22 @@ test('rows of ClickHouse: made by the gateway, counted once, and asked for', { s
   assert.equal((await connectClickhouse(door.url).run('SELECT count() FROM fluxgate_records')).trim(), '0')
 })
 
+test('ClickHouse takes halves of characters as what they are, and says which rows it refuses', { skip }, async () => {
+  await using door = await startDoor()
+  const store = openClickhouse(door.url)
+  const refusalOf = (row: Row): Promise<boolean> =>
+    store.write([keyed(row, 1)]).then(
+      () => false,
+      (error: unknown) => store.refuses(error),
+    )
+  assert.equal(await refusalOf(sampleRow({}, { model: 'half-\ud83d' })), false)
+  const [line] = await askClickhouse(door.url, { sinceMs: 0, untilMs: Date.now() + 1, by: ['model'], where: [] })
+  assert.deepEqual(line?.values, ['half-\ufffd'])
+  for (const row of [sampleRow({}, { costUsd: '1e12' }), sampleRow({ status: 1.5 })]) {
+    assert.equal(await refusalOf(row), true)
+  }
+})
+
 test('what ClickHouse says is wrong is told without the password, and the write has failed', async () => {
   const server = createServer((request, response) => {
     response.writeHead(516).end(`Code: 516. bad key ${request.headers['x-clickhouse-key']}\nmore`)

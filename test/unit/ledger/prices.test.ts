@@ -51,6 +51,13 @@ test('no cost is negative, and parts never cost more than their whole at one rat
   )
 })
 
+test('a count that nobody could have used costs what nobody knows: no store would take such a sum', () => {
+  const pricing = createPricing({ prices: [], providers: {} }, () => {})
+  const row = sampleRow({}, { inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: Number.MAX_SAFE_INTEGER })
+  pricing.price(row)
+  assert.equal(row[AT.cost_usd], undefined)
+})
+
 test('nano-dollars are written as decimals', () => {
   const cases: [bigint, string][] = [
     [0n, '0'],
