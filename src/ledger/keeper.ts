@@ -42,7 +42,7 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
     if (next?.spillPath === before?.spillPath) ledgerCounts(shared).forgetSpill()
     memory.limit(next?.queueRows ?? 0)
     if (next === undefined) return
-    present = await Keeping.open(next, shared, clock, tell, () => pricing!.version)
+    present = Keeping.open(next, shared, clock, tell, () => pricing!.version)
     for (const [handed, answer] of early.splice(0)) take(handed, answer)
   }
 
@@ -100,15 +100,15 @@ class Keeping {
   readonly #cancel = new Set<() => void>()
   #isClosed = false
 
-  static async open(
+  static open(
     settings: LedgerSettings,
     shared: SharedCounts,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
     prices: () => string,
-  ): Promise<Keeping> {
+  ): Keeping {
     const { place, url } = settings
-    const store = await openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
+    const store = openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
     tell({ kind: 'ledgerOpened', fields: { place, prices: prices() } })
     const path = settings.spillPath ?? ''
     const writer = new LedgerWriter({

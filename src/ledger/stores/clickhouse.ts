@@ -43,9 +43,11 @@ export interface Clickhouse {
 export function connectClickhouse(url: string, limitMs: number = OP_MS): Clickhouse {
   const place = new URL(url.slice('clickhouse+'.length))
   const database = decodeURIComponent(place.pathname.slice(1)) || 'default'
+  // A field holds bytes, a character for each.
+  const field = (text: string): string => Buffer.from(decodeURIComponent(text)).toString('latin1')
   const login = {
-    'x-clickhouse-user': decodeURIComponent(place.username) || 'default',
-    'x-clickhouse-key': decodeURIComponent(place.password),
+    'x-clickhouse-user': field(place.username) || 'default',
+    'x-clickhouse-key': field(place.password),
   }
   return {
     async run(query, body = '') {

@@ -99,3 +99,16 @@ test('what ClickHouse says is wrong is told without the password, and the write 
   server.close()
   server.closeAllConnections()
 })
+
+test('no fault has a part of a password in it', async () => {
+  for (const [written, password] of [
+    ['first%0Asecond', 'first'],
+    ['pa%2Fss', 'pa'],
+  ] as const) {
+    const url = `clickhouse+http://u:${written}@127.0.0.1:1/d`
+    const error = await openClickhouse(url)
+      .write([keyed(sampleRow(), 1)])
+      .catch((error: unknown) => faultOf(error, url))
+    assert.ok(typeof error === 'string' && !error.includes(password), `${error}`)
+  }
+})

@@ -108,6 +108,24 @@ test('another store takes over on a reload, and none ends it', async () => {
   assert.equal(assertWhole(sqliteSettings(one.path).url) + assertWhole(sqliteSettings(two.path).url), 7)
 })
 
+test('a store that cannot even be opened is one that is away: its rows spill, and the next one gets them', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const wrong = { ...settings, store: 'clickhouse', url: 'clickhouse+http://u:%zz@127.0.0.1:1/d' } as const
+  const { ledger, log, queue } = start(sourceOf(wrong))
+  const rows = queue()
+  offer(rows, 3)
+  await until(() => ledger.rows().spilled === 3)
+  ledger.publish(sourceOf(settings))
+  await written(ledger, 3)
+  rows.close()
+  await ledger.close()
+  assert.equal(assertWhole(settings.url), 3)
+  const messages = log.heard.map(({ message }) => message)
+  assert.ok(messages.includes('Ledger cannot be written; rows wait'), `${messages}`)
+  assert.ok(!messages.includes('Ledger thread died, starting another'))
+})
+
 test('a thread that dies takes no row along', async () => {
   using folder = temporaryFolder()
   process.env.FLUXGATE_TEST_MORTAL = join(folder.path, 'mark')
