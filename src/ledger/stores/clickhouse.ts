@@ -110,12 +110,12 @@ async function migrate(server: Clickhouse): Promise<void> {
 }
 
 function lineOf(row: Row): string {
-  const values = COLUMN_NAMES.map((name, index) => [name, valueOf(row[index], index)] as const)
+  const values = COLUMN_NAMES.map((name, index) => [name, cellOf(row[index], index)] as const)
   return JSON.stringify(Object.fromEntries(values))
 }
 
 /** Half a character is refused, with every row that comes along. */
-function valueOf(value: Row[number], index: number): Row[number] {
+function cellOf(value: Row[number], index: number): Row[number] {
   if (index === AT.time) return timeOf(value)
   return typeof value === 'string' ? value.toWellFormed() : value
 }
