@@ -149,6 +149,8 @@ export class LedgerWriter {
   #tick(): void {
     const oldest = this.#inFlight[0] ?? this.#waiting[0]
     if (oldest !== undefined && this.#options.clock.now() - oldest.since >= SPILL_AFTER_MS) this.#spillAll()
+    // Nothing hangs on what a store may still say.
+    if (this.#isClosing && this.waitingRows === 0) this.#onIdle()
     this.#write()
   }
 

@@ -89,3 +89,43 @@ test('a stop writes what waits, and spills what a store that hangs does not take
   assert.equal(left?.found.rows, 4)
   left?.close()
 })
+
+test('a stop waits for no store that hangs once all rows are in the spill', async () => {
+  using folder = temporaryFolder()
+  const { writer, take, pass, counts } = setUp(
+    storeOf(() => new Promise(() => {})),
+    join(folder.path, 'spill'),
+  )
+  take(4)
+  let isClosed = false
+  const closing = writer.close(10_000).then(() => {
+    isClosed = true
+  })
+  await pass(1_000)
+  assert.ok(isClosed)
+  assert.equal(counts().spilled, 4)
+  await closing
+})
+
+test('a stop is not kept by a spill that is on its way to a store that hangs', async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  let isAway = true
+  const { writer, take, pass, counts } = setUp(
+    storeOf(() => (isAway ? Promise.reject(new Error('away')) : new Promise(() => {}))),
+    path,
+  )
+  take(4)
+  await pass(700)
+  isAway = false
+  await pass(6_000)
+  take(1)
+  let isClosed = false
+  const closing = writer.close(10_000).then(() => {
+    isClosed = true
+  })
+  await pass(1_000)
+  assert.ok(isClosed)
+  assert.equal(counts().spilled, 5)
+  await closing
+})
