@@ -1,6 +1,6 @@
 /** The ledger on its own thread, from one configuration to the next: a store, its spill, its prices, and what is too old in it. */
 import type { LedgerSettings } from '../config/snapshot.ts'
-import { inMemoryOf, ledgerCounts, type SharedCounts } from './counts.ts'
+import { inMemoryOf, type LedgerCounts, ledgerCounts, type SharedCounts } from './counts.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
 import { createPricing, type Pricing } from './prices/pricing.ts'
 import type { Handed } from './queue.ts'
@@ -22,6 +22,8 @@ const SPILL_RETRY_MS = 1_000
 const DAY_MS = 86_400_000
 /** After another store has been named, the one before gets this long for what was meant for it. */
 const CHANGE_MS = 10_000
+/** Until every queue has handed over what it took while there was a ledger. */
+const LAST_ROWS_MS = 250
 
 export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (event: LedgerEvent) => void): Keeper {
   const memory = inMemoryOf(shared)
@@ -32,17 +34,22 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
   let changing: Promise<void> = Promise.resolve()
   const early: [Handed, () => void][] = []
   let isClosed = false
+  /** How many rows of each file are counted as spilled: a reload may leave one, and another come back to it. */
+  const spilledIn = new Map<string, number>()
 
   // Of a thread that has died.
   ledgerCounts(shared).forgetSpill()
 
-  async function change(next: LedgerSettings | undefined, before: LedgerSettings | undefined): Promise<void> {
+  async function change(next: LedgerSettings | undefined): Promise<void> {
+    if (next === undefined) {
+      memory.limit(0)
+      await new Promise<void>((resolve) => void clock.after(LAST_ROWS_MS, resolve))
+    }
     await present?.close(CHANGE_MS)
     present = undefined
-    if (next?.spillPath === before?.spillPath) ledgerCounts(shared).forgetSpill()
-    memory.limit(next?.queueRows ?? 0)
     if (next === undefined) return
-    present = Keeping.open(next, shared, clock, tell, () => pricing!.version)
+    memory.limit(next.queueRows)
+    present = Keeping.open(next, shared, spilledIn, clock, tell, () => pricing!.version)
     for (const [handed, answer] of early.splice(0)) take(handed, answer)
   }
 
@@ -72,9 +79,8 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
         pricing,
       )
       if (isClosed || isSame(state.ledger, settings)) return
-      const before = settings
       settings = state.ledger
-      changing = changing.then(() => change(state.ledger, before))
+      changing = changing.then(() => change(state.ledger))
     },
     take,
     async close(withinMs) {
@@ -97,12 +103,15 @@ class Keeping {
   readonly #store: Store
   readonly #clock: WriterClock
   readonly #tell: (event: LedgerEvent) => void
+  /** Takes the rows of the spill out of the counts: they are about to be found in it. */
+  readonly #forgetSpilled: () => void
   readonly #cancel = new Set<() => void>()
   #isClosed = false
 
   static open(
     settings: LedgerSettings,
     shared: SharedCounts,
+    spilledIn: Map<string, number>,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
     prices: () => string,
@@ -111,10 +120,18 @@ class Keeping {
     const store = openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
     tell({ kind: 'ledgerOpened', fields: { place, prices: prices() } })
     const path = settings.spillPath ?? ''
+    const all = ledgerCounts(shared)
+    const counts: LedgerCounts = {
+      ...all,
+      spilled(rows) {
+        all.spilled(rows)
+        spilledIn.set(path, (spilledIn.get(path) ?? 0) + rows)
+      },
+    }
     const writer = new LedgerWriter({
       store,
       spill: undefined,
-      counts: ledgerCounts(shared),
+      counts,
       memory: inMemoryOf(shared),
       clock,
       listener: {
@@ -129,7 +146,12 @@ class Keeping {
           tell({ kind: isNew ? 'spillRecreated' : 'spillLost', fields: { path, lost } }),
       },
     })
-    return new Keeping(settings, store, writer, clock, tell)
+    const forgetSpilled = (): void => {
+      const known = spilledIn.get(path) ?? 0
+      counts.found(-known)
+      counts.spilled(-known)
+    }
+    return new Keeping(settings, store, writer, clock, tell, forgetSpilled)
   }
 
   private constructor(
@@ -138,8 +160,10 @@ class Keeping {
     writer: LedgerWriter,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
+    forgetSpilled: () => void,
   ) {
     this.#settings = settings
+    this.#forgetSpilled = forgetSpilled
     this.#store = store
     this.writer = writer
     this.#clock = clock
@@ -177,6 +201,7 @@ class Keeping {
     }
     const { brokenBytes } = spill.found
     if (brokenBytes > 0) this.#tell({ kind: 'spillTorn', fields: { path: spillPath, bytes: brokenBytes } })
+    this.#forgetSpilled()
     this.writer.useSpill(spill)
   }
 
