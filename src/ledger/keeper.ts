@@ -18,6 +18,8 @@ export interface Keeper {
 const PRUNE_MS = 60_000
 /** Between two steps of one round: what is to be written goes first. */
 const PRUNE_STEP_MS = 20
+/** Until it is looked again whether the writer has a moment: where it rarely has, rows come faster than a round a minute deletes. */
+const PRUNE_BUSY_MS = 1_000
 const SPILL_RETRY_MS = 1_000
 const DAY_MS = 86_400_000
 /** After another store has been named, the one before gets this long for what was meant for it. */
@@ -210,13 +212,14 @@ class Keeping {
   }
 
   async #prune(): Promise<void> {
-    let isMore = false
+    let pauseMs = PRUNE_MS
     try {
-      if (this.writer.isQuiet) isMore = await this.#store.prune(Date.now() - this.#settings.retentionDays * DAY_MS)
+      if (!this.writer.isQuiet) pauseMs = PRUNE_BUSY_MS
+      else if (await this.#store.prune(Date.now() - this.#settings.retentionDays * DAY_MS)) pauseMs = PRUNE_STEP_MS
     } catch {
       // What keeps it from being deleted keeps rows from being written, which is told.
     }
-    if (!this.#isClosed) this.#pruneAfter(isMore ? PRUNE_STEP_MS : PRUNE_MS)
+    if (!this.#isClosed) this.#pruneAfter(pauseMs)
   }
 
   #after(ms: number, run: () => void): void {

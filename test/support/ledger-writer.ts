@@ -8,7 +8,7 @@ import { LedgerWriter, type WriterClock } from '../../src/ledger/writer.ts'
 import { sampleRow } from './ledger-rows.ts'
 
 /** Time goes on when it is told to. */
-function handClock() {
+export function handClock() {
   let now = 0
   const timers = new Set<{ at: number; run: () => void }>()
   const clock: WriterClock = {

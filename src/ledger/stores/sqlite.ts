@@ -106,15 +106,16 @@ class OpenFile {
 
   prune(beforeMs: number): boolean {
     let deleted: number | bigint = 0
+    let hadHour = false
     this.#inTransaction(() => {
       deleted = this.#db
         .prepare(
           'DELETE FROM fluxgate_records WHERE rowid IN (SELECT rowid FROM fluxgate_records WHERE time < ? ORDER BY time LIMIT ?)',
         )
         .run(beforeMs, PRUNED_AT_ONCE).changes
-      this.#sums.prune(beforeMs)
+      hadHour = this.#sums.prune(beforeMs)
     })
-    return Number(deleted) === PRUNED_AT_ONCE
+    return hadHour || Number(deleted) === PRUNED_AT_ONCE
   }
 
   close(): void {
