@@ -159,6 +159,34 @@ test('a provider is one by name where its host tells nothing; a model without a 
   })
 })
 
+test('a host that only begins, or a path that ends, like that of a provider is somebody else', () => {
+  const { providerAt } = publicPrices()
+  for (const url of [
+    'https://api.openai.com.attacker.example/v1',
+    'https://api.openai.community',
+    'https://openrouter.ai.example',
+    'https://attacker.example/x.googleapis.com',
+    'https://attacker/x.openai.azure.com/openai',
+    'https://x.openai.azure.com.attacker.example',
+    'https://api.moonshot.attacker.example',
+    'https://evil-api.openai.com.attacker.example',
+  ]) {
+    assert.equal(providerAt(url), undefined, url)
+  }
+  for (const [url, provider] of [
+    ['https://api.openai.com', 'openai'],
+    ['https://api.openai.com:443/v1', 'openai'],
+    ['https://api.openai.com/v1/chat', 'openai'],
+    ['https://api.moonshot.cn/v1', 'moonshotai'],
+    ['https://europe-west1-aiplatform.googleapis.com/v1', 'google'],
+    ['https://my.openai.azure.com/openai', 'azure'],
+    ['https://router.huggingface.co/groq/openai/v1', 'huggingface_groq'],
+    ['https://bedrock-runtime.eu-west-1.amazonaws.com/model/x', 'aws'],
+  ] as const) {
+    assert.equal(providerAt(url), provider, url)
+  }
+})
+
 test('a star stands for any text, and nothing else is special', () => {
   const cases: [string, string, boolean][] = [
     ['gpt-*', 'gpt-4', true],
