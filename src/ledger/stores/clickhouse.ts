@@ -105,8 +105,12 @@ function dayOf(ms: number): string {
 
 /** Who made the table by hand may have no right to make one. */
 async function migrate(server: Clickhouse): Promise<void> {
-  if ((await server.run('EXISTS TABLE fluxgate_records FORMAT TabSeparated')).trim() === '1') return
+  const isThere = async (): Promise<boolean> =>
+    (await server.run('EXISTS TABLE fluxgate_records FORMAT TabSeparated')).trim() === '1'
+  if (await isThere()) return
   await server.run(CLICKHOUSE_SCHEMA)
+  // A proxy or a web server may answer anything with 200, and would swallow every row.
+  if (!(await isThere())) throw new Error('made the table and it is not there: this is no ClickHouse')
 }
 
 function lineOf(row: Row): string {

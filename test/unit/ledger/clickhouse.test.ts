@@ -112,3 +112,12 @@ test('no fault has a part of a password in it', async () => {
     assert.ok(typeof error === 'string' && !error.includes(password), `${error}`)
   }
 })
+
+test('a server that says yes to everything is no ClickHouse, and no row is lost to it', async () => {
+  const server = createServer((_, response) => void response.end('<html>welcome</html>')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const store = openClickhouse(`clickhouse+http://u:p@127.0.0.1:${(server.address() as AddressInfo).port}/d`)
+  await assert.rejects(store.write([keyed(sampleRow(), 1)]), /no ClickHouse/)
+  server.close()
+  server.closeAllConnections()
+})
