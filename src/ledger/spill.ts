@@ -17,7 +17,7 @@ import {
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type Claim, claim } from './claim.ts'
-import type { Row } from './row.ts'
+import { AT, type Row } from './row.ts'
 
 export interface SpillFound {
   readonly rows: number
@@ -52,6 +52,7 @@ export interface Spill {
 
 const READ_BYTES = 256 * 1024
 const NEWLINE = 0x0a
+const ROW_LENGTH = Object.keys(AT).length
 
 /** Undefined: another living process has it. Throws where the file cannot be used. */
 export function openSpill(path: string, maxBytes: number): Spill | undefined {
@@ -248,7 +249,9 @@ function rowOfLine(line: Buffer): Row | undefined {
   if (line[8] !== 0x20 || crc32(json).toString(16).padStart(8, '0') !== line.toString('latin1', 0, 8)) return undefined
   try {
     const values = JSON.parse(json) as (string | number | null)[]
-    return Array.isArray(values) ? values.map((value) => value ?? undefined) : undefined
+    // Of a version that has other columns, whose values would go into the wrong ones.
+    if (!Array.isArray(values) || values.length !== ROW_LENGTH) return undefined
+    return values.map((value) => value ?? undefined)
   } catch {
     return undefined
   }

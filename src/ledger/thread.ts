@@ -5,7 +5,7 @@ import type { Configuration } from '../config/assemble.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { startThread } from '../runtime/threads.ts'
-import { createCounts, type LedgerRows, readCounts } from './counts.ts'
+import { createCounts, inMemoryOf, type LedgerRows, readCounts } from './counts.ts'
 import type { FromLedgerThread, LedgerState, ToLedgerThread } from './messages.ts'
 import type { LedgerPort } from './queue.ts'
 
@@ -66,7 +66,7 @@ class Ledger implements LedgerThread {
     this.#options = options
     this.#state = stateOf(settings)
     // Rows may come before the thread is up.
-    new Int32Array(this.#counts, 0, 2)[1] = settings.ledger?.queueRows ?? 0
+    inMemoryOf(this.#counts).limit(settings.ledger?.queueRows ?? 0)
     this.#start()
   }
 

@@ -91,3 +91,15 @@ test('a spill belongs to one living process', { skip: noProc }, () => {
     open(path).close()
   }
 })
+
+test('a record of another version, with other columns, is none: its values would go into the wrong ones', () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  const spill = open(path)
+  spill.append([sampleRow().slice(0, -2), ...rows(1)])
+  spill.close()
+  const again = open(path)
+  assert.equal(again.found.rows, 1)
+  assert.ok(again.found.brokenBytes > 0)
+  again.close()
+})

@@ -93,6 +93,17 @@ test('past the bound of the queue rows are dropped and counted', async () => {
   assert.ok(count >= 100 && dropped > 0, `${count} ${dropped}`)
 })
 
+test('a queue of any size is one from the start', async () => {
+  using folder = temporaryFolder()
+  const { ledger, queue } = start(sourceOf(sqliteSettings(folder.path, { queueRows: 3_000_000_000 })))
+  const rows = queue()
+  offer(rows, 10)
+  assert.equal(ledger.rows().dropped, 0)
+  await written(ledger, 10)
+  rows.close()
+  await ledger.close()
+})
+
 test('another store takes over on a reload, and none ends it', async () => {
   using one = temporaryFolder()
   using two = temporaryFolder()
