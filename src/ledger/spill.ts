@@ -86,8 +86,14 @@ class SpillFile implements Spill {
     this.#maxBytes = maxBytes
     this.#claim = mine
     this.#fd = openForAppending(path)
-    const brokenBytes = this.#scan()
-    this.found = { rows: this.#rows, brokenBytes }
+    try {
+      const brokenBytes = this.#scan()
+      this.found = { rows: this.#rows, brokenBytes }
+    } catch (error) {
+      // It is tried again each second.
+      closeSync(this.#fd)
+      throw error
+    }
   }
 
   get isEmpty(): boolean {

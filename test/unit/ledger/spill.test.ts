@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openSpill, type Spill } from '../../../src/ledger/spill.ts'
@@ -102,4 +103,24 @@ test('a record of another version, with other columns, is none: its values would
   assert.equal(again.found.rows, 1)
   assert.ok(again.found.brokenBytes > 0)
   again.close()
+})
+
+test('a file that cannot be read gives its descriptor back, however often it is tried', { skip: noProc }, (t) => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  writeFileSync(path, 'torn')
+  const descriptors = (): number => fs.readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  t.mock.method(fs, 'readSync', () => {
+    throw new Error('EIO: the disk is going')
+  })
+  syncBuiltinESMExports()
+  try {
+    for (let i = 0; i < 5; i++) assert.throws(() => openSpill(path, 1e6), /EIO/)
+  } finally {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  }
+  assert.equal(descriptors(), before)
+  open(path).close()
 })
