@@ -57,7 +57,9 @@ export function openPostgres(url: string): Store {
 
   /** What does not answer in time is given up with its connection, so that the next one is a new one. */
   async function within<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
-    sql ??= await connectPostgres(url)
+    const fresh = sql === undefined ? await connectPostgres(url) : undefined
+    // A write and a deletion may both have found none; a client that nobody has used has no connection.
+    sql ??= fresh!
     const used = sql
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new Error(`no answer within ${OP_MS / 1000} s`)), OP_MS)
