@@ -65,6 +65,7 @@ export class LedgerWriter {
   #isSpillFailing = false
   #pauseMs = FIRST_PAUSE_MS
   #pausedUntil = 0
+  #spillPausedUntil = 0
   #refused = 0
   #refusedToldAt = Number.NEGATIVE_INFINITY
   #isClosing = false
@@ -174,9 +175,13 @@ export class LedgerWriter {
       }
       this.#isSpillFull = false
     } catch (error) {
-      if (!this.#isSpillFailing) this.#options.listener.onSpillFailing(error)
-      this.#isSpillFailing = true
+      this.#spillFails(error)
     }
+  }
+
+  #spillFails(error: unknown): void {
+    if (!this.#isSpillFailing) this.#options.listener.onSpillFailing(error)
+    this.#isSpillFailing = true
   }
 
   #lookAt(spill: Spill): void {
@@ -205,7 +210,9 @@ export class LedgerWriter {
     if (batches.length > 0) void this.#writeBatches(batches)
     // What has waited in a file can wait for the next process.
     else if (this.#isClosing) this.#onIdle()
-    else if (this.#spill !== undefined && !this.#spill.isEmpty) void this.#writeSpilled(this.#spill)
+    else if (this.#spill !== undefined && !this.#spill.isEmpty && this.#options.clock.now() >= this.#spillPausedUntil) {
+      void this.#writeSpilled(this.#spill)
+    }
   }
 
   #nextBatches(): readonly Batch[] {
@@ -219,7 +226,7 @@ export class LedgerWriter {
 
   async #writeBatches(batches: readonly Batch[]): Promise<void> {
     this.#inFlight = batches
-    const refused = await this.#tryToWrite(() => batches.flatMap(({ rows }) => rows))
+    const refused = await this.#tryToWrite(batches.flatMap(({ rows }) => rows))
     // Those that are left of it: the others are in the spill meanwhile.
     const left = this.#inFlight
     this.#inFlight = []
@@ -234,19 +241,25 @@ export class LedgerWriter {
   }
 
   async #writeSpilled(spill: Spill): Promise<void> {
-    let rows: readonly Row[] = []
-    const refused = await this.#tryToWrite(() => {
+    let rows: readonly Row[]
+    try {
       this.#lookAt(spill)
       rows = spill.next(MAX_ROWS)
-      return rows
-    })
+    } catch (error) {
+      // The store is not to blame, and what comes from memory goes on.
+      this.#spillFails(error)
+      this.#spillPausedUntil = this.#options.clock.now() + MAX_PAUSE_MS
+      return
+    }
+    const refused = await this.#tryToWrite(rows)
     if (refused !== undefined && spill === this.#spill) {
       this.#options.counts.spilled(-rows.length)
       this.#count(rows, refused)
       try {
         this.#lose(spill.taken())
+        this.#isSpillFailing = false
       } catch (error) {
-        this.#options.listener.onSpillFailing(error)
+        this.#spillFails(error)
       }
     }
     this.#write()
@@ -259,11 +272,11 @@ export class LedgerWriter {
   }
 
   /** Those of the rows that the store refuses; undefined: they are to be tried again. */
-  async #tryToWrite(next: () => readonly Row[]): Promise<ReadonlySet<Row> | undefined> {
+  async #tryToWrite(rows: readonly Row[]): Promise<ReadonlySet<Row> | undefined> {
     this.#isWriting = true
     try {
-      const rows = next()
       const { refused, cause } = await writeWhatItTakes(this.#options.store, rows)
+      if (rows.length === 0) return refused
       this.#pauseMs = FIRST_PAUSE_MS
       if (refused.size > 0) this.#tellOfRefused(cause, refused.size)
       if (this.#isFailing) this.#options.listener.onRecovered()

@@ -128,3 +128,29 @@ test('what another process has written into it is not cut off', async () => {
   mine.close()
   assert.equal(subjectsIn(path).length, 2)
 })
+
+test('a spill that cannot be read any more holds up no row of the memory', async () => {
+  let reads = 0
+  const { writer, take, pass, counts, told } = setUpWriter(storeOf(async () => {}))
+  writer.useSpill({
+    found: { rows: 7, brokenBytes: 0 },
+    isEmpty: false,
+    look: () => undefined,
+    append: () => assert.fail('nothing is to be spilled'),
+    next: () => {
+      reads++
+      throw new Error('EIO')
+    },
+    taken: () => 0,
+    close: () => {},
+  })
+  for (let i = 0; i < 100; i++) {
+    take(1)
+    await pass(100)
+    assert.equal(counts().queued, 0)
+  }
+  assert.deepEqual(counts(), { accepted: 107, written: 100, queued: 0, spilled: 7, dropped: 0 })
+  assert.deepEqual(told, ['spill failing'])
+  assert.ok(reads < 10, `${reads}`)
+  await writer.close(0)
+})
