@@ -250,7 +250,7 @@ function lineOf(row: Row): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`
 }
 
-/** By its checksum alone, which is half the time where records are only counted: 2.5 µs each. */
+/** By its checksum alone, which is a fraction of the time where records are only counted. */
 function isWhole(line: Buffer): boolean {
   return line[8] === 0x20 && crc32(line.subarray(9)) === Number.parseInt(line.toString('latin1', 0, 8), 16)
 }

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { createLedgerQueue } from '../../../src/ledger/queue.ts'
 import { AT, type Row } from '../../../src/ledger/row.ts'
 import { connectPostgres, openPostgres } from '../../../src/ledger/stores/postgres.ts'
+import { openSqlite } from '../../../src/ledger/stores/sqlite.ts'
 import { openLedger } from '../../../src/ledger/thread.ts'
-import { hearLog, sampleRow, sourceOf, temporaryFolder, until } from '../../support/ledger-rows.ts'
+import {
+  hearLog,
+  readAll,
+  sampleRow,
+  sourceOf,
+  sqliteSettings,
+  temporaryFolder,
+  until,
+} from '../../support/ledger-rows.ts'
 import { setUpWriter, storeOf } from '../../support/ledger-writer.ts'
 import { noPostgres, startPostgres } from '../../support/postgres.ts'
 
@@ -109,4 +119,28 @@ test('PostgreSQL: a row that its table does not take goes alone', { skip: noPost
   await sql.end()
   const told = log.heard.find(({ message }) => message === 'Ledger refuses rows; dropped them')
   assert.equal(told?.fields.rows, 2)
+})
+
+test('SQLite: a row that a trigger or a type does not take goes alone', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const maker = openSqlite(settings.url, { onRecreated: () => {} })
+  await maker.prune(0)
+  await maker.close()
+  const other = new DatabaseSync(settings.url)
+  other.exec(`CREATE TRIGGER t BEFORE INSERT ON fluxgate_records WHEN NEW.subject = 'bad'
+    BEGIN SELECT RAISE(ABORT, 'not here'); END`)
+  other.close()
+  const ledger = openLedger(sourceOf(settings), hearLog(), { onReplaced: () => {} })
+  const queue = createLedgerQueue(ledger.port())
+  for (let i = 0; i < 100; i++) {
+    const row = sampleRow({ subject: i === 5 ? 'bad' : 'good' })
+    if (i === 50) row[AT.error] = ['no text'] as unknown as string
+    queue.offer(row)
+  }
+  await until(() => ledger.rows().queued === 0)
+  queue.close()
+  await ledger.close()
+  assert.deepEqual(ledger.rows(), { accepted: 100, written: 98, queued: 0, spilled: 0, dropped: 2 })
+  assert.equal(readAll(settings.url, 'SELECT SUM(requests) AS n FROM fluxgate_hours')[0]?.n, 98)
 })
