@@ -23,7 +23,7 @@ const PRUNE_BUSY_MS = 1_000
 const SPILL_RETRY_MS = 1_000
 const DAY_MS = 86_400_000
 /** After another store has been named, the one before gets this long for what was meant for it. */
-const CHANGE_MS = 10_000
+const CHANGE_MS = 5_000
 /** Until every queue has handed over what it took while there was a ledger. */
 const LAST_ROWS_MS = 250
 
@@ -47,8 +47,10 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
       memory.limit(0)
       await new Promise<void>((resolve) => void clock.after(LAST_ROWS_MS, resolve))
     }
-    await present?.close(CHANGE_MS)
+    // What comes from here on is for the next one: a writer that is closed would keep it for ever.
+    const last = present
     present = undefined
+    await last?.close(CHANGE_MS)
     if (next === undefined) return
     memory.limit(next.queueRows)
     present = Keeping.open(next, shared, spilledIn, clock, tell, () => pricing!.version)
@@ -87,8 +89,10 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
     take,
     async close(withinMs) {
       isClosed = true
+      const end = clock.now() + withinMs
       await changing
-      await present?.close(withinMs)
+      // Late as it may be: what is not written goes into the spill, while there is somebody to do it.
+      await present?.close(Math.max(0, end - clock.now()))
       memory.limit(0)
     },
   }

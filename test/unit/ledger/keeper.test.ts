@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -48,4 +51,36 @@ test('what is too old goes soon after the store has had no time for it', async (
   await until(() => true, 1)
   await pass(2_000)
   await closing
+})
+
+test('a stop in the middle of a change still spills in time', async () => {
+  using folder = temporaryFolder()
+  const server = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `clickhouse+http://u:p@127.0.0.1:${(server.address() as AddressInfo).port}/d`
+  const hanging = { ...sqliteSettings(folder.path), store: 'clickhouse', url, retentionDays: 0 } as const
+  const { clock, pass } = handClock()
+  const shared = createCounts()
+  const keeper = createKeeper(shared, clock, () => {})
+  const sources = { prices: [], providers: {} }
+  keeper.use({ ledger: { ...hanging, spillPath: undefined }, ...sources })
+  await turn()
+  keeper.take({ id: 1, rows: [numbered(sampleRow(), 1)] }, () => {})
+  keeper.use({ ledger: hanging, ...sources })
+  await turn()
+  keeper.take({ id: 2, rows: [numbered(sampleRow(), 2)] }, () => {})
+  let isClosed = false
+  const closing = keeper.close(10_000).then(() => {
+    isClosed = true
+  })
+  for (let passed = 0; passed < 11_500; passed += 100) {
+    await pass(100)
+    await turn()
+  }
+  assert.ok(isClosed)
+  const { spilled, dropped } = readCounts(shared)
+  assert.deepEqual([spilled, dropped], [1, 1])
+  await closing
+  server.closeAllConnections()
+  server.close()
 })
