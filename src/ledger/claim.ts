@@ -1,5 +1,5 @@
 /** A file that belongs to one living process: Node has no locks of the kernel. */
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 
 export interface Claim {
   release(): void
@@ -14,8 +14,9 @@ export function claim(path: string): Claim | undefined {
     // A link is there with its content at once, and only if nothing was there.
     for (let attempt = 0; attempt < 3; attempt++) {
       if (links(own, path)) return { release: () => release(path, text) }
-      if (isHeld(path)) return undefined
-      remove(path)
+      const found = read(path)
+      if (isHeld(found)) return undefined
+      if (found !== undefined) clear(path, found, `${own}.stale`)
     }
     return undefined
   } finally {
@@ -33,8 +34,19 @@ function links(own: string, path: string): boolean {
   }
 }
 
-function isHeld(path: string): boolean {
-  const text = read(path)
+/** Away with what a dead process left, but not with what another one has put there meanwhile, which saw the same. */
+function clear(path: string, stale: string, aside: string): void {
+  try {
+    if (read(path) !== stale) return
+    renameSync(path, aside)
+    if (read(aside) !== stale) links(aside, path)
+  } catch {
+    // Somebody else was faster.
+  }
+  remove(aside)
+}
+
+function isHeld(text: string | undefined): boolean {
   const pid = Number(text?.split(' ', 1)[0])
   // This process: of an earlier life of the same thread, or of one with the same pid and beginning, which can only be this one.
   if (text === undefined || !Number.isSafeInteger(pid) || pid <= 0) return false

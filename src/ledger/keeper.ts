@@ -1,7 +1,7 @@
 /** The ledger on its own thread, from one configuration to the next: a store, its spill, and what is too old in it. */
 import type { LedgerSettings } from '../config/snapshot.ts'
 import { publicPrices } from '../prices/table.ts'
-import { inMemoryOf, ledgerCounts, type SharedCounts } from './counts.ts'
+import { inMemoryOf, type LedgerCounts, ledgerCounts, type SharedCounts } from './counts.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
 import type { Handed } from './queue.ts'
 import { openSpill, type Spill } from './spill.ts'
@@ -17,10 +17,14 @@ export interface Keeper {
 const PRUNE_MS = 60_000
 /** Between two steps of one round: what is to be written goes first. */
 const PRUNE_STEP_MS = 20
+/** Until it is looked again whether the writer has a moment: where it rarely has, rows come faster than a round a minute deletes. */
+const PRUNE_BUSY_MS = 1_000
 const SPILL_RETRY_MS = 1_000
 const DAY_MS = 86_400_000
 /** After another store has been named, the one before gets this long for what was meant for it. */
-const CHANGE_MS = 10_000
+const CHANGE_MS = 5_000
+/** Until every queue has handed over what it took while there was a ledger. */
+const LAST_ROWS_MS = 250
 
 export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (event: LedgerEvent) => void): Keeper {
   const memory = inMemoryOf(shared)
@@ -30,17 +34,24 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
   let changing: Promise<void> = Promise.resolve()
   const early: [Handed, () => void][] = []
   let isClosed = false
+  /** How many rows of each file are counted as spilled: a reload may leave one, and another come back to it. */
+  const spilledIn = new Map<string, number>()
 
   // Of a thread that has died.
   ledgerCounts(shared).forgetSpill()
 
-  async function change(next: LedgerSettings | undefined, before: LedgerSettings | undefined): Promise<void> {
-    await present?.close(CHANGE_MS)
+  async function change(next: LedgerSettings | undefined): Promise<void> {
+    if (next === undefined) {
+      memory.limit(0)
+      await new Promise<void>((resolve) => void clock.after(LAST_ROWS_MS, resolve))
+    }
+    // What comes from here on is for the next one: a writer that is closed would keep it for ever.
+    const last = present
     present = undefined
-    if (next?.spillPath === before?.spillPath) ledgerCounts(shared).forgetSpill()
-    memory.limit(next?.queueRows ?? 0)
+    await last?.close(CHANGE_MS)
     if (next === undefined) return
-    present = await Keeping.open(next, shared, clock, tell)
+    memory.limit(next.queueRows)
+    present = Keeping.open(next, shared, spilledIn, clock, tell)
     for (const [handed, answer] of early.splice(0)) take(handed, answer)
   }
 
@@ -55,15 +66,16 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
   return {
     use(state) {
       if (isClosed || isSame(state.ledger, settings)) return
-      const before = settings
       settings = state.ledger
-      changing = changing.then(() => change(state.ledger, before))
+      changing = changing.then(() => change(state.ledger))
     },
     take,
     async close(withinMs) {
       isClosed = true
+      const end = clock.now() + withinMs
       await changing
-      await present?.close(withinMs)
+      // Late as it may be: what is not written goes into the spill, while there is somebody to do it.
+      await present?.close(Math.max(0, end - clock.now()))
       memory.limit(0)
     },
   }
@@ -80,34 +92,54 @@ class Keeping {
   readonly #store: Store
   readonly #clock: WriterClock
   readonly #tell: (event: LedgerEvent) => void
+  /** Takes the rows of the spill out of the counts: they are about to be found in it. */
+  readonly #forgetSpilled: () => void
   readonly #cancel = new Set<() => void>()
   #isClosed = false
 
-  static async open(
+  static open(
     settings: LedgerSettings,
     shared: SharedCounts,
+    spilledIn: Map<string, number>,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
-  ): Promise<Keeping> {
+  ): Keeping {
     const { place, url } = settings
-    const store = await openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
+    const store = openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
     tell({ kind: 'ledgerOpened', fields: { place, prices: publicPrices().version } })
     const path = settings.spillPath ?? ''
+    const all = ledgerCounts(shared)
+    const counts: LedgerCounts = {
+      ...all,
+      spilled(rows) {
+        all.spilled(rows)
+        spilledIn.set(path, (spilledIn.get(path) ?? 0) + rows)
+      },
+    }
     const writer = new LedgerWriter({
       store,
       spill: undefined,
-      counts: ledgerCounts(shared),
+      counts,
       memory: inMemoryOf(shared),
       clock,
       listener: {
         onFailing: (error, waiting) =>
           tell({ kind: 'ledgerFailing', fields: { place, error: faultOf(error, url), waiting } }),
         onRecovered: () => tell({ kind: 'ledgerRecovered', fields: { place } }),
+        onRefused: (error, rows) =>
+          tell({ kind: 'ledgerRefuses', fields: { place, error: faultOf(error, url), rows } }),
         onSpillFailing: (error) => tell({ kind: 'spillFailing', fields: { path, error: faultOf(error, url) } }),
         onSpillFull: () => tell({ kind: 'spillFull', fields: { path } }),
+        onSpillTouched: ({ lost, isNew }) =>
+          tell({ kind: isNew ? 'spillRecreated' : 'spillLost', fields: { path, lost } }),
       },
     })
-    return new Keeping(settings, store, writer, clock, tell)
+    const forgetSpilled = (): void => {
+      const known = spilledIn.get(path) ?? 0
+      counts.found(-known)
+      counts.spilled(-known)
+    }
+    return new Keeping(settings, store, writer, clock, tell, forgetSpilled)
   }
 
   private constructor(
@@ -116,8 +148,10 @@ class Keeping {
     writer: LedgerWriter,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
+    forgetSpilled: () => void,
   ) {
     this.#settings = settings
+    this.#forgetSpilled = forgetSpilled
     this.#store = store
     this.writer = writer
     this.#clock = clock
@@ -155,6 +189,7 @@ class Keeping {
     }
     const { brokenBytes } = spill.found
     if (brokenBytes > 0) this.#tell({ kind: 'spillTorn', fields: { path: spillPath, bytes: brokenBytes } })
+    this.#forgetSpilled()
     this.writer.useSpill(spill)
   }
 
@@ -163,13 +198,14 @@ class Keeping {
   }
 
   async #prune(): Promise<void> {
-    let isMore = false
+    let pauseMs = PRUNE_MS
     try {
-      if (this.writer.isQuiet) isMore = await this.#store.prune(Date.now() - this.#settings.retentionDays * DAY_MS)
+      if (!this.writer.isQuiet) pauseMs = PRUNE_BUSY_MS
+      else if (await this.#store.prune(Date.now() - this.#settings.retentionDays * DAY_MS)) pauseMs = PRUNE_STEP_MS
     } catch {
       // What keeps it from being deleted keeps rows from being written, which is told.
     }
-    if (!this.#isClosed) this.#pruneAfter(isMore ? PRUNE_STEP_MS : PRUNE_MS)
+    if (!this.#isClosed) this.#pruneAfter(pauseMs)
   }
 
   #after(ms: number, run: () => void): void {

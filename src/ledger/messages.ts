@@ -18,9 +18,11 @@ export type LedgerEvent =
   | { readonly kind: 'ledgerOpened'; readonly fields: { place: string; prices: string } }
   | { readonly kind: 'ledgerFailing'; readonly fields: { place: string; error: string; waiting: number } }
   | { readonly kind: 'ledgerRecovered'; readonly fields: { place: string } }
+  | { readonly kind: 'ledgerRefuses'; readonly fields: { place: string; error: string; rows: number } }
   | { readonly kind: 'ledgerRecreated'; readonly fields: { place: string } }
   | { readonly kind: 'spillFailing'; readonly fields: { path: string; error: string } }
   | { readonly kind: 'spillFull'; readonly fields: { path: string } }
+  | { readonly kind: 'spillRecreated' | 'spillLost'; readonly fields: { path: string; lost: number } }
   | { readonly kind: 'spillTorn'; readonly fields: { path: string; bytes: number } }
 
 export type FromLedgerThread = { readonly type: 'event'; readonly event: LedgerEvent } | { readonly type: 'stopped' }

@@ -17,7 +17,7 @@ import {
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type Claim, claim } from './claim.ts'
-import type { Row } from './row.ts'
+import { AT, type Row } from './row.ts'
 
 export interface SpillFound {
   readonly rows: number
@@ -25,21 +25,34 @@ export interface SpillFound {
   readonly brokenBytes: number
 }
 
+/** What others have done to the file since the last look. */
+export interface SpillTouched {
+  /** Rows that are in it and were not before. */
+  readonly found: number
+  /** Rows that were in it and are no more. */
+  readonly lost: number
+  /** It had been removed or replaced; what it held is in a new one. */
+  readonly isNew: boolean
+}
+
 export interface Spill {
   /** What an earlier process left. */
   readonly found: SpillFound
+  /** To be called before `append` and `next`: an operator, a cleaner of disks or another gateway may touch the file. */
+  look(): SpillTouched | undefined
   /** False where there is no room below the limit. Throws where the file cannot be written; nothing of these rows is in it then. */
   append(rows: readonly Row[]): boolean
   /** The next rows, up to a number of them; empty: none is left. The same again until `taken`. */
   next(most: number): readonly Row[]
-  /** The rows of the last `next` are elsewhere. */
-  taken(): void
+  /** The rows of the last `next` are elsewhere. Returns how many there should have been behind them, but cannot be read. */
+  taken(): number
   readonly isEmpty: boolean
   close(): void
 }
 
 const READ_BYTES = 256 * 1024
 const NEWLINE = 0x0a
+const ROW_LENGTH = Object.keys(AT).length
 
 /** Undefined: another living process has it. Throws where the file cannot be used. */
 export function openSpill(path: string, maxBytes: number): Spill | undefined {
@@ -59,25 +72,27 @@ class SpillFile implements Spill {
   readonly #path: string
   readonly #maxBytes: number
   readonly #claim: Claim
-  readonly #fd: number
+  #fd: number
   /** Behind the last whole record. */
-  #end: number
+  #end = 0
   /** Before the first row that has not been taken. */
   #start = 0
-  #read = 0
+  /** How many rows stand between the two. */
+  #rows = 0
+  #read = { at: 0, rows: 0 }
 
   constructor(path: string, maxBytes: number, mine: Claim) {
     this.#path = path
     this.#maxBytes = maxBytes
     this.#claim = mine
-    // Whose requests are in it is nobody else's business.
-    this.#fd = openSync(path, 'a+', 0o600)
-    this.#end = fstatSync(this.#fd).size
-    const scan = this.#scan()
-    this.found = { rows: scan.rows, brokenBytes: scan.brokenBytes }
-    if (scan.end < this.#end) {
-      ftruncateSync(this.#fd, scan.end)
-      this.#end = scan.end
+    this.#fd = openForAppending(path)
+    try {
+      const brokenBytes = this.#scan()
+      this.found = { rows: this.#rows, brokenBytes }
+    } catch (error) {
+      // It is tried again each second.
+      closeSync(this.#fd)
+      throw error
     }
   }
 
@@ -85,61 +100,109 @@ class SpillFile implements Spill {
     return this.#start >= this.#end
   }
 
+  look(): SpillTouched | undefined {
+    const isNew = !isSameFile(this.#fd, this.#path)
+    const before = this.#rows
+    if (isNew) this.#moveToNewFile()
+    else if (fstatSync(this.#fd).size !== this.#end) this.#scan()
+    else return undefined
+    return { found: Math.max(0, this.#rows - before), lost: Math.max(0, before - this.#rows), isNew }
+  }
+
   append(rows: readonly Row[]): boolean {
     const bytes = Buffer.from(rows.map(lineOf).join(''))
     if (this.#end + bytes.length > this.#maxBytes) return false
     try {
-      let written = 0
-      while (written < bytes.length) written += writeSync(this.#fd, bytes, written)
+      writeWhole(this.#fd, bytes)
     } catch (error) {
       // Half of them would come twice into the counts.
       ftruncateSync(this.#fd, this.#end)
       throw error
     }
     this.#end += bytes.length
+    this.#rows += rows.length
     return true
   }
 
   next(most: number): readonly Row[] {
     const rows: Row[] = []
-    this.#read = this.#start
     for (const { line, end } of this.#lines(this.#start)) {
-      this.#read = end
       const row = rowOfLine(line)
-      if (row !== undefined && rows.push(row) >= most) return rows
+      if (row === undefined) continue
+      rows.push(row)
+      this.#read = { at: end, rows: rows.length }
+      if (rows.length >= most) return rows
     }
-    if (rows.length === 0) this.taken()
+    // What is left behind the last of them is no record, whoever wrote it.
+    this.#read = { at: this.#end, rows: rows.length }
     return rows
   }
 
-  taken(): void {
-    this.#start = this.#read
-    if (!this.isEmpty || this.#end === 0) return
-    ftruncateSync(this.#fd, 0)
+  taken(): number {
+    this.#start = this.#read.at
+    this.#rows -= this.#read.rows
+    this.#read = { at: this.#start, rows: 0 }
+    if (!this.isEmpty) return 0
+    const lost = Math.max(0, this.#rows)
+    this.#rows = 0
+    // What another has written behind is found with the next look.
+    if (this.#end === 0 || fstatSync(this.#fd).size !== this.#end) return lost
     this.#start = 0
     this.#end = 0
-    this.#read = 0
+    ftruncateSync(this.#fd, 0)
+    return lost
   }
 
   close(): void {
-    const isGone = this.isEmpty && isSameFile(this.#fd, this.#path)
-    closeSync(this.#fd)
-    if (isGone) unlinkSync(this.#path)
-    this.#claim.release()
+    try {
+      const isHere = isSameFile(this.#fd, this.#path)
+      if (!this.isEmpty && !isHere) this.#moveToNewFile()
+      if (this.isEmpty && isHere && fstatSync(this.#fd).size === this.#end) unlinkSync(this.#path)
+    } finally {
+      closeSync(this.#fd)
+      this.#claim.release()
+    }
   }
 
-  /** Behind the last line end only a torn record can stand. */
-  #scan(): { rows: number; brokenBytes: number; end: number } {
-    const size = this.#end
-    let rows = 0
+  /** Until the new one has everything, the old one stays in use: a file without a name can still be read. */
+  #moveToNewFile(): void {
+    const fd = openForAppending(this.#path)
+    const { size } = fstatSync(fd)
+    try {
+      const chunk = Buffer.allocUnsafe(READ_BYTES)
+      for (let at = this.#start; at < this.#end; ) {
+        const length = readSync(this.#fd, chunk, 0, Math.min(chunk.length, this.#end - at), at)
+        if (length === 0) break
+        writeWhole(fd, chunk.subarray(0, length))
+        at += length
+      }
+    } catch (error) {
+      ftruncateSync(fd, size)
+      closeSync(fd)
+      throw error
+    }
+    closeSync(this.#fd)
+    this.#fd = fd
+    this.#start = 0
+    this.#scan()
+  }
+
+  /** Counts what stands there. Behind the last line end only a torn record can stand, which is cut off. Returns how many bytes are broken. */
+  #scan(): number {
+    const size = fstatSync(this.#fd).size
+    this.#end = size
+    this.#start = Math.min(this.#start, size)
+    this.#rows = 0
     let brokenBytes = 0
-    let end = 0
-    for (const { line, end: lineEnd } of this.#lines(0)) {
-      if (rowOfLine(line) === undefined) brokenBytes += line.length + 1
-      else rows++
+    let end = this.#start
+    for (const { line, end: lineEnd } of this.#lines(this.#start)) {
+      if (!isWhole(line)) brokenBytes += line.length + 1
+      else this.#rows++
       end = lineEnd
     }
-    return { rows, brokenBytes: brokenBytes + size - end, end }
+    this.#end = end
+    if (end < size) ftruncateSync(this.#fd, end)
+    return brokenBytes + size - end
   }
 
   *#lines(from: number): Generator<{ line: Buffer; end: number }> {
@@ -162,6 +225,16 @@ class SpillFile implements Spill {
   }
 }
 
+/** Whose requests are in it is nobody else's business. */
+function openForAppending(path: string): number {
+  return openSync(path, 'a+', 0o600)
+}
+
+function writeWhole(fd: number, bytes: Buffer): void {
+  let written = 0
+  while (written < bytes.length) written += writeSync(fd, bytes, written)
+}
+
 function isSameFile(fd: number, path: string): boolean {
   try {
     const there = statSync(path)
@@ -177,12 +250,18 @@ function lineOf(row: Row): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`
 }
 
+/** By its checksum alone, which is a fraction of the time where records are only counted. */
+function isWhole(line: Buffer): boolean {
+  return line[8] === 0x20 && crc32(line.subarray(9)) === Number.parseInt(line.toString('latin1', 0, 8), 16)
+}
+
 function rowOfLine(line: Buffer): Row | undefined {
-  const json = line.toString('utf8', 9)
-  if (line[8] !== 0x20 || crc32(json).toString(16).padStart(8, '0') !== line.toString('latin1', 0, 8)) return undefined
+  if (!isWhole(line)) return undefined
   try {
-    const values = JSON.parse(json) as (string | number | null)[]
-    return Array.isArray(values) ? values.map((value) => value ?? undefined) : undefined
+    const values = JSON.parse(line.toString('utf8', 9)) as (string | number | null)[]
+    // Of a version that has other columns, whose values would go into the wrong ones.
+    if (!Array.isArray(values) || values.length !== ROW_LENGTH) return undefined
+    return values.map((value) => value ?? undefined)
   } catch {
     return undefined
   }

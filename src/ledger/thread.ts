@@ -5,7 +5,7 @@ import type { Configuration } from '../config/assemble.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { startThread } from '../runtime/threads.ts'
-import { createCounts, type LedgerRows, readCounts } from './counts.ts'
+import { createCounts, inMemoryOf, type LedgerRows, readCounts } from './counts.ts'
 import type { FromLedgerThread, LedgerState, ToLedgerThread } from './messages.ts'
 import type { LedgerPort } from './queue.ts'
 
@@ -43,6 +43,8 @@ const STOP_MS = 10_000
 export const GRACE_MS = 2_000
 const FIRST_RESTART_MS = 250
 const MAX_RESTART_MS = 32_000
+/** One that has lived so long did not die of what its predecessor died of. */
+const HEALTHY_MS = 60_000
 
 export function openLedger(settings: LedgerSource, log: Log, options: LedgerThreadOptions): LedgerThread {
   return new Ledger(settings, log, options)
@@ -58,6 +60,7 @@ class Ledger implements LedgerThread {
   #state: LedgerState
   #thread: Worker | undefined
   #restartMs = FIRST_RESTART_MS
+  #startedAt = 0
   #restart: NodeJS.Timeout | undefined
   #stopped: (() => void) | undefined
 
@@ -66,7 +69,7 @@ class Ledger implements LedgerThread {
     this.#options = options
     this.#state = { ledger: settings.ledger }
     // Rows may come before the thread is up.
-    new Int32Array(this.#counts, 0, 2)[1] = settings.ledger?.queueRows ?? 0
+    inMemoryOf(this.#counts).limit(settings.ledger?.queueRows ?? 0)
     this.#start()
   }
 
@@ -115,6 +118,7 @@ class Ledger implements LedgerThread {
 
   #start(): void {
     let thread: Worker
+    this.#startedAt = performance.now()
     try {
       thread = startThread(this.#options.entry ?? ENTRY, LIMITS)
     } catch (error) {
@@ -140,6 +144,7 @@ class Ledger implements LedgerThread {
     // The message of an exception may quote a row.
     const error = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : 'not an Error'
     announce(this.#log, EVENTS.ledgerThreadDied, { error })
+    if (performance.now() - this.#startedAt > HEALTHY_MS) this.#restartMs = FIRST_RESTART_MS
     this.#restart = setTimeout(() => {
       this.#start()
       for (const port of this.#ports) this.#options.onReplaced(port, this.#way())

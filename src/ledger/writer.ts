@@ -4,7 +4,7 @@
  */
 import type { InMemory, LedgerCounts } from './counts.ts'
 import type { Row } from './row.ts'
-import type { Spill } from './spill.ts'
+import type { Spill, SpillTouched } from './spill.ts'
 import type { Store } from './store.ts'
 
 /** Rows that came together, and whom to tell that they are safe. */
@@ -24,9 +24,13 @@ export interface WriterListener {
   /** Writing has begun to fail. Once, until it succeeds. */
   onFailing(error: unknown, waiting: number): void
   onRecovered(): void
+  /** The store works, and will never take these rows. At most once a minute, with their number. */
+  onRefused(error: unknown, rows: number): void
   onSpillFailing(error: unknown): void
   /** There is no room left in the spill. Once, until there is. */
   onSpillFull(): void
+  /** Somebody else has removed the file, or what was in it. */
+  onSpillTouched(how: Pick<SpillTouched, 'lost' | 'isNew'>): void
 }
 
 export interface WriterOptions {
@@ -45,6 +49,9 @@ const SPILL_AFTER_MS = 500
 const TICK_MS = 100
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5_000
+const REFUSED_MS = 60_000
+/** So many are refused, one by one, before the store is believed to take none. */
+const MAX_REFUSED_ALONE = 16
 
 export class LedgerWriter {
   readonly #options: WriterOptions
@@ -58,6 +65,9 @@ export class LedgerWriter {
   #isSpillFailing = false
   #pauseMs = FIRST_PAUSE_MS
   #pausedUntil = 0
+  #spillPausedUntil = 0
+  #refused = 0
+  #refusedToldAt = Number.NEGATIVE_INFINITY
   #isClosing = false
   #isClosed = false
   readonly #cancelTick: () => void
@@ -110,7 +120,11 @@ export class LedgerWriter {
     this.#spillAll()
     const lost = this.#giveUp()
     if (lost > 0) this.#options.counts.dropped(lost)
-    this.#spill?.close()
+    try {
+      this.#spill?.close()
+    } catch (error) {
+      this.#options.listener.onSpillFailing(error)
+    }
     this.#spill = undefined
   }
 
@@ -136,6 +150,8 @@ export class LedgerWriter {
   #tick(): void {
     const oldest = this.#inFlight[0] ?? this.#waiting[0]
     if (oldest !== undefined && this.#options.clock.now() - oldest.since >= SPILL_AFTER_MS) this.#spillAll()
+    // Nothing hangs on what a store may still say.
+    if (this.#isClosing && this.waitingRows === 0) this.#onIdle()
     this.#write()
   }
 
@@ -144,6 +160,7 @@ export class LedgerWriter {
     if (this.#spill === undefined) return
     const batches = [...this.#inFlight, ...this.#waiting]
     try {
+      if (batches.length > 0) this.#lookAt(this.#spill)
       for (const batch of batches) {
         if (!this.#spill.append(batch.rows)) {
           if (!this.#isSpillFull) this.#options.listener.onSpillFull()
@@ -158,9 +175,28 @@ export class LedgerWriter {
       }
       this.#isSpillFull = false
     } catch (error) {
-      if (!this.#isSpillFailing) this.#options.listener.onSpillFailing(error)
-      this.#isSpillFailing = true
+      this.#spillFails(error)
     }
+  }
+
+  #spillFails(error: unknown): void {
+    if (!this.#isSpillFailing) this.#options.listener.onSpillFailing(error)
+    this.#isSpillFailing = true
+  }
+
+  #lookAt(spill: Spill): void {
+    const touched = spill.look()
+    if (touched === undefined) return
+    const { found, lost, isNew } = touched
+    this.#options.counts.found(found)
+    this.#options.counts.spilled(found)
+    this.#lose(lost, isNew)
+  }
+
+  #lose(lost: number, isNew = false): void {
+    this.#options.counts.spilled(-lost)
+    this.#options.counts.dropped(lost)
+    if (lost > 0 || isNew) this.#options.listener.onSpillTouched({ lost, isNew })
   }
 
   #leaves({ rows, answer }: Batch): void {
@@ -174,7 +210,9 @@ export class LedgerWriter {
     if (batches.length > 0) void this.#writeBatches(batches)
     // What has waited in a file can wait for the next process.
     else if (this.#isClosing) this.#onIdle()
-    else if (this.#spill !== undefined && !this.#spill.isEmpty) void this.#writeSpilled(this.#spill)
+    else if (this.#spill !== undefined && !this.#spill.isEmpty && this.#options.clock.now() >= this.#spillPausedUntil) {
+      void this.#writeSpilled(this.#spill)
+    }
   }
 
   #nextBatches(): readonly Batch[] {
@@ -188,53 +226,112 @@ export class LedgerWriter {
 
   async #writeBatches(batches: readonly Batch[]): Promise<void> {
     this.#inFlight = batches
-    const isDone = await this.#tryToWrite(batches.flatMap(({ rows }) => rows))
+    const refused = await this.#tryToWrite(batches.flatMap(({ rows }) => rows))
     // Those that are left of it: the others are in the spill meanwhile.
     const left = this.#inFlight
     this.#inFlight = []
-    if (isDone) {
+    if (refused === undefined) this.#waiting.unshift(...left)
+    else {
       for (const batch of left) {
-        this.#options.counts.written(batch.rows.length)
+        this.#count(batch.rows, refused)
         this.#leaves(batch)
       }
-    } else this.#waiting.unshift(...left)
-    this.#write()
-  }
-
-  async #writeSpilled(spill: Spill): Promise<void> {
-    let rows: readonly Row[] = []
-    const isDone = await this.#tryToWrite(() => (rows = spill.next(MAX_ROWS)))
-    if (isDone && spill === this.#spill && rows.length > 0) {
-      try {
-        spill.taken()
-      } catch (error) {
-        this.#options.listener.onSpillFailing(error)
-      }
-      this.#options.counts.spilled(-rows.length)
-      this.#options.counts.written(rows.length)
     }
     this.#write()
   }
 
-  async #tryToWrite(what: readonly Row[] | (() => readonly Row[])): Promise<boolean> {
+  async #writeSpilled(spill: Spill): Promise<void> {
+    let rows: readonly Row[]
+    try {
+      this.#lookAt(spill)
+      rows = spill.next(MAX_ROWS)
+    } catch (error) {
+      // The store is not to blame, and what comes from memory goes on.
+      this.#spillFails(error)
+      this.#spillPausedUntil = this.#options.clock.now() + MAX_PAUSE_MS
+      return
+    }
+    const refused = await this.#tryToWrite(rows)
+    if (refused !== undefined && spill === this.#spill) {
+      this.#options.counts.spilled(-rows.length)
+      this.#count(rows, refused)
+      try {
+        this.#lose(spill.taken())
+        this.#isSpillFailing = false
+      } catch (error) {
+        this.#spillFails(error)
+      }
+    }
+    this.#write()
+  }
+
+  #count(rows: readonly Row[], refused: ReadonlySet<Row>): void {
+    const dropped = refused.size === 0 ? 0 : rows.filter((row) => refused.has(row)).length
+    this.#options.counts.written(rows.length - dropped)
+    this.#options.counts.dropped(dropped)
+  }
+
+  /** Those of the rows that the store refuses; undefined: they are to be tried again. */
+  async #tryToWrite(rows: readonly Row[]): Promise<ReadonlySet<Row> | undefined> {
     this.#isWriting = true
     try {
-      const rows = typeof what === 'function' ? what() : what
-      if (rows.length > 0) await this.#options.store.write(rows)
+      const { refused, cause } = await writeWhatItTakes(this.#options.store, rows)
+      if (rows.length === 0) return refused
       this.#pauseMs = FIRST_PAUSE_MS
+      if (refused.size > 0) this.#tellOfRefused(cause, refused.size)
       if (this.#isFailing) this.#options.listener.onRecovered()
       this.#isFailing = false
-      return true
+      return refused
     } catch (error) {
       if (!this.#isFailing) this.#options.listener.onFailing(error, this.waitingRows)
       this.#isFailing = true
       this.#pausedUntil = this.#options.clock.now() + this.#pauseMs
       this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
-      return false
+      return undefined
     } finally {
       this.#isWriting = false
     }
   }
+
+  #tellOfRefused(cause: unknown, rows: number): void {
+    this.#refused += rows
+    const now = this.#options.clock.now()
+    if (now - this.#refusedToldAt < REFUSED_MS) return
+    this.#options.listener.onRefused(cause, this.#refused)
+    this.#refused = 0
+    this.#refusedToldAt = now
+  }
+}
+
+/**
+ * A row that the store never takes would keep all others out for ever, so it is looked for by halves and left out. Throws where the
+ * store is away, or takes none of them: a table that does not fit is to be mended, and loses no row until then.
+ */
+async function writeWhatItTakes(
+  store: Store,
+  rows: readonly Row[],
+): Promise<{ readonly refused: ReadonlySet<Row>; readonly cause: unknown }> {
+  const refused = new Set<Row>()
+  let isTaken = false
+  let cause: unknown
+  async function write(part: readonly Row[]): Promise<void> {
+    try {
+      await store.write(part)
+      isTaken = true
+    } catch (error) {
+      if (!store.refuses(error) || (refused.size >= MAX_REFUSED_ALONE && !isTaken)) throw error
+      cause = error
+      if (part.length === 1) refused.add(part[0]!)
+      else {
+        const half = part.length >> 1
+        await write(part.slice(0, half))
+        await write(part.slice(half))
+      }
+    }
+  }
+  if (rows.length > 0) await write(rows)
+  if (refused.size > 0 && !isTaken) throw cause
+  return { refused, cause }
 }
 
 function countOf(batches: readonly Batch[]): number {

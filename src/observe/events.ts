@@ -275,6 +275,11 @@ export const EVENTS = {
     'The store takes no rows. They wait in the spill file, or in memory where there is none, and are written once it does. Said once, until it does.',
   ),
   ledgerRecovered: info('Ledger is written again', 'place', 'The store takes rows again; what has waited follows.'),
+  ledgerRefuses: warn(
+    'Ledger refuses rows; dropped them',
+    'place error rows',
+    'The store works and takes other rows, but not what these hold: a value that its column does not take, or a constraint that somebody has added. Said once a minute at most.',
+  ),
   ledgerRecreated: warn(
     'Ledger file was gone; made a new one',
     'place',
@@ -289,6 +294,16 @@ export const EVENTS = {
     'Spill file of the ledger is full',
     'path',
     'It has reached `ledger.spill_max_bytes`. Rows wait in memory; past `ledger.queue_rows` they are dropped and counted.',
+  ),
+  spillRecreated: warn(
+    'Spill file of the ledger was gone; made a new one',
+    'path lost',
+    'Somebody has removed or replaced it while it was in use. Its rows are in the new one, but for those that could not be read any more.',
+  ),
+  spillLost: warn(
+    'Spill file of the ledger has lost rows',
+    'path lost',
+    'Somebody has emptied or overwritten it while it was in use. The rows that were in it are counted as dropped.',
   ),
   spillTorn: warn(
     'Spill file of the ledger was torn; skipped what is broken',

@@ -87,7 +87,11 @@ export function createPricing(
   }
 }
 
+/** Nine million dollars: what a provider says beyond is no count, and no column of money would take it. */
+const MAX_COST = BigInt(Number.MAX_SAFE_INTEGER)
+
 function ofTier(cost: bigint, tier: string): bigint | undefined {
+  if (cost > MAX_COST) return undefined
   if (HALF.has(tier)) return (cost + 1n) / 2n
   return STANDARD.has(tier) ? cost : undefined
 }

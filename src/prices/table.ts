@@ -83,7 +83,7 @@ export function publicPrices(): PriceTable {
 
 function createTable({ version, providers }: TableText): PriceTable {
   const byId = new Map(providers.map((provider) => [provider.id, provider]))
-  const hosts = providers.map(({ id, host }) => ({ id, pattern: new RegExp(`^(?:${host})`) }))
+  const hosts = providers.map(({ id, host }) => ({ id, pattern: hostPattern(host) }))
   function findIn(id: string, model: string): Found | undefined {
     const provider = byId.get(id)
     // Names differ in case from one place to another.
@@ -95,7 +95,7 @@ function createTable({ version, providers }: TableText): PriceTable {
   return {
     version,
     providerNames: providers.map(({ id }) => id),
-    providerAt: (url) => hosts.find(({ pattern }) => pattern.test(url))?.id,
+    providerAt: (url) => hosts.find(({ pattern }) => isAt(pattern, url))?.id,
     providerCalled(name) {
       const id = Object.hasOwn(CALLED, name) ? CALLED[name]! : name
       return byId.has(id) ? id : undefined
@@ -109,6 +109,21 @@ function createTable({ version, providers }: TableText): PriceTable {
       return undefined
     },
   }
+}
+
+/** What may stand in a host there does not reach into a path. */
+function hostPattern(host: string): RegExp {
+  return new RegExp(`^(?:${host.replaceAll('.*', '[^/]*').replaceAll('[^.]*', '[^./]*')})`)
+}
+
+/** The patterns are of beginnings: `https://api.openai.com` shall not be that of `https://api.openai.com.attacker.example`. */
+function isAt(pattern: RegExp, url: string): boolean {
+  const found = pattern.exec(url)?.[0]
+  if (found === undefined) return false
+  const rest = url.slice(found.length)
+  // One that leaves the last label open, `api.moonshot.`, or that is at home in a path.
+  if (found.endsWith('.')) return /^[a-z]+(?:[/:?#]|$)/.test(rest)
+  return found.endsWith('/') || /^(?:[/:?#]|$)/.test(rest)
 }
 
 function fits(match: Match, model: string): boolean {

@@ -8,6 +8,7 @@ import { emptyFault, readFieldSecret } from './secret.ts'
 
 const URL_PATH = ['ledger', 'url']
 const FORMS = 'must be sqlite:PATH, postgres://… or clickhouse+https://… (or clickhouse+http://…)'
+const ESCAPES = 'In a password, write %40 for @, %2F for / and %25 for %'
 
 export function compileLedger(document: LedgerDocument | undefined, scope: Scope): LedgerSettings | undefined {
   if (document === undefined) return undefined
@@ -42,6 +43,15 @@ export function compileLedger(document: LedgerDocument | undefined, scope: Scope
   }
 }
 
+function isDecodable(part: string): boolean {
+  try {
+    decodeURIComponent(part)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** @param folder where a relative path begins */
 function parseLedgerUrl(
   text: string,
@@ -61,7 +71,12 @@ function parseLedgerUrl(
       : undefined
   if (store === undefined) return { wrong: FORMS }
   const url = URL.parse(store === 'clickhouse' ? text.slice('clickhouse+'.length) : text)
-  if (url === null) return { wrong: `is no URL; ${FORMS}. In a password, write %40 for @, %2F for / and %25 for %` }
+  if (url === null) return { wrong: `is no URL; ${FORMS}. ${ESCAPES}` }
+  // Clients differ in where they take the host to begin, and an error would show it.
+  if (/^[^/]*\/\/[^/?]*@[^/?]*@/.test(text)) return { wrong: `must have one @, before the host. ${ESCAPES}` }
+  if (![url.username, url.password, url.pathname].every(isDecodable)) {
+    return { wrong: `has a % that is no escape of a character. ${ESCAPES}` }
+  }
   if (url.hash !== '') return { wrong: 'must have no #; in a password, write %23 for it' }
   const scheme = text.slice(0, text.indexOf(':'))
   return { store, url: text, place: `${scheme}://${url.host}${url.pathname}` }

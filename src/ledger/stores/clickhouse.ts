@@ -31,6 +31,9 @@ ORDER BY (time, instance, sequence)
 const INSERT =
   'INSERT INTO fluxgate_records SETTINGS async_insert = 1, wait_for_async_insert = 1, async_insert_deduplicate = 0 FORMAT JSONEachRow'
 
+/** Codes of values that cannot be read, do not fit their column, or break a constraint. */
+const REFUSALS = new Set('6 25 26 27 38 41 53 69 72 117 131 321 407 441 469'.split(' '))
+
 export interface Clickhouse {
   /** The text of the answer. Throws what the server says is wrong. */
   run(query: string, body?: string): Promise<string>
@@ -40,9 +43,11 @@ export interface Clickhouse {
 export function connectClickhouse(url: string, limitMs: number = OP_MS): Clickhouse {
   const place = new URL(url.slice('clickhouse+'.length))
   const database = decodeURIComponent(place.pathname.slice(1)) || 'default'
+  // A field holds bytes, a character for each.
+  const field = (text: string): string => Buffer.from(decodeURIComponent(text)).toString('latin1')
   const login = {
-    'x-clickhouse-user': decodeURIComponent(place.username) || 'default',
-    'x-clickhouse-key': decodeURIComponent(place.password),
+    'x-clickhouse-user': field(place.username) || 'default',
+    'x-clickhouse-key': field(place.password),
   }
   return {
     async run(query, body = '') {
@@ -77,6 +82,7 @@ export function openClickhouse(url: string): Store {
         throw error
       }
     },
+    refuses: (error) => REFUSALS.has(/^HTTP \d{3}: Code: (\d+)\./.exec((error as Error).message)?.[1] ?? ''),
     /** Whole days at a time, which costs nothing: a day goes when all of it is too old. */
     async prune(beforeMs) {
       if (!isMigrated) return false
@@ -99,13 +105,23 @@ function dayOf(ms: number): string {
 
 /** Who made the table by hand may have no right to make one. */
 async function migrate(server: Clickhouse): Promise<void> {
-  if ((await server.run('EXISTS TABLE fluxgate_records FORMAT TabSeparated')).trim() === '1') return
+  const isThere = async (): Promise<boolean> =>
+    (await server.run('EXISTS TABLE fluxgate_records FORMAT TabSeparated')).trim() === '1'
+  if (await isThere()) return
   await server.run(CLICKHOUSE_SCHEMA)
+  // A proxy or a web server may answer anything with 200, and would swallow every row.
+  if (!(await isThere())) throw new Error('made the table and it is not there: this is no ClickHouse')
 }
 
 function lineOf(row: Row): string {
-  const values = COLUMN_NAMES.map((name, index) => [name, index === AT.time ? timeOf(row[index]) : row[index]] as const)
+  const values = COLUMN_NAMES.map((name, index) => [name, cellOf(row[index], index)] as const)
   return JSON.stringify(Object.fromEntries(values))
+}
+
+/** Half a character is refused, with every row that comes along. */
+function cellOf(value: Row[number], index: number): Row[number] {
+  if (index === AT.time) return timeOf(value)
+  return typeof value === 'string' ? value.toWellFormed() : value
 }
 
 /** `2026-11-28 06:10:15.379`, which every version reads. */

@@ -45,8 +45,8 @@ export class HourSums {
   constructor(db: DatabaseSync) {
     this.#addSums = db.prepare(upsert('fluxgate_hours', SUM_KEYS, SUMS))
     this.#addTtft = db.prepare(upsert('fluxgate_hours_ttft', [...SUM_KEYS, 'bucket'], ['requests']))
-    this.#pruneSums = db.prepare('DELETE FROM fluxgate_hours WHERE hour < ?')
-    this.#pruneTtft = db.prepare('DELETE FROM fluxgate_hours_ttft WHERE hour < ?')
+    this.#pruneSums = db.prepare(deleteOldest('fluxgate_hours'))
+    this.#pruneTtft = db.prepare(deleteOldest('fluxgate_hours_ttft'))
   }
 
   /** Forgets what a transaction that failed has left. */
@@ -86,11 +86,15 @@ export class HourSums {
     this.begin()
   }
 
-  /** An hour goes when all of it is older. */
-  prune(beforeMs: number): void {
-    this.#pruneSums.run(beforeMs - HOUR_MS)
-    this.#pruneTtft.run(beforeMs - HOUR_MS)
+  /** An hour goes when all of it is older; one at a time, as a year of them takes seconds. False: there are no more. */
+  prune(beforeMs: number): boolean {
+    const deleted = [this.#pruneSums, this.#pruneTtft].map((prune) => prune.run(beforeMs - HOUR_MS).changes)
+    return deleted.some((changes) => changes !== 0)
   }
+}
+
+function deleteOldest(table: string): string {
+  return `DELETE FROM ${table} WHERE hour < ? AND hour = (SELECT MIN(hour) FROM ${table})`
 }
 
 /** It has used something, and nobody knows what that costs. */

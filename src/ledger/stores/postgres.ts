@@ -57,13 +57,16 @@ export function openPostgres(url: string): Store {
 
   /** What does not answer in time is given up with its connection, so that the next one is a new one. */
   async function within<T>(run: (sql: Sql) => Promise<T>): Promise<T> {
-    sql ??= await connectPostgres(url)
+    const fresh = sql === undefined ? await connectPostgres(url) : undefined
+    // A write and a deletion may both have found none; a client that nobody has used has no connection.
+    sql ??= fresh!
     const used = sql
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new Error(`no answer within ${OP_MS / 1000} s`)), OP_MS)
     try {
       return await Promise.race([run(used), late.promise])
     } catch (error) {
+      if (isRefusal(error)) throw error
       if (sql === used) sql = undefined
       void used.end({ timeout: 0 }).catch(() => {})
       throw error
@@ -85,6 +88,7 @@ export function openPostgres(url: string): Store {
           throw error
         }
       }),
+    refuses: isRefusal,
     prune: (beforeMs) =>
       within(async (open) => {
         if (!isMigrated) return false
@@ -99,6 +103,11 @@ export function openPostgres(url: string): Store {
       sql = undefined
     },
   }
+}
+
+/** Data, constraints and limits: what a column, or a CHECK that somebody has added, does not take. */
+function isRefusal(error: unknown): boolean {
+  return /^(?:22|23|54)[0-9A-Z]{3}$/.test(String((error as { code?: unknown }).code))
 }
 
 /** Who made the table by hand may have no right to make one: then it is taken as it is. */

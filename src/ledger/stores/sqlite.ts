@@ -50,9 +50,16 @@ export function openSqlite(path: string, listener: StoreListener): Store {
           throw error
         }
       }),
+    refuses,
     prune: (beforeMs) => done(() => file().prune(beforeMs)),
     close: () => done(close),
   }
+}
+
+/** Too big, a constraint, another type; or a value that is none of SQLite's. */
+function refuses(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
+  return code === 'ERR_INVALID_ARG_TYPE' || [18, 19, 20].includes(Number(errcode) & 0xff)
 }
 
 function inodeOf(path: string): number | undefined {
@@ -99,15 +106,16 @@ class OpenFile {
 
   prune(beforeMs: number): boolean {
     let deleted: number | bigint = 0
+    let hadHour = false
     this.#inTransaction(() => {
       deleted = this.#db
         .prepare(
           'DELETE FROM fluxgate_records WHERE rowid IN (SELECT rowid FROM fluxgate_records WHERE time < ? ORDER BY time LIMIT ?)',
         )
         .run(beforeMs, PRUNED_AT_ONCE).changes
-      this.#sums.prune(beforeMs)
+      hadHour = this.#sums.prune(beforeMs)
     })
-    return Number(deleted) === PRUNED_AT_ONCE
+    return hadHour || Number(deleted) === PRUNED_AT_ONCE
   }
 
   close(): void {

@@ -67,12 +67,20 @@ function isDimension(name: string): name is Dimension {
   return Object.hasOwn(DIMENSIONS, name)
 }
 
+/** Nothing in a ledger is older than 1970, and not every server knows a year that is. */
 function readTime(text: string, nowMs: number): number | undefined {
   const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(text) ?? []
-  if (unit !== undefined) return nowMs - Number(count) * UNITS[unit]!
-  // Without an offset it is UTC, as everything in the ledger is.
-  const date = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text)
-  const isLocal = text.includes('T') && !/(?:Z|[+-]\d{2}:\d{2})$/.test(text)
-  const ms = date ? Date.parse(isLocal ? `${text}Z` : text) : Number.NaN
-  return Number.isNaN(ms) ? undefined : ms
+  const ms = unit !== undefined ? nowMs - Number(count) * UNITS[unit]! : readDate(text)
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}
+
+/** Without an offset it is UTC, as everything in the ledger is. NaN: it is no time. */
+function readDate(text: string): number {
+  const [, date, time, offset] =
+    /^(\d{4}-\d{2}-\d{2})(?:(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text) ?? []
+  if (date === undefined) return Number.NaN
+  // The 31st of February would be read as the 3rd of March.
+  const day = new Date(Date.parse(date))
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== date) return Number.NaN
+  return time === undefined ? day.getTime() : Date.parse(`${date}${time}${offset ?? 'Z'}`)
 }

@@ -57,7 +57,7 @@ function sqlOf({ by, where, sinceMs, untilMs }: Question, dialect: Dialect): str
   const groups = by.map((_, index) => `v${index}`).join(', ')
   return `SELECT ${by.map((dimension, index) => `${textOf(dimension)} AS v${index}, `).join('')}
     COUNT(*) AS requests, ${count(IS_ERROR)} AS errors, ${SUM_NAMES.map((name) => `SUM(r.${name}) AS ${name}`).join(', ')},
-    CAST(ROUND(COALESCE(SUM(cost_usd), 0) * 1000000000) AS ${dialect === POSTGRES ? 'bigint' : 'Int64'}) AS cost_nano_usd,
+    CAST(ROUND(COALESCE(SUM(cost_usd), 0) * 1000000000) AS ${dialect === POSTGRES ? 'numeric' : 'Int64'}) AS cost_nano_usd,
     ${count(IS_UNPRICED.replaceAll(/\b(?:in|out)put_tokens/g, 'r.$&'))} AS unpriced, ${count("usage IN ('partial', 'estimated')")} AS estimated,
     ${count("usage = 'unknown'")} AS unknown_usage, ${dialect.percentile(0.5)} AS p50, ${dialect.percentile(0.95)} AS p95
     FROM ${dialect.from.replace('fluxgate_records', 'fluxgate_records AS r')} WHERE ${conditions.join(' AND ')}${groups === '' ? '' : ` GROUP BY ${groups}`}`

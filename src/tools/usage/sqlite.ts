@@ -21,10 +21,11 @@ const TTFT_HOURS = `SELECT hour AS at, api_key, model, upstream, status, outcome
 const TTFT_ROWS = `SELECT time AS at, ${KEYS}, fluxgate_bucket(ttft_ms) AS bucket, 1 AS requests
   FROM fluxgate_records WHERE time >= ? AND time < ? AND ttft_ms IS NOT NULL`
 
-const SUMS = `SUM(requests) AS requests, SUM(CASE WHEN outcome <> 'complete' OR status >= 400 THEN requests ELSE 0 END) AS errors,
-  ${SUM_NAMES.map((name) => `SUM(${name}) AS ${name}`).join(', ')}, SUM(cost_nano_usd) AS cost_nano_usd, SUM(unpriced) AS unpriced,
-  SUM(CASE WHEN usage IN ('partial', 'estimated') THEN requests ELSE 0 END) AS estimated,
-  SUM(CASE WHEN usage = 'unknown' THEN requests ELSE 0 END) AS unknown_usage`
+/** TOTAL: counts come from outside, and a SUM of integers that is too large is an error, for all that was asked. */
+const SUMS = `TOTAL(requests) AS requests, TOTAL(CASE WHEN outcome <> 'complete' OR status >= 400 THEN requests END) AS errors,
+  ${SUM_NAMES.map((name) => `TOTAL(${name}) AS ${name}`).join(', ')}, TOTAL(cost_nano_usd) AS cost_nano_usd, TOTAL(unpriced) AS unpriced,
+  TOTAL(CASE WHEN usage IN ('partial', 'estimated') THEN requests END) AS estimated,
+  TOTAL(CASE WHEN usage = 'unknown' THEN requests END) AS unknown_usage`
 
 /** Throws where there is no such file, or it is no ledger. */
 export function askSqlite(path: string, question: Question): readonly Line[] {

@@ -59,6 +59,13 @@ test('what is wrong with a ledger is said without its URL', () => {
     'postgres://u:hunter2-hunter2#@db',
     'hunter2-hunter2',
     'sqlite:',
+    // A client takes what is behind the first @ for a host, and an error would name it.
+    'postgres://u:p@hunter2-hunter2@db/x',
+    'clickhouse+http://u:hunter2-hunter2@x@db/x',
+    // No client can read these, and none would say so before the first row.
+    'postgres://u:hunter2-hunter2%zz@db/x',
+    'clickhouse+https://u:hunter2-hunter2%@db/x',
+    'clickhouse+https://u:p@db/hunter2-hunter2%E0',
   ]) {
     const { loaded, told } = load(`ledger: { url: "${url}" }`)
     assert.ok(!loaded.ok, url)

@@ -67,6 +67,22 @@ test('rows of ClickHouse: made by the gateway, counted once, and asked for', { s
   assert.equal((await connectClickhouse(door.url).run('SELECT count() FROM fluxgate_records')).trim(), '0')
 })
 
+test('ClickHouse takes halves of characters as what they are, and says which rows it refuses', { skip }, async () => {
+  await using door = await startDoor()
+  const store = openClickhouse(door.url)
+  const refusalOf = (row: Row): Promise<boolean> =>
+    store.write([keyed(row, 1)]).then(
+      () => false,
+      (error: unknown) => store.refuses(error),
+    )
+  assert.equal(await refusalOf(sampleRow({}, { model: 'half-\ud83d' })), false)
+  const [line] = await askClickhouse(door.url, { sinceMs: 0, untilMs: Date.now() + 1, by: ['model'], where: [] })
+  assert.deepEqual(line?.values, ['half-\ufffd'])
+  for (const row of [sampleRow({}, { costUsd: '1e12' }), sampleRow({ status: 1.5 })]) {
+    assert.equal(await refusalOf(row), true)
+  }
+})
+
 test('what ClickHouse says is wrong is told without the password, and the write has failed', async () => {
   const server = createServer((request, response) => {
     response.writeHead(516).end(`Code: 516. bad key ${request.headers['x-clickhouse-key']}\nmore`)
@@ -80,6 +96,28 @@ test('what ClickHouse says is wrong is told without the password, and the write 
       (error: unknown) => faultOf(error, url),
     )
   assert.equal(error, 'HTTP 516: Code: 516. bad key ***')
+  server.close()
+  server.closeAllConnections()
+})
+
+test('no fault has a part of a password in it', async () => {
+  for (const [written, password] of [
+    ['first%0Asecond', 'first'],
+    ['pa%2Fss', 'pa'],
+  ] as const) {
+    const url = `clickhouse+http://u:${written}@127.0.0.1:1/d`
+    const error = await openClickhouse(url)
+      .write([keyed(sampleRow(), 1)])
+      .catch((error: unknown) => faultOf(error, url))
+    assert.ok(typeof error === 'string' && !error.includes(password), `${error}`)
+  }
+})
+
+test('a server that says yes to everything is no ClickHouse, and no row is lost to it', async () => {
+  const server = createServer((_, response) => void response.end('<html>welcome</html>')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const store = openClickhouse(`clickhouse+http://u:p@127.0.0.1:${(server.address() as AddressInfo).port}/d`)
+  await assert.rejects(store.write([keyed(sampleRow(), 1)]), /no ClickHouse/)
   server.close()
   server.closeAllConnections()
 })

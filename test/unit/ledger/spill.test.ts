@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { appendFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openSpill, type Spill } from '../../../src/ledger/spill.ts'
@@ -90,4 +91,37 @@ test('a spill belongs to one living process', { skip: noProc }, () => {
     writeFileSync(`${path}.lock`, text)
     open(path).close()
   }
+})
+
+test('a record of another version, with other columns, is none: its values would go into the wrong ones', () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  const spill = open(path)
+  spill.append([sampleRow().slice(0, -2), ...rows(1)])
+  spill.close()
+  const again = open(path)
+  assert.equal(again.next(10).length, 1)
+  // The other one is lost, and told.
+  assert.equal(again.taken(), 1)
+  again.close()
+})
+
+test('a file that cannot be read gives its descriptor back, however often it is tried', { skip: noProc }, (t) => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  writeFileSync(path, 'torn')
+  const descriptors = (): number => fs.readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  t.mock.method(fs, 'readSync', () => {
+    throw new Error('EIO: the disk is going')
+  })
+  syncBuiltinESMExports()
+  try {
+    for (let i = 0; i < 5; i++) assert.throws(() => openSpill(path, 1e6), /EIO/)
+  } finally {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  }
+  assert.equal(descriptors(), before)
+  open(path).close()
 })

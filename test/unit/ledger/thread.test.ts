@@ -92,6 +92,17 @@ test('past the bound of the queue rows are dropped and counted', async () => {
   assert.ok(count >= 100 && dropped > 0, `${count} ${dropped}`)
 })
 
+test('a queue of any size is one from the start', async () => {
+  using folder = temporaryFolder()
+  const { ledger, queue } = start(sourceOf(sqliteSettings(folder.path, { queueRows: 3_000_000_000 })))
+  const rows = queue()
+  offer(rows, 10)
+  assert.equal(ledger.rows().dropped, 0)
+  await written(ledger, 10)
+  rows.close()
+  await ledger.close()
+})
+
 test('another store takes over on a reload, and none ends it', async () => {
   using one = temporaryFolder()
   using two = temporaryFolder()
@@ -105,6 +116,66 @@ test('another store takes over on a reload, and none ends it', async () => {
   rows.close()
   await ledger.close()
   assert.equal(assertWhole(sqliteSettings(one.path).url) + assertWhole(sqliteSettings(two.path).url), 7)
+})
+
+test('a reload that ends the ledger takes no row along that came before', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const { ledger, queue } = start(sourceOf(settings))
+  const rows = queue()
+  offer(rows, 5)
+  ledger.publish(sourceOf(undefined))
+  await written(ledger, 5)
+  rows.close()
+  await ledger.close()
+  assert.equal(assertWhole(settings.url), 5)
+})
+
+test('a spill that comes back with a reload is not counted twice', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const wrong = { ...settings, store: 'clickhouse', url: 'clickhouse+http://u:%zz@127.0.0.1:1/d' } as const
+  const { ledger, log, queue } = start(sourceOf(wrong))
+  const rows = queue()
+  offer(rows, 3)
+  await until(() => ledger.rows().spilled === 3)
+  const others = [
+    { ...wrong, spillPath: join(folder.path, 'other') },
+    undefined,
+    { ...wrong, spillPath: undefined },
+  ] as const
+  for (const [index, other] of others.entries()) {
+    ledger.publish(sourceOf(other))
+    ledger.publish(sourceOf({ ...wrong, queueRows: 1000 + index }))
+  }
+  const opened = (): number => log.heard.filter(({ message }) => message === 'Ledger opened').length
+  await until(() => opened() === 6)
+  offer(rows, 2)
+  await until(() => ledger.rows().spilled === 5)
+  assert.deepEqual(ledger.rows(), { accepted: 5, written: 0, queued: 0, spilled: 5, dropped: 0 })
+  ledger.publish(sourceOf(settings))
+  await written(ledger, 5)
+  rows.close()
+  await ledger.close()
+  assert.deepEqual(ledger.rows(), { accepted: 5, written: 5, queued: 0, spilled: 0, dropped: 0 })
+})
+
+test('a store that cannot even be opened is one that is away: its rows spill, and the next one gets them', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const wrong = { ...settings, store: 'clickhouse', url: 'clickhouse+http://u:%zz@127.0.0.1:1/d' } as const
+  const { ledger, log, queue } = start(sourceOf(wrong))
+  const rows = queue()
+  offer(rows, 3)
+  await until(() => ledger.rows().spilled === 3)
+  ledger.publish(sourceOf(settings))
+  await written(ledger, 3)
+  rows.close()
+  await ledger.close()
+  assert.equal(assertWhole(settings.url), 3)
+  const messages = log.heard.map(({ message }) => message)
+  assert.ok(messages.includes('Ledger cannot be written; rows wait'), `${messages}`)
+  assert.ok(!messages.includes('Ledger thread died, starting another'))
 })
 
 test('a thread that dies takes no row along', async () => {

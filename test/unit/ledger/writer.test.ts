@@ -1,76 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createCounts, inMemoryOf, ledgerCounts, readCounts, writerCounts } from '../../../src/ledger/counts.ts'
-import type { Row } from '../../../src/ledger/row.ts'
 import { openSpill } from '../../../src/ledger/spill.ts'
-import type { Store } from '../../../src/ledger/store.ts'
-import { LedgerWriter, type WriterClock } from '../../../src/ledger/writer.ts'
-import { sampleRow, temporaryFolder } from '../../support/ledger-rows.ts'
-
-/** Time goes on when it is told to. */
-function handClock() {
-  let now = 0
-  const timers = new Set<{ at: number; run: () => void }>()
-  const clock: WriterClock = {
-    now: () => now,
-    after(ms, run) {
-      const timer = { at: now + ms, run }
-      timers.add(timer)
-      return () => timers.delete(timer)
-    },
-  }
-  /** Lets what was promised happen in between. */
-  async function pass(ms: number): Promise<void> {
-    const end = now + ms
-    for (;;) {
-      for (let i = 0; i < 20; i++) await Promise.resolve()
-      const [next] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
-      if (next === undefined) break
-      timers.delete(next)
-      now = Math.max(now, next.at)
-      next.run()
-    }
-    now = end
-  }
-  return { clock, pass }
-}
-
-function storeOf(write: (rows: readonly Row[]) => Promise<void>): Store {
-  return { write, prune: async () => false, close: async () => {} }
-}
-
-function setUp(store: Store, spillPath?: string, spillBytes = 1e6) {
-  const shared = createCounts()
-  const memory = inMemoryOf(shared)
-  memory.limit(1000)
-  const offered = writerCounts(shared, 0)
-  const { clock, pass } = handClock()
-  const told: string[] = []
-  const writer = new LedgerWriter({
-    store,
-    spill: spillPath === undefined ? undefined : openSpill(spillPath, spillBytes),
-    counts: ledgerCounts(shared),
-    memory,
-    clock,
-    listener: {
-      onFailing: (error) => void told.push(`failing: ${(error as Error).message}`),
-      onRecovered: () => void told.push('recovered'),
-      onSpillFailing: () => void told.push('spill failing'),
-      onSpillFull: () => void told.push('spill full'),
-    },
-  })
-  let answers = 0
-  const take = (count: number): void => {
-    const rows = Array.from({ length: count }, () => sampleRow())
-    for (const _ of rows) {
-      offered.accepted()
-      assert.ok(memory.take())
-    }
-    writer.take(rows, () => void answers++)
-  }
-  return { writer, take, pass, told, counts: () => readCounts(shared), answers: () => answers }
-}
+import { temporaryFolder } from '../../support/ledger-rows.ts'
+import { setUpWriter as setUp, storeOf } from '../../support/ledger-writer.ts'
 
 test('a store that hangs: rows are in the spill before they are a second old, and an answer that comes late doubles nothing', async () => {
   using folder = temporaryFolder()
@@ -155,4 +88,44 @@ test('a stop writes what waits, and spills what a store that hangs does not take
   const left = openSpill(path, 1e6)
   assert.equal(left?.found.rows, 4)
   left?.close()
+})
+
+test('a stop waits for no store that hangs once all rows are in the spill', async () => {
+  using folder = temporaryFolder()
+  const { writer, take, pass, counts } = setUp(
+    storeOf(() => new Promise(() => {})),
+    join(folder.path, 'spill'),
+  )
+  take(4)
+  let isClosed = false
+  const closing = writer.close(10_000).then(() => {
+    isClosed = true
+  })
+  await pass(1_000)
+  assert.ok(isClosed)
+  assert.equal(counts().spilled, 4)
+  await closing
+})
+
+test('a stop is not kept by a spill that is on its way to a store that hangs', async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'spill')
+  let isAway = true
+  const { writer, take, pass, counts } = setUp(
+    storeOf(() => (isAway ? Promise.reject(new Error('away')) : new Promise(() => {}))),
+    path,
+  )
+  take(4)
+  await pass(700)
+  isAway = false
+  await pass(6_000)
+  take(1)
+  let isClosed = false
+  const closing = writer.close(10_000).then(() => {
+    isClosed = true
+  })
+  await pass(1_000)
+  assert.ok(isClosed)
+  assert.equal(counts().spilled, 5)
+  await closing
 })

@@ -49,6 +49,11 @@ test('no cost is negative, and parts never cost more than their whole at one rat
   )
 })
 
+test('a count that nobody could have used costs what nobody knows: no store would take such a sum', () => {
+  const most = { inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: Number.MAX_SAFE_INTEGER }
+  assert.equal(priced([], most).cost, undefined)
+})
+
 test('nano-dollars are written as decimals', () => {
   const cases: [bigint, string][] = [
     [0n, '0'],
@@ -164,6 +169,34 @@ test('a deployment has a name that says nothing; what was asked for does', () =>
     cost: undefined,
     unknown: [],
   })
+})
+
+test('a host that only begins, or a path that ends, like that of a provider is somebody else', () => {
+  const { providerAt } = publicPrices()
+  for (const url of [
+    'https://api.openai.com.attacker.example/v1',
+    'https://api.openai.community',
+    'https://openrouter.ai.example',
+    'https://attacker.example/x.googleapis.com',
+    'https://attacker/x.openai.azure.com/openai',
+    'https://x.openai.azure.com.attacker.example',
+    'https://api.moonshot.attacker.example',
+    'https://evil-api.openai.com.attacker.example',
+  ]) {
+    assert.equal(providerAt(url), undefined, url)
+  }
+  for (const [url, provider] of [
+    ['https://api.openai.com', 'openai'],
+    ['https://api.openai.com:443/v1', 'openai'],
+    ['https://api.openai.com/v1/chat', 'openai'],
+    ['https://api.moonshot.cn/v1', 'moonshotai'],
+    ['https://europe-west1-aiplatform.googleapis.com/v1', 'google'],
+    ['https://my.openai.azure.com/openai', 'azure'],
+    ['https://router.huggingface.co/groq/openai/v1', 'huggingface_groq'],
+    ['https://bedrock-runtime.eu-west-1.amazonaws.com/model/x', 'aws'],
+  ] as const) {
+    assert.equal(providerAt(url), provider, url)
+  }
 })
 
 test('a star stands for any text, and nothing else is special', () => {

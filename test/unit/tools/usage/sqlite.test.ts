@@ -148,3 +148,20 @@ test('what is too old is deleted a little at a time', async () => {
   await store.close()
   assert.equal(askSqlite(path, { ...ALL, by: [], where: [] })[0]?.requests, 1)
 })
+
+test('sums of hours that are too old go an hour at a time', async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'l.db')
+  await ledgerWith(
+    path,
+    Array.from({ length: 20 }, (_, hour) => sampleRow({}, {}, T0 + hour * HOUR)),
+  )
+  const store = openSqlite(path, { onRecreated() {} })
+  const hours = (): unknown => new DatabaseSync(path).prepare('SELECT COUNT(*) AS n FROM fluxgate_hours').get()?.n
+  for (let left = 19; left >= 5; left--) {
+    assert.equal(await store.prune(T0 + 16 * HOUR), true)
+    assert.equal(hours(), left)
+  }
+  assert.equal(await store.prune(T0 + 16 * HOUR), false)
+  await store.close()
+})
