@@ -2,6 +2,7 @@
 import type { LedgerSettings } from '../config/snapshot.ts'
 import { inMemoryOf, ledgerCounts, type SharedCounts } from './counts.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
+import { unpack } from './packing.ts'
 import { createPricing, type Pricing } from './prices/pricing.ts'
 import type { Handed } from './queue.ts'
 import { AT, type Row } from './row.ts'
@@ -51,8 +52,9 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
       early.push([handed, answer])
       return
     }
-    for (const row of handed.rows) priceOf(row)
-    present.writer.take(handed.rows, answer)
+    const rows = unpack(handed.rows, handed.instance, handed.sequence)
+    for (const row of rows) priceOf(row)
+    present.writer.take(rows, answer)
   }
 
   /** A bug in here may cost a row its cost: a thread that it ended would get the same row again, and end again. */

@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { KeyRing, LedgerSettings } from '../../src/config/snapshot.ts'
-import { type Row, type RowUsage, rowOf } from '../../src/ledger/row.ts'
+import { Packer, unpack } from '../../src/ledger/packing.ts'
+import type { LedgerQueue } from '../../src/ledger/queue.ts'
+import type { Row, RowUsage } from '../../src/ledger/row.ts'
 import type { LedgerSource } from '../../src/ledger/thread.ts'
 import type { Fields, Log } from '../../src/observe/log.ts'
 import type { RequestRecord } from '../../src/observe/record.ts'
 import { DEADLINE_MS } from './deadline.ts'
 
-const NO_KEYS: KeyRing = {
+export const NO_KEYS: KeyRing = {
   staticKeys: { size: 0, get: () => undefined, has: () => false },
   jwtKeys: new Map(),
 }
@@ -56,12 +58,21 @@ const USAGE: RowUsage = {
   ttftMs: 40,
 }
 
+export const sampleRecord = (changed: Partial<RequestRecord> = {}): RequestRecord => ({ ...RECORD, ...changed })
+export const sampleUsage = (changed: Partial<RowUsage> = {}): RowUsage => ({ ...USAGE, ...changed })
+
 export function sampleRow(
   record: Partial<RequestRecord> = {},
   usage: Partial<RowUsage> = {},
   timeMs: number = Date.now(),
 ): Row {
-  return rowOf({ ...RECORD, ...record }, NO_KEYS, { ...USAGE, ...usage }, timeMs)
+  const packer = new Packer(1)
+  packer.add(sampleRecord(record), NO_KEYS, sampleUsage(usage), timeMs)
+  return unpack(packer.take(), '', 0)[0]!
+}
+
+export function offerSample(queue: LedgerQueue): void {
+  queue.offer(RECORD, NO_KEYS, USAGE, Date.now())
 }
 
 export interface TemporaryFolder extends Disposable {

@@ -7,8 +7,8 @@ import { type LedgerThread, openLedger } from '../../../src/ledger/thread.ts'
 import {
   assertWhole,
   hearLog,
+  offerSample,
   readAll,
-  sampleRow,
   sourceOf,
   sqliteSettings,
   temporaryFolder,
@@ -32,7 +32,7 @@ function start(source: Parameters<typeof openLedger>[0], entry?: URL) {
 }
 
 function offer(queue: LedgerQueue, count: number): void {
-  for (let i = 0; i < count; i++) queue.offer(sampleRow())
+  for (let i = 0; i < count; i++) offerSample(queue)
 }
 
 const written = (ledger: LedgerThread, count: number): Promise<void> => until(() => ledger.rows().written === count)
