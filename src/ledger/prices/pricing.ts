@@ -2,7 +2,7 @@
 import type { OwnRates, PriceRule } from '../../config/snapshot.ts'
 import { AT, type Row } from '../row.ts'
 import { type Amounts, costOf, dollarsOf, type Rates } from './cost.ts'
-import { type PriceTable, publicPrices } from './table.ts'
+import { type PriceTable, publicPrices, ratesAt, type Step } from './table.ts'
 
 export interface Pricing {
   readonly version: string
@@ -37,14 +37,16 @@ export function createPricing(
 ): Pricing {
   const table = publicPrices()
   const told = (before as PricingState | undefined)?.told ?? new Set<string>()
-  const remembered = new Map<string, Price | undefined>()
+  const remembered = new Map<string, Price | null>()
 
   function find(upstream: string, url: string, model: string): Price | undefined {
-    const key = JSON.stringify([upstream, url, model])
-    if (remembered.has(key)) return remembered.get(key)
+    // No name of an upstream has a line break, and no URL.
+    const key = `${upstream}\n${url}\n${model}`
+    const known = remembered.get(key)
+    if (known !== undefined) return known ?? undefined
     const price = findPrice(sources, table, { upstream, url, model })
     if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    remembered.set(key, price)
+    remembered.set(key, price ?? null)
     return price
   }
 
@@ -54,25 +56,27 @@ export function createPricing(
     onUnknown(model, upstream)
   }
 
+  function chargeOf(row: Row, amounts: Amounts, model: Row[number]): bigint | undefined {
+    if (typeof model !== 'string') return undefined
+    const found = find(String(row[AT.upstream] ?? ''), originOf(String(row[AT.target_url] ?? '')), model)
+    const cost = found && costOf(amounts, found.rates(row[AT.time] as number, amounts.input ?? 0))
+    return cost === undefined ? undefined : ofTier(cost, String(row[AT.tier] ?? ''))
+  }
+
   const state: PricingState = {
     version: table.version,
     told,
     price(row) {
+      if (row[AT.cost_usd] !== undefined) return
       const amounts = amountsOf(row)
-      if (row[AT.cost_usd] !== undefined || amounts === undefined) return
-      const upstream = String(row[AT.upstream] ?? '')
-      const url = originOf(String(row[AT.target_url] ?? ''))
-      const models = [row[AT.model], row[AT.request_model]].filter((model) => typeof model === 'string')
-      const tier = String(row[AT.tier] ?? '')
-      for (const model of models) {
-        const found = find(upstream, url, model)
-        const cost = found && costOf(amounts, found.rates(row[AT.time] as number, amounts.input ?? 0))
-        const charged = cost === undefined ? undefined : ofTier(cost, tier)
-        if (charged === undefined) continue
-        row[AT.cost_usd] = dollarsOf(charged)
-        return
+      if (amounts === undefined) return
+      // A deployment's name says nothing, what was asked for may.
+      const charged = chargeOf(row, amounts, row[AT.model]) ?? chargeOf(row, amounts, row[AT.request_model])
+      if (charged !== undefined) row[AT.cost_usd] = dollarsOf(charged)
+      else {
+        const model = row[AT.model] ?? row[AT.request_model]
+        if (model !== undefined) tell(String(model), String(row[AT.upstream] ?? ''))
       }
-      if (models[0] !== undefined) tell(models[0], upstream)
     },
   }
   return state
@@ -89,25 +93,27 @@ function ofTier(cost: bigint, tier: string): bigint | undefined {
 
 /** Undefined: nothing was used that anybody could charge for. */
 function amountsOf(row: Row): Amounts | undefined {
-  const number = (at: number): number | undefined => row[at] as number | undefined
-  const input = number(AT.input_tokens)
-  const output = number(AT.output_tokens)
+  const input = row[AT.input_tokens] as number | undefined
+  const output = row[AT.output_tokens] as number | undefined
   const text = row[AT.units]
   if (input === undefined && output === undefined && text === undefined) return undefined
   return {
     input,
     output,
-    cached: number(AT.cached_tokens),
-    cacheWrite: number(AT.cache_write_tokens),
-    reasoning: number(AT.reasoning_tokens),
-    units: typeof text === 'string' ? (JSON.parse(text) as Record<string, number>) : {},
+    cached: row[AT.cached_tokens] as number | undefined,
+    cacheWrite: row[AT.cache_write_tokens] as number | undefined,
+    reasoning: row[AT.reasoning_tokens] as number | undefined,
+    units: typeof text === 'string' ? (JSON.parse(text) as Record<string, number>) : undefined,
   }
 }
 
 /** Paths of requests differ, and tell nothing of the provider but for a few whose base path does. */
 function originOf(url: string): string {
   const host = url.indexOf('/', url.indexOf('://') + 3)
-  return host < 0 ? url : url.slice(0, Math.min(url.length, host + 64)).split(/[?#]/, 1)[0]!
+  if (host < 0) return url
+  const near = url.slice(0, host + 64)
+  const end = near.search(/[?#]/)
+  return end < 0 ? near : near.slice(0, end)
 }
 
 export interface Wanted {
@@ -129,7 +135,10 @@ export function findPrice(
       (rule.provider === undefined || rule.provider === provider) &&
       fitsPattern(rule.model, model),
   )
-  if (at >= 0) return { source: `prices[${at}] of usage.prices`, rates: (_, input) => ratesOfRule(prices[at]!, input) }
+  if (at >= 0) {
+    const steps = stepsOfRule(prices[at]!)
+    return { source: `prices[${at}] of usage.prices`, rates: (_, input) => ratesAt(steps, input) }
+  }
   const found = provider === undefined ? undefined : table.find(provider, model)
   return found && { source: `${found.name} of ${table.version}`, rates: found.rates }
 }
@@ -150,10 +159,18 @@ export function fitsPattern(pattern: string, text: string): boolean {
   return true
 }
 
-function ratesOfRule({ rates, tiers }: PriceRule, input: number): Rates {
+/** Its tiers are in order. Each leaves open what it does not say. */
+function stepsOfRule({ rates, tiers }: PriceRule): readonly Step[] {
+  const steps = [{ above: -1, rates: ownRates(rates) }]
   let all = rates
-  for (const tier of tiers) if (input > tier.above) all = merged(all, tier.rates)
-  const { audio, ...others } = all
+  for (const tier of tiers) {
+    all = merged(all, tier.rates)
+    steps.push({ above: tier.above, rates: ownRates(all) })
+  }
+  return steps
+}
+
+function ownRates({ audio, ...others }: OwnRates): Rates {
   return { ...others, inputAudio: audio, outputAudio: audio }
 }
 

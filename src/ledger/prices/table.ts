@@ -13,7 +13,8 @@ type Match =
   | { readonly regex: string }
 
 /** Dollars: for a million tokens, a thousand requests. `[base, above, price, …]` has tiers by tokens of input. */
-type Prices = Readonly<Record<string, number | readonly number[] | string | readonly string[]>>
+type Amount = number | readonly number[]
+type Prices = Readonly<Record<string, Amount | string | readonly string[]>>
 type Model = readonly [id: string, match: Match, prices: Prices | readonly Prices[]]
 
 interface Provider {
@@ -79,7 +80,9 @@ function createTable({ version, providers }: TableText): PriceTable {
     const lower = model.toLowerCase()
     const found =
       provider?.models.find(([name]) => name === model) ?? provider?.models.find(([, match]) => fits(match, lower))
-    return found && { name: `${id}/${found[0]}`, rates: (timeMs, input) => ratesOf(pricesAt(found[2], timeMs), input) }
+    if (found === undefined) return undefined
+    const periods = (isList(found[2]) ? found[2] : [found[2]]).map(periodOf)
+    return { name: `${id}/${found[0]}`, rates: (timeMs, input) => ratesAt(stepsAt(periods, timeMs), input) }
   }
   return {
     version,
@@ -107,37 +110,78 @@ function fits(match: Match, model: string): boolean {
   return match.some((name) => name.toLowerCase() === model)
 }
 
-/** Of several the last one that holds at that time. */
-function pricesAt(prices: Model[2], timeMs: number): Prices {
-  if (!isList(prices)) return prices
-  const iso = new Date(timeMs).toISOString()
-  return prices.findLast(({ from, between }) => {
-    if (typeof from === 'string') return iso.slice(0, 10) >= from
-    if (!Array.isArray(between)) return true
-    const [start, end] = between as [string, string]
-    const time = `${iso.slice(11, 19)}Z`
-    return time >= start && time < end
-  })!
+/** Prices from a number of tokens on. The whole request has the price of the highest tier that it reaches, as providers charge it. */
+export interface Step {
+  readonly above: number
+  readonly rates: Rates
+}
+
+/** @param steps the lowest one first, which holds for everything */
+export function ratesAt(steps: readonly Step[], input: number): Rates {
+  let rates = steps[0]!.rates
+  for (const step of steps) if (input > step.above) rates = step.rates
+  return rates
+}
+
+const DAY_MS = 86_400_000
+
+interface Period {
+  /** Since 1970. */
+  readonly from: number
+  /** Of a day: from one time to another, across midnight if the second is the earlier one. */
+  readonly between: readonly [number, number]
+  readonly steps: readonly Step[]
+}
+
+function periodOf(prices: Prices): Period {
+  const { from, between } = prices
+  const [start, end] = Array.isArray(between) ? (between as string[]).map(timeOfDay) : [0, DAY_MS]
+  return {
+    from: typeof from === 'string' ? Date.parse(from) : Number.NEGATIVE_INFINITY,
+    between: [start!, end!],
+    steps: stepsOf(prices),
+  }
+}
+
+/** `16:30:00Z`. */
+function timeOfDay(text: string): number {
+  return Date.parse(`1970-01-01T${text}`)
+}
+
+/** Of several the last one that holds at that time; the first one where none says so. */
+function stepsAt(periods: readonly Period[], timeMs: number): readonly Step[] {
+  const time = ((timeMs % DAY_MS) + DAY_MS) % DAY_MS
+  for (let at = periods.length - 1; at > 0; at--) {
+    const { from, between, steps } = periods[at]!
+    if (timeMs < from) continue
+    const [start, end] = between
+    if (start <= end ? time >= start && time < end : time >= start || time < end) return steps
+  }
+  return periods[0]!.steps
 }
 
 function isList(prices: Model[2]): prices is readonly Prices[] {
   return Array.isArray(prices)
 }
 
-function ratesOf(prices: Prices, input: number): Rates {
+function stepsOf(prices: Prices): readonly Step[] {
+  const known = Object.entries(prices).filter(([name]) => Object.hasOwn(NAMES, name))
+  const bounds = known.flatMap(([, amount]) => (Array.isArray(amount) ? amount.filter((_, at) => at % 2 === 1) : []))
+  const steps = [...new Set(bounds as number[])].sort((a, b) => a - b)
+  return [-1, ...steps].map((above) => ({ above, rates: ratesAbove(known as [string, Amount][], above) }))
+}
+
+function ratesAbove(prices: readonly [string, Amount][], above: number): Rates {
   const rates: Partial<Record<keyof Rates, number>> = {}
-  for (const [name, amount] of Object.entries(prices)) {
-    const rate = Object.hasOwn(NAMES, name) ? NAMES[name] : undefined
-    if (rate === undefined) continue
-    const dollars = typeof amount === 'number' ? amount : ofTier(amount as readonly number[], input)
-    rates[rate] = Math.round(dollars * (name.endsWith('_kcount') ? 1e6 : 1e9))
+  for (const [name, amount] of prices) {
+    const dollars = typeof amount === 'number' ? amount : ofTier(amount, above)
+    rates[NAMES[name]!] = Math.round(dollars * (name.endsWith('_kcount') ? 1e6 : 1e9))
   }
   return rates
 }
 
-/** The whole request has the price of the highest tier that it reaches, as providers charge it. */
-function ofTier([base, ...tiers]: readonly number[], input: number): number {
+function ofTier([base, ...tiers]: readonly number[], above: number): number {
   let price = base!
-  for (let at = 0; at + 1 < tiers.length; at += 2) if (input > tiers[at]!) price = tiers[at + 1]!
+  for (let at = 0; at + 1 < tiers.length; at += 2) if (above >= tiers[at]!) price = tiers[at + 1]!
   return price
 }
