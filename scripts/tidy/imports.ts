@@ -29,7 +29,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   // The operations door, which no request of a client passes.
   admin: ['metrics/exposition', 'config/snapshot'],
   // Rows of what has been, on a thread of their own.
-  ledger: ['runtime', 'config/snapshot', 'config/assemble', 'observe'],
+  ledger: ['runtime', 'config/snapshot', 'config/assemble', 'config/schema/price-table', 'observe'],
   exchange: [...WIRE, 'upstream', 'access', 'metrics', 'config/snapshot', 'observe/record'],
   serving: [...WIRE, 'listener', 'upstream', 'exchange', 'metrics', 'config/snapshot', 'observe'],
   workers: [...BASE, 'serving', 'listener', 'metrics', ...SETTLED, 'config/assemble', 'observe'],
@@ -72,6 +72,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   observe: [...BASE, 'config/snapshot', 'workers/line-ring', 'workers/tally'],
 
   'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
+  'tools/prices': ['config/schema/price-table'],
   'tools/stand-in': ['runtime'],
   'tools/top': ['admin/status'],
   'tools/usage': ['ledger', 'config/snapshot'],

@@ -23,7 +23,7 @@ export function prices(
     return USAGE
   }
   const settings = loaded.ok ? loaded.settings : undefined
-  const table = publicPrices()
+  const table = publicPrices(settings?.priceTable)
   if (model === undefined) {
     print(`${table.version}; providers: ${table.providerNames.join(', ')}`)
     print(`usage.prices: ${settings?.prices.length ?? 0} prices of your own`)
@@ -45,7 +45,7 @@ interface Named {
 
 function byUpstream(model: string, settings: Settings | undefined, table: PriceTable): readonly Named[] {
   if (settings === undefined) return []
-  const sources: PriceSources = {
+  const sources: Omit<PriceSources, 'priceTable'> = {
     prices: settings.prices,
     providers: Object.fromEntries(
       settings.upstreams.flatMap(({ name, provider }) => (provider ? [[name, provider]] : [])),

@@ -68,11 +68,16 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
 
   return {
     use(state) {
+      const version = pricing?.version
       pricing = createPricing(
         state,
         (model, upstream) => tell({ kind: 'priceUnknown', fields: { model, upstream } }),
         pricing,
       )
+      // Of the first one the store's opening tells.
+      if (present !== undefined && pricing.version !== version) {
+        tell({ kind: 'pricesChanged', fields: { prices: pricing.version } })
+      }
       if (isClosed || isSame(state.ledger, settings)) return
       const before = settings
       settings = state.ledger

@@ -7,6 +7,8 @@ import type { SharedCounts } from './counts.ts'
 export interface LedgerState {
   readonly ledger: LedgerSettings | undefined
   readonly prices: readonly PriceRule[]
+  /** The text of the file of `usage.price_table`. */
+  readonly priceTable: string | undefined
   /** Names of providers by the upstreams that have one. */
   readonly providers: Readonly<Record<string, string>>
 }
@@ -25,6 +27,7 @@ export type LedgerEvent =
   | { readonly kind: 'spillFailing'; readonly fields: { path: string; error: string } }
   | { readonly kind: 'spillFull'; readonly fields: { path: string } }
   | { readonly kind: 'spillTorn'; readonly fields: { path: string; bytes: number } }
+  | { readonly kind: 'pricesChanged'; readonly fields: { prices: string } }
   | { readonly kind: 'priceUnknown'; readonly fields: { model: string; upstream: string } }
 
 export type FromLedgerThread = { readonly type: 'event'; readonly event: LedgerEvent } | { readonly type: 'stopped' }

@@ -27,7 +27,7 @@ export interface LedgerThread {
 }
 
 /** What it takes of a configuration. */
-export type LedgerSource = Pick<Configuration, 'ledger' | 'prices' | 'upstreams'>
+export type LedgerSource = Pick<Configuration, 'ledger' | 'prices' | 'priceTable' | 'upstreams'>
 
 export interface LedgerThreadOptions {
   /** After the thread was replaced: each queue gets a port anew (`attach`). */
@@ -157,7 +157,7 @@ class Ledger implements LedgerThread {
   }
 }
 
-function stateOf({ ledger, prices, upstreams }: LedgerSource): LedgerState {
+function stateOf({ ledger, prices, priceTable, upstreams }: LedgerSource): LedgerState {
   const named = upstreams.flatMap(({ name, provider }) => (provider === undefined ? [] : [[name, provider] as const]))
-  return { ledger, prices, providers: Object.fromEntries(named) }
+  return { ledger, prices, priceTable, providers: Object.fromEntries(named) }
 }

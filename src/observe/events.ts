@@ -295,6 +295,11 @@ export const EVENTS = {
     'path bytes',
     'A kill, a full disk or another program has left records in it that are not whole. The others are written.',
   ),
+  pricesChanged: info(
+    'Public prices replaced',
+    'prices',
+    'The file of `usage.price_table` has changed. Rows that come from now on are priced by this version of it.',
+  ),
   priceUnknown: warn(
     'No price known for a model',
     'model upstream',

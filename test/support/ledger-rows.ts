@@ -99,7 +99,7 @@ export function sqliteSettings(folder: string, others: Partial<LedgerSettings> =
 }
 
 export function sourceOf(ledger: LedgerSettings | undefined): LedgerSource {
-  return { ledger, prices: [], upstreams: [] }
+  return { ledger, prices: [], priceTable: undefined, upstreams: [] }
 }
 
 export interface HeardLog extends Log {

@@ -12,6 +12,8 @@ export interface Pricing {
 
 export interface PriceSources {
   readonly prices: readonly PriceRule[]
+  /** The text of a table that goes before the one that Fluxgate brings. */
+  readonly priceTable: string | undefined
   readonly providers: Readonly<Record<string, string>>
 }
 
@@ -35,7 +37,7 @@ export function createPricing(
   onUnknown: (model: string, upstream: string) => void,
   before?: Pricing,
 ): Pricing {
-  const table = publicPrices()
+  const table = publicPrices(sources.priceTable)
   const told = (before as PricingState | undefined)?.told ?? new Set<string>()
   const remembered = new Map<string, Price | null>()
 
@@ -124,7 +126,7 @@ export interface Wanted {
 }
 
 export function findPrice(
-  { prices, providers }: PriceSources,
+  { prices, providers }: Omit<PriceSources, 'priceTable'>,
   table: PriceTable,
   { upstream, url, model }: Wanted,
 ): Price | undefined {

@@ -1,35 +1,10 @@
-/** The public prices that Fluxgate brings: config/prices.json, made from a well-kept table by scripts/generate-prices.ts. */
+/**
+ * The public prices: those that Fluxgate brings (config/prices.json, made from a well-kept table by scripts/generate-prices.ts), or those
+ * of the file of `usage.price_table`.
+ */
+import type { Amount, Match, PricedModel, Prices, PriceTableText } from '../../config/schema/price-table.ts'
 import { readOwnFile } from '../../runtime/one-file.ts'
 import type { Rates } from './cost.ts'
-
-type Match =
-  | readonly string[]
-  | { readonly or: readonly Match[] }
-  | { readonly and: readonly Match[] }
-  | { readonly equals: string }
-  | { readonly starts_with: string }
-  | { readonly ends_with: string }
-  | { readonly contains: string }
-  | { readonly regex: string }
-
-/** Dollars: for a million tokens, a thousand requests. `[base, above, price, …]` has tiers by tokens of input. */
-type Amount = number | readonly number[]
-type Prices = Readonly<Record<string, Amount | string | readonly string[]>>
-type Model = readonly [id: string, match: Match, prices: Prices | readonly Prices[]]
-
-interface Provider {
-  readonly id: string
-  /** A pattern at the beginning of its URLs. */
-  readonly host: string
-  /** Whose models it has as well. */
-  readonly like: readonly string[]
-  readonly models: readonly Model[]
-}
-
-interface TableText {
-  readonly version: string
-  readonly providers: readonly Provider[]
-}
 
 export interface Found {
   /** `anthropic/claude-sonnet-4-5`. */
@@ -63,15 +38,27 @@ const NAMES: Readonly<Record<string, keyof Rates>> = {
   requests_kcount: 'request',
 }
 
-let known: PriceTable | undefined
+let own: PriceTable | undefined
+let last: { readonly text: string; readonly table: PriceTable } | undefined
 
-/** Read once, when somebody asks: 5 ms. */
-export function publicPrices(): PriceTable {
-  known ??= createTable(JSON.parse(readOwnFile(new URL('../../../config/prices.json', import.meta.url))) as TableText)
-  return known
+/** @param text of a table that has been judged; undefined: the one that Fluxgate brings. Read once, when somebody asks: 5 ms. */
+export function publicPrices(text?: string): PriceTable {
+  if (text === undefined) {
+    own ??= createTable(ownPriceTable())
+    return own
+  }
+  if (last?.text !== text) last = { text, table: createTable(JSON.parse(text) as PriceTableText) }
+  return last.table
 }
 
-function createTable({ version, providers }: TableText): PriceTable {
+export function ownPriceTable(): PriceTableText {
+  return JSON.parse(readOwnFile(new URL('../../../config/prices.json', import.meta.url))) as PriceTableText
+}
+
+/** Longer names are no model's, and would keep a pattern busy. */
+const MAX_MODEL_LENGTH = 256
+
+function createTable({ version, providers }: PriceTableText): PriceTable {
   const byId = new Map(providers.map((provider) => [provider.id, provider]))
   const hosts = providers.map(({ id, host }) => ({ id, pattern: new RegExp(`^(?:${host})`) }))
   function findIn(id: string, model: string): Found | undefined {
@@ -89,6 +76,7 @@ function createTable({ version, providers }: TableText): PriceTable {
     providerNames: providers.map(({ id }) => id),
     providerAt: (url) => hosts.find(({ pattern }) => pattern.test(url))?.id,
     find(id, model) {
+      if (model.length > MAX_MODEL_LENGTH) return undefined
       const others = byId.get(id)?.like ?? []
       for (const provider of [id, ...others]) {
         const found = findIn(provider, model)
@@ -160,7 +148,7 @@ function stepsAt(periods: readonly Period[], timeMs: number): readonly Step[] {
   return periods[0]!.steps
 }
 
-function isList(prices: Model[2]): prices is readonly Prices[] {
+function isList(prices: PricedModel[2]): prices is readonly Prices[] {
   return Array.isArray(prices)
 }
 

@@ -105,7 +105,10 @@ function priced(
   record: Parameters<typeof sampleRow>[0] = {},
 ) {
   const unknown: string[] = []
-  const pricing = createPricing({ prices, providers: { named: 'anthropic' } }, (model) => void unknown.push(model))
+  const pricing = createPricing(
+    { prices, priceTable: undefined, providers: { named: 'anthropic' } },
+    (model) => void unknown.push(model),
+  )
   const row = sampleRow(record, usage)
   pricing.price(row)
   pricing.price(sampleRow(record, usage))
