@@ -303,7 +303,7 @@ export const EVENTS = {
   priceUnknown: warn(
     'No price known for a model',
     'model upstream',
-    'Its rows have no cost. Add a price to the file of `usage.prices`, or name the provider (`upstreams.<name>.provider`). Said once for each model.',
+    'Its rows have no cost. Update the public prices (`fluxgate prices update`), add a price to the file of `usage.prices`, or name the provider (`upstreams.<name>.provider`). Said once for each model.',
   ),
   ledgerThreadDied: error(
     'Ledger thread died, starting another',

@@ -122,3 +122,38 @@ test('a thread that dies takes no row along', async () => {
   await ledger.close()
   assert.equal(assertWhole(sqliteSettings(folder.path).url), 1500)
 })
+
+test('rows are priced by the table that is in force when they are taken, and a new one is told of', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const table = (version: string, input: number) =>
+    JSON.stringify({
+      version,
+      providers: [
+        {
+          id: 'openai',
+          host: 'https://api\\.openai\\.com',
+          like: [],
+          models: [['m', { starts_with: 'gpt' }, { input_mtok: input, output_mtok: 0 }]],
+        },
+      ],
+    })
+  const { ledger, log, queue } = start({ ...sourceOf(settings), priceTable: table('one', 1) })
+  const rows = queue()
+  offer(rows, 1)
+  await written(ledger, 1)
+  ledger.publish({ ...sourceOf(settings), priceTable: table('one', 1) })
+  ledger.publish({ ...sourceOf(settings), priceTable: table('two', 2) })
+  await until(() => log.heard.some(({ message }) => message === 'Public prices replaced'))
+  offer(rows, 1)
+  rows.close()
+  await ledger.close()
+  assert.deepEqual(readAll(settings.url, 'SELECT cost_usd FROM fluxgate_records ORDER BY sequence'), [
+    { cost_usd: 0.001 },
+    { cost_usd: 0.002 },
+  ])
+  assert.deepEqual(
+    log.heard.slice(0, 2).map(({ fields }) => fields.prices),
+    ['one', 'two'],
+  )
+})
