@@ -161,7 +161,9 @@ function isDollars(value: unknown): boolean {
 
 const MAX_PATTERN_LENGTH = 200
 /** Each may be tried at each place of a text: with two of them that is the square of its length. */
-const MAX_UNBOUNDED = 2
+const MAX_REPETITIONS = 2
+/** Each may double what is tried. */
+const MAX_CHOICES = 8
 /** What is none of the regular expression's own marks: classes and what is escaped. */
 const LITERAL = /\\.|\[(?:\\.|[^\]\\])*\]/gs
 
@@ -170,7 +172,8 @@ function isHarmless(pattern: unknown): boolean {
   if (!isText(pattern) || pattern.length > MAX_PATTERN_LENGTH || /\\[1-9k]/.test(pattern)) return false
   const marks = pattern.replace(LITERAL, 'x')
   if (/\)[*+{]/.test(marks)) return false
-  if ((marks.match(/[*+]|\{\d*,/g) ?? []).length > MAX_UNBOUNDED) return false
+  const count = (mark: RegExp): number => marks.match(mark)?.length ?? 0
+  if (count(/[*+]|\{\d*,/g) > MAX_REPETITIONS || count(/\||(?<!\()\?/g) > MAX_CHOICES) return false
   try {
     return new RegExp(pattern) instanceof RegExp
   } catch {
