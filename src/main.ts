@@ -33,6 +33,10 @@ async function execute(command: Command): Promise<number> {
       const { model, configPath, isConfigGiven } = command
       return (await import('./cli/prices.ts')).prices(model, configPath, isConfigGiven, (line) => print(`${line}\n`))
     }
+    case 'prices-update': {
+      const { path, from } = command
+      return (await import('./cli/prices-update.ts')).pricesUpdate(path, from, (line) => print(`${line}\n`))
+    }
     case 'ledger':
       return (await import('./cli/ledger.ts')).ledger(command.action, command.configPath)
     case 'hash-key':
@@ -54,7 +58,8 @@ const command = parseArguments(process.argv.slice(2))
 const isService = command.name === 'run' || command.name === 'demo'
 if (isService) outliveSignals()
 // The others open no connection.
-if (isService || command.name === 'diff') skipMissingRoots(process.env, becomeWhole())
+if (isService || command.name === 'diff' || command.name === 'prices-update')
+  skipMissingRoots(process.env, becomeWhole())
 // A reader that has left (`fluxgate --help | head -1`) is no failure. A service writes without this stream.
 if (!isService) process.stdout.on('error', () => {})
 const code = await execute(command)

@@ -16,7 +16,7 @@ import { addToTextSet } from './runtime/text-set.ts'
 export function createMetering(
   log: Log,
   unpriced: SharedArrayBuffer,
-): Metering & { publish(snapshot: Pick<Snapshot, 'prices'>): void } {
+): Metering & { publish(snapshot: Pick<Snapshot, 'prices' | 'priceTable'>): void } {
   let pricing: Pricing
 
   function tellUnknown(model: string, upstream: string): void {
@@ -40,8 +40,8 @@ export function createMetering(
     },
     unsettled: 0,
     settling: undefined,
-    publish({ prices }) {
-      pricing = createPricing(prices, tellUnknown)
+    publish(snapshot) {
+      pricing = createPricing(snapshot, tellUnknown)
     },
   }
 }

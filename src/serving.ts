@@ -5,7 +5,6 @@ import { settled } from './exchange/meter.ts'
 import { downstreamEvents, upstreamEvents } from './exchange/serve.ts'
 import { FAILURES, type FailureCode } from './failure.ts'
 import { createLedgerEnd, type LedgerWay } from './ledger/ledger.ts'
-import { rowOf } from './ledger/row.ts'
 import { Clients } from './listener/clients.ts'
 import { createMetering } from './metering.ts'
 import type { PageMemory } from './metrics/series.ts'
@@ -116,7 +115,7 @@ export function createServing(
     pools,
     writeRecord(record, from) {
       sinks.writeRecord(record, from)
-      if (ledger.isOpen) ledger.offer(rowOf(record, from.keys, Date.now()))
+      ledger.offer(record, from.keys, Date.now())
     },
     reportRefusal: (exchange, failure) => {
       if (failure === 'emfile') reportDescriptors(exchange)

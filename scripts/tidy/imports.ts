@@ -25,7 +25,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   // Bytes of an answer in, usage out.
   llm: [],
   // What tokens cost.
-  prices: ['runtime', 'config/snapshot'],
+  prices: ['runtime', 'config/snapshot', 'config/schema/price-table'],
   // Numbers and their names; what is counted when, the path says.
   metrics: ['failure', 'http', 'runtime', 'config/snapshot'],
   // The operations door, which no request of a client passes.
@@ -76,6 +76,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   observe: [...BASE, 'config/snapshot', 'workers/line-ring', 'workers/tally'],
 
   'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
+  'tools/prices': ['config/schema/price-table'],
   'tools/stand-in': ['runtime'],
   'tools/top': ['admin/status'],
   'tools/usage': ['ledger', 'config/snapshot'],

@@ -32,6 +32,7 @@ export type Command =
       readonly configPath: string
       readonly isConfigGiven: boolean
     }
+  | { readonly name: 'prices-update'; readonly path: string; readonly from: string | undefined }
   | { readonly name: 'ledger'; readonly action: string | undefined; readonly configPath: string }
   | { readonly name: 'token'; readonly given: GivenOptions }
   /** `admin`: where the operations door is, if the file is not to be asked. */
@@ -153,7 +154,8 @@ function shownArgument(spelling: string): string {
   return /^-[^-]/.test(spelling) ? [...spelling].slice(0, 2).join('') : spelling
 }
 
-function complete(command: CommandName, given: GivenOptions, [operand]: readonly string[]): Command {
+function complete(command: CommandName, given: GivenOptions, operands: readonly string[]): Command {
+  const [operand] = operands
   const configPath = given.get('--config')?.[0] ?? DEFAULT_CONFIG_PATH
   switch (command) {
     case 'run':
@@ -173,7 +175,7 @@ function complete(command: CommandName, given: GivenOptions, [operand]: readonly
         speaksTls: given.has('--tls'),
       }
     case 'prices':
-      return { name: command, model: operand, configPath, isConfigGiven: given.has('--config') }
+      return completePrices(given, operands, configPath)
     case 'ledger':
       return { name: command, action: operand, configPath }
     case 'diff':
@@ -186,4 +188,16 @@ function complete(command: CommandName, given: GivenOptions, [operand]: readonly
     case 'hash-key':
       return { name: command }
   }
+}
+
+function completePrices(given: GivenOptions, [operand, path]: readonly string[], configPath: string): Command {
+  const mistake = (problem: string): Command => ({ name: 'usage-error', text: usageError('prices', problem) })
+  if (operand === 'update') {
+    if (given.has('--config')) return mistake(unexpected('--config'))
+    if (path === undefined) return mistake("the file to write is missing: 'fluxgate prices update <FILE>'")
+    return { name: 'prices-update', path, from: given.get('--from')?.[0] }
+  }
+  if (path !== undefined) return mistake(unexpected(path))
+  if (given.has('--from')) return mistake("'--from' is for 'fluxgate prices update <FILE>'")
+  return { name: 'prices', model: operand, configPath, isConfigGiven: given.has('--config') }
 }

@@ -23,7 +23,7 @@ export function prices(
     return USAGE
   }
   const settings = loaded.ok ? loaded.settings : undefined
-  const table = publicPrices()
+  const table = publicPrices(settings?.priceTable)
   if (model === undefined) {
     print(`${table.version}; providers: ${table.providerNames.join(', ')}`)
     print(`usage.prices: ${settings?.prices.length ?? 0} prices of your own`)

@@ -47,6 +47,7 @@ export const OPTION_VALUES = {
   '--where': '<NAME=PATTERN>',
   '--csv': undefined,
   '--json': undefined,
+  '--from': '<SOURCE>',
 } as const
 
 export type OptionName = keyof typeof OPTION_VALUES
@@ -131,11 +132,12 @@ the gateway takes it, with 1 if not, with 2 for a mistake in the command line or
     options: ['--by', '--since', '--until', '--where', '--csv', '--json', '--config'],
   },
   prices: {
-    lines: ['Usage: fluxgate prices [MODEL] [OPTIONS]'],
+    lines: ['Usage: fluxgate prices [MODEL] [OPTIONS]', '       fluxgate prices update <FILE> [--from <SOURCE>]'],
     about: `Prints what would be charged for a model and where that comes from; exits with 1 if no price is known. Without a
-model: which prices there are`,
-    options: ['--config'],
-    operands: 1,
+model: which prices there are. 'update' fetches the newest public prices into a file for usage.price_table and prints what is
+different; exits with 1, and leaves the file as it was, unless all of them are right`,
+    options: ['--config', '--from'],
+    operands: 2,
   },
   ledger: {
     lines: ['Usage: fluxgate ledger schema [OPTIONS]'],
@@ -181,6 +183,8 @@ const OPTION_HELP: Readonly<Record<OptionName, string>> = {
   '--where': 'Only what fits: model=gpt-*, key=team-a; may be given several times',
   '--csv': 'Values with commas between them, for a spreadsheet',
   '--json': 'An array of objects with the names of the log',
+  '--from': `With update: a URL or a file, of the data of genai-prices or of a table that update has written
+[default: where genai-prices publishes them, on GitHub]`,
 }
 
 /** Where an option is something else for one command. */
@@ -196,7 +200,7 @@ Commands:
   health    Ask a running gateway whether it is ready
   hash-key  Print the digest of a key read from stdin
   ledger    Print the tables of the ledger
-  prices    Print what would be charged for a model
+  prices    Print what would be charged for a model, or update the prices
   token     Print a JSON Web Token, or say what one lacks
   top       Show what a running gateway does
   usage     Say what the ledger has: tokens, cost, requests

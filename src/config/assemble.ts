@@ -29,6 +29,7 @@ export function assemble(settings: Settings): Configuration {
     withQueryKeys: Object.freeze(upstreams.filter(({ takesQueryKeys }) => takesQueryKeys)),
     ledger: settings.ledger && deepFreeze({ ...settings.ledger }),
     prices: settings.prices,
+    priceTable: settings.priceTable,
     takesUpgrades: upstreams.some(({ takesUpgrades }) => takesUpgrades),
   })
 }

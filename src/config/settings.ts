@@ -20,6 +20,8 @@ export interface Settings {
   readonly jwtKeys: readonly JwtKeySettings[]
   readonly ledger: LedgerSettings | undefined
   readonly prices: readonly PriceRule[]
+  /** As text: one piece to take over. */
+  readonly priceTable: string | undefined
 }
 
 /** With the rules about its fields as they are written, and the provider's key as text. */
@@ -68,4 +70,5 @@ export const DEFAULT_SETTINGS: Settings = {
   jwtKeys: [],
   ledger: undefined,
   prices: [],
+  priceTable: undefined,
 }

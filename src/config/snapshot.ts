@@ -293,6 +293,8 @@ export interface Snapshot {
   readonly ledger: LedgerSettings | undefined
   /** Of the operator's own; the first that fits counts. */
   readonly prices: readonly PriceRule[]
+  /** The text of a table of public prices, judged; undefined: the one that Fluxgate brings. */
+  readonly priceTable: string | undefined
   /** The identity of every request when `allow_anonymous` is set; it has all upstreams open and no name. */
   readonly anonymous: Identity | undefined
   readonly keys: KeyRing

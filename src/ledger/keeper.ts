@@ -3,6 +3,7 @@ import type { LedgerSettings } from '../config/snapshot.ts'
 import { publicPrices } from '../prices/table.ts'
 import { inMemoryOf, type LedgerCounts, ledgerCounts, type SharedCounts } from './counts.ts'
 import type { LedgerEvent, LedgerState } from './messages.ts'
+import { unpack } from './packing.ts'
 import type { Handed } from './queue.ts'
 import { openSpill, type Spill } from './spill.ts'
 import { faultOf, openStore, type Store } from './store.ts'
@@ -28,6 +29,8 @@ const LAST_ROWS_MS = 250
 
 export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (event: LedgerEvent) => void): Keeper {
   const memory = inMemoryOf(shared)
+  /** The version of the public prices. */
+  let prices = ''
   let present: Keeping | undefined
   let settings: LedgerSettings | undefined
   /** One store after the other; rows that come meanwhile wait. */
@@ -51,7 +54,7 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
     await last?.close(CHANGE_MS)
     if (next === undefined) return
     memory.limit(next.queueRows)
-    present = Keeping.open(next, shared, spilledIn, clock, tell)
+    present = Keeping.open(next, shared, spilledIn, clock, tell, () => prices)
     for (const [handed, answer] of early.splice(0)) take(handed, answer)
   }
 
@@ -60,11 +63,15 @@ export function createKeeper(shared: SharedCounts, clock: WriterClock, tell: (ev
       early.push([handed, answer])
       return
     }
-    present.writer.take(handed.rows, answer)
+    present.writer.take(unpack(handed.rows, handed.instance, handed.sequence), answer)
   }
 
   return {
     use(state) {
+      const { version } = publicPrices(state.priceTable)
+      // Of the first one the store's opening tells.
+      if (present !== undefined && version !== prices) tell({ kind: 'pricesChanged', fields: { prices: version } })
+      prices = version
       if (isClosed || isSame(state.ledger, settings)) return
       settings = state.ledger
       changing = changing.then(() => change(state.ledger))
@@ -103,10 +110,11 @@ class Keeping {
     spilledIn: Map<string, number>,
     clock: WriterClock,
     tell: (event: LedgerEvent) => void,
+    prices: () => string,
   ): Keeping {
     const { place, url } = settings
     const store = openStore(settings, { onRecreated: () => tell({ kind: 'ledgerRecreated', fields: { place } }) })
-    tell({ kind: 'ledgerOpened', fields: { place, prices: publicPrices().version } })
+    tell({ kind: 'ledgerOpened', fields: { place, prices: prices() } })
     const path = settings.spillPath ?? ''
     const all = ledgerCounts(shared)
     const counts: LedgerCounts = {

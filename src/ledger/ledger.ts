@@ -70,8 +70,6 @@ export function createLedger(log: Log): Ledger {
 /** The end of a way on the thread that serves. */
 export interface LedgerEnd extends Pick<LedgerQueue, 'offer' | 'close'> {
   take(way: LedgerWay): void
-  /** There is a ledger: without one, nobody needs a row. */
-  readonly isOpen: boolean
 }
 
 export function createLedgerEnd(): LedgerEnd {
@@ -81,10 +79,7 @@ export function createLedgerEnd(): LedgerEnd {
       if (first !== undefined) queue = createLedgerQueue(first)
       else queue?.attach(next)
     },
-    get isOpen() {
-      return queue !== undefined
-    },
-    offer: (row) => queue?.offer(row),
+    offer: (record, keys, timeMs) => queue?.offer(record, keys, timeMs),
     close() {
       queue?.close()
       queue = undefined

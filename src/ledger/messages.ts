@@ -6,6 +6,8 @@ import type { SharedCounts } from './counts.ts'
 /** All that the thread takes from a snapshot. */
 export interface LedgerState {
   readonly ledger: LedgerSettings | undefined
+  /** The text of the file of `usage.price_table`: its version is told. */
+  readonly priceTable: string | undefined
 }
 
 export type ToLedgerThread =
@@ -24,5 +26,6 @@ export type LedgerEvent =
   | { readonly kind: 'spillFull'; readonly fields: { path: string } }
   | { readonly kind: 'spillRecreated' | 'spillLost'; readonly fields: { path: string; lost: number } }
   | { readonly kind: 'spillTorn'; readonly fields: { path: string; bytes: number } }
+  | { readonly kind: 'pricesChanged'; readonly fields: { prices: string } }
 
 export type FromLedgerThread = { readonly type: 'event'; readonly event: LedgerEvent } | { readonly type: 'stopped' }

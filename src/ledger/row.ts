@@ -1,8 +1,4 @@
 /** A row of the ledger: what the record of an exchange has, and what it used. Never a body, never a head, never a credential. */
-import type { KeyRing } from '../config/snapshot.ts'
-import type { RequestRecord } from '../observe/record.ts'
-import { redactMethod, redactTarget, redactUnchecked } from '../observe/redact.ts'
-
 type ColumnType = 'text' | 'integer' | 'real' | 'time' | 'money' | 'json'
 
 /**
@@ -52,67 +48,10 @@ export const COLUMN_NAMES = Object.keys(COLUMNS) as readonly ColumnName[]
 
 type Value = string | number | undefined
 
-/** The values by the order of the columns. An array: it crosses to another thread for 1.4 µs a row, an object of the same values for 4.3. */
+/** The values by the order of the columns. How it comes from a serving thread: see packing.ts. */
 export type Row = Value[]
 
 /** Where a value stands in a row. */
 export const AT = Object.fromEntries(COLUMN_NAMES.map((name, index) => [name, index])) as Readonly<
   Record<ColumnName, number>
 >
-
-/** A longer text of a client's would fill the ledger; the log cuts at the same places or before. */
-const MAX_TARGET_LENGTH = 2_048
-const MAX_TEXT_LENGTH = 128
-
-/**
- * The row of a record, but for `instance` and `sequence`, which the queue sets.
- *
- * @param keys those of the exchange's snapshot: what is one of them is masked
- * @param timeMs when the exchange ended, since 1970
- */
-export function rowOf(record: RequestRecord, keys: KeyRing, timeMs: number): Row {
-  const { usage } = record
-  const isKnown = record.upstream !== undefined
-  const url = isKnown ? redactTarget(record.requestUrl, keys) : redactUnchecked(record.requestUrl, keys)
-  return [
-    undefined,
-    undefined,
-    timeMs,
-    record.clientIp,
-    record.peerIp,
-    cut(isKnown ? record.method : redactMethod(record.method, keys), MAX_TEXT_LENGTH),
-    cut(url, MAX_TARGET_LENGTH),
-    cut(record.requestBodyLength, MAX_TEXT_LENGTH),
-    record.apiKey,
-    record.subject,
-    record.clientCertificate,
-    record.targetUrl === undefined ? undefined : cut(redactTarget(record.targetUrl, keys), MAX_TARGET_LENGTH),
-    record.upstream,
-    record.durationMs,
-    record.status,
-    cut(record.responseBodyLength, MAX_TEXT_LENGTH),
-    record.requestBytes,
-    record.responseBytes,
-    record.ttfbMs,
-    record.outcome,
-    record.error,
-    record.upstreamAddress,
-    record.requestId,
-    record.cause,
-    usage?.model,
-    usage?.requestModel,
-    usage?.inputTokens,
-    usage?.cachedTokens,
-    usage?.cacheWriteTokens,
-    usage?.outputTokens,
-    usage?.reasoningTokens,
-    usage?.costUsd,
-    usage?.usage,
-    usage?.ttftMs,
-    usage?.units && JSON.stringify(usage.units),
-  ]
-}
-
-function cut<T extends string | undefined>(text: T, length: number): T | string {
-  return text !== undefined && text.length > length ? `${text.slice(0, length - 1)}…` : text
-}

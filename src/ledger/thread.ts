@@ -27,7 +27,7 @@ export interface LedgerThread {
 }
 
 /** What it takes of a configuration. */
-export type LedgerSource = Pick<Configuration, 'ledger'>
+export type LedgerSource = Pick<Configuration, 'ledger' | 'priceTable'>
 
 export interface LedgerThreadOptions {
   /** After the thread was replaced: each queue gets a port anew (`attach`). */
@@ -67,7 +67,7 @@ class Ledger implements LedgerThread {
   constructor(settings: LedgerSource, log: Log, options: LedgerThreadOptions) {
     this.#log = log
     this.#options = options
-    this.#state = { ledger: settings.ledger }
+    this.#state = { ledger: settings.ledger, priceTable: settings.priceTable }
     // Rows may come before the thread is up.
     inMemoryOf(this.#counts).limit(settings.ledger?.queueRows ?? 0)
     this.#start()
@@ -86,7 +86,7 @@ class Ledger implements LedgerThread {
   }
 
   publish(settings: LedgerSource): void {
-    this.#state = { ledger: settings.ledger }
+    this.#state = { ledger: settings.ledger, priceTable: settings.priceTable }
     this.#post({ type: 'state', state: this.#state })
   }
 

@@ -310,10 +310,15 @@ export const EVENTS = {
     'path bytes',
     'A kill, a full disk or another program has left records in it that are not whole. The others are written.',
   ),
+  pricesChanged: info(
+    'Public prices replaced',
+    'prices',
+    'The file of `usage.price_table` has changed. Rows that come from now on are priced by this version of it.',
+  ),
   priceUnknown: warn(
     'No price known for a model',
     'model upstream',
-    'Its rows have no cost. Add a price to the file of `usage.prices`, or name the provider (`upstreams.<name>.provider`). Said once for each model.',
+    'Its rows have no cost. Update the public prices (`fluxgate prices update`), add a price to the file of `usage.prices`, or name the provider (`upstreams.<name>.provider`). Said once for each model.',
   ),
   ledgerThreadDied: error(
     'Ledger thread died, starting another',

@@ -1,7 +1,7 @@
 /** What an exchange costs: by a price of the operator's, or a public one, in this order. The provider's own figure goes before both. */
 import type { OwnRates, PriceRule } from '../config/snapshot.ts'
 import { type Amounts, costOf, dollarsOf, type Rates } from './cost.ts'
-import { type PriceTable, publicPrices } from './table.ts'
+import { type PriceTable, publicPrices, ratesAt, type Step } from './table.ts'
 
 /** What was used. Undefined: not said. */
 export interface Used {
@@ -31,6 +31,13 @@ export interface Pricing {
   costOf(used: Used, seller: Seller, timeMs: number): string | undefined
 }
 
+export interface PriceSources {
+  /** Of the operator's own; the first that fits counts. */
+  readonly prices: readonly PriceRule[]
+  /** The text of a table that goes before the one that Fluxgate brings. */
+  readonly priceTable: string | undefined
+}
+
 /** Where a price is from, for a person. */
 export interface Price {
   readonly source: string
@@ -46,7 +53,7 @@ const STANDARD: ReadonlySet<string> = new Set(['', 'standard', 'default', 'auto'
 
 /** @param onUnknown called each time that something was used for which nobody knows a price */
 export function createPricing(
-  prices: readonly PriceRule[],
+  { prices, priceTable }: PriceSources,
   onUnknown: (model: string, upstream: string) => void,
 ): Pricing {
   /** By upstream, then by model. */
@@ -56,7 +63,7 @@ export function createPricing(
   function find(seller: Seller, model: string): Price | undefined {
     let ofSeller = remembered.get(seller.name)
     if (ofSeller?.has(model)) return ofSeller.get(model)
-    const price = findPrice(prices, publicPrices(), seller, model)
+    const price = findPrice(prices, publicPrices(priceTable), seller, model)
     if (++count > MAX_REMEMBERED) {
       remembered.clear()
       count = 1
@@ -96,8 +103,6 @@ function ofTier(cost: bigint, tier: string): bigint | undefined {
   return STANDARD.has(tier) ? cost : undefined
 }
 
-const NO_UNITS: Readonly<Record<string, number>> = {}
-
 function amountsOf(used: Used): Amounts {
   return {
     input: used.inputTokens,
@@ -105,7 +110,7 @@ function amountsOf(used: Used): Amounts {
     cached: used.cachedTokens,
     cacheWrite: used.cacheWriteTokens,
     reasoning: used.reasoningTokens,
-    units: used.units ?? NO_UNITS,
+    units: used.units,
   }
 }
 
@@ -129,7 +134,10 @@ export function findPrice(
       (rule.provider === undefined || rule.provider === provider) &&
       fitsPattern(rule.model, model),
   )
-  if (at >= 0) return { source: `prices[${at}] of usage.prices`, rates: ratesBy(prices[at]!) }
+  if (at >= 0) {
+    const steps = stepsOfRule(prices[at]!)
+    return { source: `prices[${at}] of usage.prices`, rates: (_, input) => ratesAt(steps, input) }
+  }
   const found = provider === undefined ? undefined : table.find(provider, model)
   return found && { source: `${found.name} of ${table.version}`, rates: found.rates }
 }
@@ -150,16 +158,18 @@ export function fitsPattern(pattern: string, text: string): boolean {
   return true
 }
 
-function ratesBy(rule: PriceRule): Price['rates'] {
-  if (rule.tiers.length > 0) return (_, input) => ratesOfRule(rule, input)
-  const rates = ratesOfRule(rule, 0)
-  return () => rates
+/** Its tiers are in order. Each leaves open what it does not say. */
+function stepsOfRule({ rates, tiers }: PriceRule): readonly Step[] {
+  const steps = [{ above: -1, rates: ownRates(rates) }]
+  let all = rates
+  for (const tier of tiers) {
+    all = merged(all, tier.rates)
+    steps.push({ above: tier.above, rates: ownRates(all) })
+  }
+  return steps
 }
 
-function ratesOfRule({ rates, tiers }: PriceRule, input: number): Rates {
-  let all = rates
-  for (const tier of tiers) if (input > tier.above) all = merged(all, tier.rates)
-  const { audio, ...others } = all
+function ownRates({ audio, ...others }: OwnRates): Rates {
   return { ...others, inputAudio: audio, outputAudio: audio }
 }
 

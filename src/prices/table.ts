@@ -1,34 +1,10 @@
-/** The public prices that Fluxgate brings: config/prices.json, made from a well-kept table by scripts/generate-prices.ts. */
+/**
+ * The public prices: those that Fluxgate brings (config/prices.json, made from a well-kept table by scripts/generate-prices.ts), or those
+ * of the file of `usage.price_table`.
+ */
+import type { Amount, Match, PricedModel, Prices, PriceTableText } from '../config/schema/price-table.ts'
 import { readOwnFile } from '../runtime/one-file.ts'
 import type { Rates } from './cost.ts'
-
-type Match =
-  | readonly string[]
-  | { readonly or: readonly Match[] }
-  | { readonly and: readonly Match[] }
-  | { readonly equals: string }
-  | { readonly starts_with: string }
-  | { readonly ends_with: string }
-  | { readonly contains: string }
-  | { readonly regex: string }
-
-/** Dollars: for a million tokens, a thousand requests. `[base, above, price, …]` has tiers by tokens of input. */
-type Prices = Readonly<Record<string, number | readonly number[] | string | readonly string[]>>
-type Model = readonly [id: string, match: Match, prices: Prices | readonly Prices[]]
-
-interface Provider {
-  readonly id: string
-  /** A pattern at the beginning of its URLs. */
-  readonly host: string
-  /** Whose models it has as well. */
-  readonly like: readonly string[]
-  readonly models: readonly Model[]
-}
-
-interface TableText {
-  readonly version: string
-  readonly providers: readonly Provider[]
-}
 
 export interface Found {
   /** `anthropic/claude-sonnet-4-5`. */
@@ -73,15 +49,27 @@ const CALLED: Readonly<Record<string, string>> = {
   moonshot: 'moonshotai',
 }
 
-let known: PriceTable | undefined
+let own: PriceTable | undefined
+let last: { readonly text: string; readonly table: PriceTable } | undefined
 
-/** Read once, when somebody asks: 5 ms. */
-export function publicPrices(): PriceTable {
-  known ??= createTable(JSON.parse(readOwnFile(new URL('../../config/prices.json', import.meta.url))) as TableText)
-  return known
+/** @param text of a table that has been judged; undefined: the one that Fluxgate brings. Read once, when somebody asks: 5 ms. */
+export function publicPrices(text?: string): PriceTable {
+  if (text === undefined) {
+    own ??= createTable(ownPriceTable())
+    return own
+  }
+  if (last?.text !== text) last = { text, table: createTable(JSON.parse(text) as PriceTableText) }
+  return last.table
 }
 
-function createTable({ version, providers }: TableText): PriceTable {
+export function ownPriceTable(): PriceTableText {
+  return JSON.parse(readOwnFile(new URL('../../config/prices.json', import.meta.url))) as PriceTableText
+}
+
+/** Longer names are no model's, and would keep a pattern busy. */
+const MAX_MODEL_LENGTH = 256
+
+function createTable({ version, providers }: PriceTableText): PriceTable {
   const byId = new Map(providers.map((provider) => [provider.id, provider]))
   const hosts = providers.map(({ id, host }) => ({ id, pattern: hostPattern(host) }))
   function findIn(id: string, model: string): Found | undefined {
@@ -90,7 +78,9 @@ function createTable({ version, providers }: TableText): PriceTable {
     const lower = model.toLowerCase()
     const found =
       provider?.models.find(([name]) => name === model) ?? provider?.models.find(([, match]) => fits(match, lower))
-    return found && { name: `${id}/${found[0]}`, rates: ratesIn(found[2]) }
+    if (found === undefined) return undefined
+    const periods = (isList(found[2]) ? found[2] : [found[2]]).map(periodOf)
+    return { name: `${id}/${found[0]}`, rates: (timeMs, input) => ratesAt(stepsAt(periods, timeMs), input) }
   }
   return {
     version,
@@ -101,6 +91,7 @@ function createTable({ version, providers }: TableText): PriceTable {
       return byId.has(id) ? id : undefined
     },
     find(id, model) {
+      if (model.length > MAX_MODEL_LENGTH) return undefined
       const others = byId.get(id)?.like ?? []
       for (const provider of [id, ...others]) {
         const found = findIn(provider, model)
@@ -137,45 +128,78 @@ function fits(match: Match, model: string): boolean {
   return match.some((name) => name.toLowerCase() === model)
 }
 
-/** Most prices are the same at any time and for any size: they are put together once. */
-function ratesIn(prices: Model[2]): Found['rates'] {
-  if (isList(prices) || Object.values(prices).some((price) => typeof price !== 'number'))
-    return (timeMs, input) => ratesOf(pricesAt(prices, timeMs), input)
-  const rates = ratesOf(prices, 0)
-  return () => rates
+/** Prices from a number of tokens on. The whole request has the price of the highest tier that it reaches, as providers charge it. */
+export interface Step {
+  readonly above: number
+  readonly rates: Rates
 }
 
-/** Of several the last one that holds at that time. */
-function pricesAt(prices: Model[2], timeMs: number): Prices {
-  if (!isList(prices)) return prices
-  const iso = new Date(timeMs).toISOString()
-  return prices.findLast(({ from, between }) => {
-    if (typeof from === 'string') return iso.slice(0, 10) >= from
-    if (!Array.isArray(between)) return true
-    const [start, end] = between as [string, string]
-    const time = `${iso.slice(11, 19)}Z`
-    return time >= start && time < end
-  })!
+/** @param steps the lowest one first, which holds for everything */
+export function ratesAt(steps: readonly Step[], input: number): Rates {
+  let rates = steps[0]!.rates
+  for (const step of steps) if (input > step.above) rates = step.rates
+  return rates
 }
 
-function isList(prices: Model[2]): prices is readonly Prices[] {
+const DAY_MS = 86_400_000
+
+interface Period {
+  /** Since 1970. */
+  readonly from: number
+  /** Of a day: from one time to another, across midnight if the second is the earlier one. */
+  readonly between: readonly [number, number]
+  readonly steps: readonly Step[]
+}
+
+function periodOf(prices: Prices): Period {
+  const { from, between } = prices
+  const [start, end] = Array.isArray(between) ? (between as string[]).map(timeOfDay) : [0, DAY_MS]
+  return {
+    from: typeof from === 'string' ? Date.parse(from) : Number.NEGATIVE_INFINITY,
+    between: [start!, end!],
+    steps: stepsOf(prices),
+  }
+}
+
+/** `16:30:00Z`. */
+function timeOfDay(text: string): number {
+  return Date.parse(`1970-01-01T${text}`)
+}
+
+/** Of several the last one that holds at that time; the first one where none says so. */
+function stepsAt(periods: readonly Period[], timeMs: number): readonly Step[] {
+  const time = ((timeMs % DAY_MS) + DAY_MS) % DAY_MS
+  for (let at = periods.length - 1; at > 0; at--) {
+    const { from, between, steps } = periods[at]!
+    if (timeMs < from) continue
+    const [start, end] = between
+    if (start <= end ? time >= start && time < end : time >= start || time < end) return steps
+  }
+  return periods[0]!.steps
+}
+
+function isList(prices: PricedModel[2]): prices is readonly Prices[] {
   return Array.isArray(prices)
 }
 
-function ratesOf(prices: Prices, input: number): Rates {
+function stepsOf(prices: Prices): readonly Step[] {
+  const known = Object.entries(prices).filter(([name]) => Object.hasOwn(NAMES, name))
+  const bounds = known.flatMap(([, amount]) => (Array.isArray(amount) ? amount.filter((_, at) => at % 2 === 1) : []))
+  const steps = [...new Set(bounds as number[])].sort((a, b) => a - b)
+  return [-1, ...steps].map((above) => ({ above, rates: ratesAbove(known as [string, Amount][], above) }))
+}
+
+function ratesAbove(prices: readonly [string, Amount][], above: number): Rates {
   const rates: Partial<Record<keyof Rates, number>> = {}
-  for (const [name, amount] of Object.entries(prices)) {
-    const rate = Object.hasOwn(NAMES, name) ? NAMES[name] : undefined
-    if (rate === undefined) continue
-    const dollars = typeof amount === 'number' ? amount : ofTier(amount as readonly number[], input)
-    rates[rate] = Math.round(dollars * (name.endsWith('_kcount') ? 1e6 : 1e9))
+  for (const [name, amount] of prices) {
+    const dollars = typeof amount === 'number' ? amount : ofTier(amount, above)
+    rates[NAMES[name]!] = Math.round(dollars * (name.endsWith('_kcount') ? 1e6 : 1e9))
   }
   return rates
 }
 
-/** The whole request has the price of the highest tier that it reaches, as providers charge it. */
-function ofTier([base, ...tiers]: readonly number[], input: number): number {
+function ofTier([base, ...tiers]: readonly number[], above: number): number {
   let price = base!
-  for (let at = 0; at + 1 < tiers.length; at += 2) if (input > tiers[at]!) price = tiers[at + 1]!
+  for (let at = 0; at + 1 < tiers.length; at += 2) if (above >= tiers[at]!) price = tiers[at + 1]!
   return price
 }

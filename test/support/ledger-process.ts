@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { createLedgerQueue } from '../../src/ledger/queue.ts'
 import { openLedger } from '../../src/ledger/thread.ts'
-import { hearLog, sampleRow, sourceOf, sqliteSettings } from './ledger-rows.ts'
+import { hearLog, offerSample, sourceOf, sqliteSettings } from './ledger-rows.ts'
 
 const [, , folder, queueRows] = process.argv
 const settings = sqliteSettings(folder!, queueRows === undefined ? {} : { queueRows: Number(queueRows) })
@@ -11,7 +11,7 @@ const ledger = openLedger(sourceOf(settings), log, { onReplaced: () => {} })
 const queue = createLedgerQueue(ledger.port())
 let offered = 0
 setInterval(() => {
-  for (let i = 0; i < 50; i++) queue.offer(sampleRow())
+  for (let i = 0; i < 50; i++) offerSample(queue)
   offered += 50
   const rows = ledger.rows()
   const said = log.heard.map(({ message }) => message)

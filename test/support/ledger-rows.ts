@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { KeyRing, LedgerSettings } from '../../src/config/snapshot.ts'
-import { type Row, rowOf } from '../../src/ledger/row.ts'
+import { Packer, unpack } from '../../src/ledger/packing.ts'
+import type { LedgerQueue } from '../../src/ledger/queue.ts'
+import type { Row } from '../../src/ledger/row.ts'
 import type { LedgerSource } from '../../src/ledger/thread.ts'
 import type { Fields, Log } from '../../src/observe/log.ts'
 import type { RecordUsage, RequestRecord } from '../../src/observe/record.ts'
 import { DEADLINE_MS } from './deadline.ts'
 
-const NO_KEYS: KeyRing = {
+export const NO_KEYS: KeyRing = {
   staticKeys: { size: 0, get: () => undefined, has: () => false },
   jwtKeys: new Map(),
 }
@@ -55,12 +57,21 @@ const USAGE: RecordUsage = {
   ttftMs: 40,
 }
 
+export const sampleRecord = (changed: Partial<RequestRecord> = {}): RequestRecord => ({ ...RECORD, ...changed })
+export const sampleUsage = (changed: Partial<RecordUsage> = {}): RecordUsage => ({ ...USAGE, ...changed })
+
 export function sampleRow(
   record: Partial<RequestRecord> = {},
   usage: Partial<RecordUsage> = {},
   timeMs: number = Date.now(),
 ): Row {
-  return rowOf({ ...RECORD, ...record, usage: { ...USAGE, ...usage } }, NO_KEYS, timeMs)
+  const packer = new Packer(1)
+  packer.add(sampleRecord({ ...record, usage: sampleUsage(usage) }), NO_KEYS, timeMs)
+  return unpack(packer.take(), '', 0)[0]!
+}
+
+export function offerSample(queue: LedgerQueue): void {
+  queue.offer(sampleRecord({ usage: USAGE }), NO_KEYS, Date.now())
 }
 
 export interface TemporaryFolder extends Disposable {
@@ -87,7 +98,7 @@ export function sqliteSettings(folder: string, others: Partial<LedgerSettings> =
 }
 
 export function sourceOf(ledger: LedgerSettings | undefined): LedgerSource {
-  return { ledger }
+  return { ledger, priceTable: undefined }
 }
 
 export interface HeardLog extends Log {

@@ -6,7 +6,7 @@ import type { Settings } from '../settings.ts'
 import { compileAdmin } from './admin.ts'
 import { compileJwtKeys, compileStaticKeys } from './keys.ts'
 import { compileLedger } from './ledger.ts'
-import { compilePrices } from './prices.ts'
+import { compilePrices, compilePriceTable } from './prices.ts'
 import type { Scope } from './scope.ts'
 import { compileServer } from './server.ts'
 import { compileUpstreams } from './upstreams.ts'
@@ -39,6 +39,7 @@ export function compile(document: ConfigurationDocument, scope: Scope): Settings
     staticKeys: compileStaticKeys(keys, areKnown ? upstreamNames : undefined, scope),
     ledger: compileLedger(document.ledger, scope),
     prices: compilePrices(document.usage, scope),
+    priceTable: compilePriceTable(document.usage, scope),
     jwtKeys: compileJwtKeys(keys, areKnown ? upstreamNames : undefined, scope),
   }
 }

@@ -1,5 +1,6 @@
-/** `usage.prices` → rules. The file is a source like any other, so that a change of it is a change of the configuration. */
+/** `usage.prices` → rules, `usage.price_table` → a table. The files are sources like any other, so that a change of one is a change of the configuration. */
 import type { PricesDocument, UsageDocument } from '../schema/document.ts'
+import { judgePriceTable, MAX_TABLE_BYTES } from '../schema/price-table.ts'
 import { validatePrices } from '../schema/validate.ts'
 import type { OwnRates, PriceRule } from '../snapshot.ts'
 import { decode } from '../text/decode.ts'
@@ -51,6 +52,17 @@ export function compilePrices(document: UsageDocument | undefined, scope: Scope)
     const found = rule && compileRule(rule, (what) => problem(line(['prices', index], what)))
     return found ?? []
   })
+}
+
+/** `usage.price_table` → its text, if all of it is a table. */
+export function compilePriceTable(document: UsageDocument | undefined, scope: Scope): string | undefined {
+  if (document?.price_table === undefined) return undefined
+  const content = scope.read(document.price_table, MAX_TABLE_BYTES)
+  const text = content.wrong === undefined ? Buffer.from(content.bytes).toString('utf8') : ''
+  const wrong = content.wrong === undefined ? judgePriceTable(text) : `${content.wrong} ${FOLDER}`
+  if (typeof wrong !== 'string') return text
+  scope.problem(['usage', 'price_table'], `names a file that ${wrong}`)
+  return undefined
 }
 
 function compileRule(rule: RuleDocument, problem: (what: string) => void): PriceRule | undefined {

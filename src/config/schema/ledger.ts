@@ -47,6 +47,11 @@ export const usage = v.pipe(
           'YAML file with prices of your own, which go before the public ones that Fluxgate brings. It is watched as this file is.',
         ),
       ),
+      price_table: v.optional(
+        text(
+          'File with a newer table of public prices, as `fluxgate prices update` writes it, in place of the one that Fluxgate brings. It is watched as this file is.',
+        ),
+      ),
     },
     'must be a mapping with prices: { prices: prices.yaml }',
   ),

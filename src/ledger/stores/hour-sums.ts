@@ -29,88 +29,94 @@ export function millisOfBucket(bucket: number): number {
 
 type Key = readonly (string | number)[]
 
+/** What was added to one line of `fluxgate_hours`. */
 interface Sum {
   readonly key: Key
+  /** In the order of `SUMS`. */
   readonly sums: number[]
+  /** Requests by the bucket of their time to first token. */
+  readonly buckets: Map<number, number>
 }
 
+/** In memory for the time of a transaction: of 500 rows that are like each other, one line is written. */
 export class HourSums {
   readonly #addSums: StatementSync
-  readonly #addTtft: StatementSync
+  readonly #addBucket: StatementSync
+  readonly #pruneBuckets: StatementSync
   readonly #pruneSums: StatementSync
-  readonly #pruneTtft: StatementSync
-  readonly #sums = new Map<string, Sum>()
-  readonly #ttft = new Map<string, Sum>()
+  readonly #added = new Map<string, Sum>()
 
   constructor(db: DatabaseSync) {
-    this.#addSums = db.prepare(upsert('fluxgate_hours', SUM_KEYS, SUMS))
-    this.#addTtft = db.prepare(upsert('fluxgate_hours_ttft', [...SUM_KEYS, 'bucket'], ['requests']))
-    this.#pruneSums = db.prepare(deleteOldest('fluxgate_hours'))
-    this.#pruneTtft = db.prepare(deleteOldest('fluxgate_hours_ttft'))
+    this.#addSums = db.prepare(`${upsert('fluxgate_hours', SUM_KEYS, SUMS)} RETURNING id`)
+    this.#addBucket = db.prepare(upsert('fluxgate_hours_ttft', ['hours_id', 'bucket'], ['requests']))
+    const oldest = 'hour < ? AND hour = (SELECT MIN(hour) FROM fluxgate_hours)'
+    this.#pruneBuckets = db.prepare(
+      `DELETE FROM fluxgate_hours_ttft WHERE hours_id IN (SELECT id FROM fluxgate_hours WHERE ${oldest})`,
+    )
+    this.#pruneSums = db.prepare(`DELETE FROM fluxgate_hours WHERE ${oldest}`)
   }
 
   /** Forgets what a transaction that failed has left. */
   begin(): void {
-    this.#sums.clear()
-    this.#ttft.clear()
+    this.#added.clear()
   }
 
   add(row: Row): void {
-    const time = row[AT.time] as number
-    const key: Key = [
-      time - (((time % HOUR_MS) + HOUR_MS) % HOUR_MS),
-      row[AT.api_key] ?? '',
-      row[AT.model] ?? '',
-      row[AT.upstream] ?? '',
-      row[AT.status] ?? 0,
-      row[AT.outcome] ?? '',
-      row[AT.usage] ?? '',
-    ]
-    addTo(this.#sums, key, [
-      1,
-      number(row, AT.input_tokens),
-      number(row, AT.cached_tokens),
-      number(row, AT.cache_write_tokens),
-      number(row, AT.output_tokens),
-      number(row, AT.reasoning_tokens),
-      Math.round(number(row, AT.cost_usd) * 1e9),
-      isUnpriced(row) ? 1 : 0,
-    ])
+    const { sums, buckets } = this.#sumOf(row)
+    const input = number(row, AT.input_tokens)
+    const output = number(row, AT.output_tokens)
+    const cost = row[AT.cost_usd]
+    sums[0]! += 1
+    sums[1]! += input
+    sums[2]! += number(row, AT.cached_tokens)
+    sums[3]! += number(row, AT.cache_write_tokens)
+    sums[4]! += output
+    sums[5]! += number(row, AT.reasoning_tokens)
+    if (cost !== undefined) sums[6]! += Math.round(Number(cost) * 1e9)
+    // It has used something, and nobody knows what that costs.
+    else if (input + output > 0) sums[7]! += 1
     const ttft = row[AT.ttft_ms]
-    if (ttft !== undefined) addTo(this.#ttft, [...key, bucketOf(Number(ttft))], [1])
+    if (ttft === undefined) return
+    const bucket = bucketOf(Number(ttft))
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1)
+  }
+
+  #sumOf(row: Row): Sum {
+    const time = row[AT.time] as number
+    const hour = time - (((time % HOUR_MS) + HOUR_MS) % HOUR_MS)
+    const apiKey = row[AT.api_key] ?? ''
+    const model = row[AT.model] ?? ''
+    const upstream = row[AT.upstream] ?? ''
+    const status = row[AT.status] ?? 0
+    const outcome = row[AT.outcome] ?? ''
+    const usage = row[AT.usage] ?? ''
+    // With the length of the one that comes from outside, no two are the same.
+    const name = `${hour} ${status} ${outcome} ${usage} ${String(model).length} ${model} ${String(apiKey).length} ${apiKey} ${upstream}`
+    const known = this.#added.get(name)
+    if (known !== undefined) return known
+    const key = [hour, apiKey, model, upstream, status, outcome, usage]
+    const sum = { key, sums: SUMS.map(() => 0), buckets: new Map<number, number>() }
+    this.#added.set(name, sum)
+    return sum
   }
 
   write(): void {
-    for (const { key, sums } of this.#sums.values()) this.#addSums.run(...key, ...sums)
-    for (const { key, sums } of this.#ttft.values()) this.#addTtft.run(...key, ...sums)
+    for (const { key, sums, buckets } of this.#added.values()) {
+      const id = this.#addSums.get(...key, ...sums)!.id as number
+      for (const [bucket, requests] of buckets) this.#addBucket.run(id, bucket, requests)
+    }
     this.begin()
   }
 
   /** An hour goes when all of it is older; one at a time, as a year of them takes seconds. False: there are no more. */
   prune(beforeMs: number): boolean {
-    const deleted = [this.#pruneSums, this.#pruneTtft].map((prune) => prune.run(beforeMs - HOUR_MS).changes)
-    return deleted.some((changes) => changes !== 0)
+    this.#pruneBuckets.run(beforeMs - HOUR_MS)
+    return this.#pruneSums.run(beforeMs - HOUR_MS).changes !== 0
   }
-}
-
-function deleteOldest(table: string): string {
-  return `DELETE FROM ${table} WHERE hour < ? AND hour = (SELECT MIN(hour) FROM ${table})`
-}
-
-/** It has used something, and nobody knows what that costs. */
-function isUnpriced(row: Row): boolean {
-  return row[AT.cost_usd] === undefined && number(row, AT.input_tokens) + number(row, AT.output_tokens) > 0
 }
 
 function number(row: Row, at: number): number {
   return Number(row[at] ?? 0)
-}
-
-function addTo(into: Map<string, Sum>, key: Key, sums: number[]): void {
-  const name = JSON.stringify(key)
-  const known = into.get(name)
-  if (known === undefined) into.set(name, { key, sums })
-  else for (const [index, value] of sums.entries()) known.sums[index]! += value
 }
 
 function upsert(table: string, keys: readonly string[], sums: readonly string[]): string {

@@ -3,14 +3,6 @@
 /** What sums are kept by: the questions of `fluxgate usage`. Absent values are empty, an absent status is 0. */
 export const SUM_KEYS = ['hour', 'api_key', 'model', 'upstream', 'status', 'outcome', 'usage'] as const
 
-const KEYS = `  hour INTEGER NOT NULL, -- its beginning, milliseconds since 1970 (UTC)
-  api_key TEXT NOT NULL,
-  model TEXT NOT NULL,
-  upstream TEXT NOT NULL,
-  status INTEGER NOT NULL,
-  outcome TEXT NOT NULL,
-  usage TEXT NOT NULL,`
-
 /** In the file itself, as `user_version`. */
 export const SQLITE_VERSION = 1
 
@@ -33,20 +25,27 @@ CREATE UNIQUE INDEX IF NOT EXISTS fluxgate_records_key ON fluxgate_records (inst
 CREATE INDEX IF NOT EXISTS fluxgate_records_time ON fluxgate_records (time);
 -- Sums of each hour, kept with the rows in one transaction.
 CREATE TABLE IF NOT EXISTS fluxgate_hours (
-${KEYS}
+  id INTEGER PRIMARY KEY,
+  hour INTEGER NOT NULL, -- its beginning, milliseconds since 1970 (UTC)
+  api_key TEXT NOT NULL,
+  model TEXT NOT NULL,
+  upstream TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  usage TEXT NOT NULL,
   requests INTEGER NOT NULL,
   input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
   output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
   cost_nano_usd INTEGER NOT NULL,
   unpriced_requests INTEGER NOT NULL, -- with tokens and without cost
-  PRIMARY KEY (${SUM_KEYS.join(', ')})
-) WITHOUT ROWID;
+  UNIQUE (${SUM_KEYS.join(', ')})
+);
 -- How many requests had a time to first token of about 1.02^bucket milliseconds.
 CREATE TABLE IF NOT EXISTS fluxgate_hours_ttft (
-${KEYS}
+  hours_id INTEGER NOT NULL, -- of fluxgate_hours
   bucket INTEGER NOT NULL,
   requests INTEGER NOT NULL,
-  PRIMARY KEY (${SUM_KEYS.join(', ')}, bucket)
+  PRIMARY KEY (hours_id, bucket)
 ) WITHOUT ROWID;
 PRAGMA user_version = ${SQLITE_VERSION};
 `

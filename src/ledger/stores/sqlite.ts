@@ -12,7 +12,13 @@ const PRUNED_AT_ONCE = 1_000
 /** Another gateway that has just been replaced may still write; a reader never stands in the way. Nothing is spilled meanwhile, so it is short. */
 const BUSY_MS = 200
 
-const INSERT = `INSERT OR IGNORE INTO fluxgate_records (${COLUMN_NAMES.join(', ')}) VALUES (${COLUMN_NAMES.map(() => '?').join(', ')})`
+/** In one statement: a fifth less than one by one, and more would bring nothing. */
+const ROWS_AT_ONCE = 10
+
+function insertOf(rows: number): string {
+  const values = new Array(rows).fill(`(${COLUMN_NAMES.map(() => '?').join(', ')})`)
+  return `INSERT OR IGNORE INTO fluxgate_records (${COLUMN_NAMES.join(', ')}) VALUES ${values.join(', ')}`
+}
 
 export function openSqlite(path: string, listener: StoreListener): Store {
   let open: OpenFile | undefined
@@ -70,6 +76,7 @@ class OpenFile {
   readonly inode: number | undefined
   readonly #db: DatabaseSync
   readonly #insert: StatementSync
+  readonly #insertSome: StatementSync
   readonly #sums: HourSums
 
   constructor(path: string) {
@@ -78,13 +85,16 @@ class OpenFile {
     this.#db = new DatabaseSync(path, { timeout: BUSY_MS })
     try {
       // A kill of the process loses nothing that was committed; a power cut may lose the last moments.
-      this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864')
+      this.#db.exec(
+        'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864',
+      )
       const version = Number(this.#db.prepare('PRAGMA user_version').get()?.user_version)
       if (version > SQLITE_VERSION)
         throw new Error('the file was made by a newer Fluxgate; update, or name another file')
       // The version is a write, which a start beside another gateway can do without.
       if (version < SQLITE_VERSION) this.#db.exec(SQLITE_SCHEMA)
-      this.#insert = this.#db.prepare(INSERT)
+      this.#insert = this.#db.prepare(insertOf(1))
+      this.#insertSome = this.#db.prepare(insertOf(ROWS_AT_ONCE))
       this.#sums = new HourSums(this.#db)
     } catch (error) {
       this.#db.close()
@@ -94,14 +104,23 @@ class OpenFile {
   }
 
   write(rows: readonly Row[]): void {
-    this.#inTransaction(() => {
-      this.#sums.begin()
-      for (const row of rows) {
-        const { changes } = this.#insert.run(...COLUMN_NAMES.map((_, index) => cellOf(row, index)))
-        if (changes !== 0) this.#sums.add(row)
-      }
-      this.#sums.write()
-    })
+    // A statement says how many rows were new, not which. That some are not is rare: something has been tried again.
+    if (!this.#inTransaction(() => this.#add(rows, ROWS_AT_ONCE))) this.#inTransaction(() => this.#add(rows, 1))
+  }
+
+  /** False: some of the rows were there, and nobody can say which. The sums have what is new, and nothing else. */
+  #add(rows: readonly Row[], atOnce: number): boolean {
+    this.#sums.begin()
+    for (let at = 0; at < rows.length; ) {
+      const isWhole = at + atOnce <= rows.length
+      const next = rows.slice(at, at + (isWhole ? atOnce : 1))
+      at += next.length
+      const { changes } = (next.length === 1 ? this.#insert : this.#insertSome).run(...cellsOf(next))
+      if (changes === next.length) for (const row of next) this.#sums.add(row)
+      else if (next.length > 1) return false
+    }
+    this.#sums.write()
+    return true
   }
 
   prune(beforeMs: number): boolean {
@@ -114,6 +133,7 @@ class OpenFile {
         )
         .run(beforeMs, PRUNED_AT_ONCE).changes
       hadHour = this.#sums.prune(beforeMs)
+      return true
     })
     return hadHour || Number(deleted) === PRUNED_AT_ONCE
   }
@@ -122,11 +142,13 @@ class OpenFile {
     this.#db.close()
   }
 
-  #inTransaction(run: () => void): void {
+  /** What returns false has not been done. */
+  #inTransaction(run: () => boolean): boolean {
     this.#db.exec('BEGIN IMMEDIATE')
     try {
-      run()
-      this.#db.exec('COMMIT')
+      const isDone = run()
+      this.#db.exec(isDone ? 'COMMIT' : 'ROLLBACK')
+      return isDone
     } catch (error) {
       // Some faults have ended it already.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
@@ -135,8 +157,16 @@ class OpenFile {
   }
 }
 
-function cellOf(row: Row, index: number): string | number | null {
-  const value = row[index]
+function cellsOf(rows: readonly Row[]): (string | number | null)[] {
+  const cells: (string | number | null)[] = new Array(rows.length * COLUMN_NAMES.length)
+  let at = 0
+  for (const row of rows) {
+    for (let place = 0; place < COLUMN_NAMES.length; place++) cells[at++] = cellOf(row[place], place)
+  }
+  return cells
+}
+
+function cellOf(value: Row[number], place: number): string | number | null {
   if (value === undefined) return null
-  return index === AT.cost_usd ? Number(value) : value
+  return place === AT.cost_usd ? Number(value) : value
 }

@@ -16,8 +16,8 @@ const ROWS = `SELECT time AS at, ${KEYS}, 1 AS requests,
   ${SUM_NAMES.map((name) => `COALESCE(${name}, 0) AS ${name}`).join(', ')}, CAST(ROUND(COALESCE(cost_usd, 0) * 1e9) AS INTEGER) AS cost_nano_usd,
   cost_usd IS NULL AND COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0) > 0 AS unpriced
   FROM fluxgate_records WHERE time >= ? AND time < ?`
-const TTFT_HOURS = `SELECT hour AS at, api_key, model, upstream, status, outcome, usage, bucket, requests
-  FROM fluxgate_hours_ttft WHERE hour >= ? AND hour < ?`
+const TTFT_HOURS = `SELECT hour AS at, api_key, model, upstream, status, outcome, usage, bucket, buckets.requests
+  FROM fluxgate_hours JOIN fluxgate_hours_ttft AS buckets ON hours_id = id WHERE hour >= ? AND hour < ?`
 const TTFT_ROWS = `SELECT time AS at, ${KEYS}, fluxgate_bucket(ttft_ms) AS bucket, 1 AS requests
   FROM fluxgate_records WHERE time >= ? AND time < ? AND ttft_ms IS NOT NULL`
 

@@ -76,6 +76,7 @@ function configuration(
     admin: undefined,
     ledger: undefined,
     prices: [],
+    priceTable: undefined,
     keyNames: () => [],
     withOwnField: typeof upstream.credential === 'object' ? [{ ...upstream, credential: upstream.credential }] : [],
   }

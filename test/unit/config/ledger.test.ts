@@ -124,3 +124,22 @@ test('an upstream says how its usage is read and whose prices hold', () => {
   assert.equal(loaded.configuration.upstreams[0]?.provider, 'aws')
   assert.match(load(`${upstream}, usage: opanai } }`).told, /upstreams\.a\.usage: must be one of auto, off, openai/)
 })
+
+test('a table of public prices is taken as a whole, or not at all', () => {
+  const table = {
+    version: 'v1',
+    providers: [{ id: 'p', host: 'http://h', like: [], models: [['m', ['m'], { a: 1 }]] }],
+  }
+  const read = (text: string) => load('usage: { price_table: t.json }', { 't.json': text })
+  const { loaded } = read(JSON.stringify(table))
+  assert.ok(loaded.ok)
+  assert.equal(loaded.configuration.priceTable, JSON.stringify(table))
+  assert.ok(loaded.sources.some(({ path }) => path.endsWith('t.json')))
+  assert.match(read('{').told, /usage\.price_table: names a file that is no JSON, or not all of it/)
+  const wrong = JSON.stringify(table).replace('"a":1', '"a":-1')
+  assert.match(
+    read(wrong).told,
+    /usage\.price_table: names a file that providers\[0\]\.models\[0\]\.a: must be dollars/,
+  )
+  assert.match(load('usage: { price_table: none.json }').told, /price_table: names a file that does not exist/)
+})

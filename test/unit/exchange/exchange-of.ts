@@ -82,6 +82,7 @@ export function snapshot(isAnonymous: boolean, target: Upstream = upstream()): S
     admin: undefined,
     ledger: undefined,
     prices: [],
+    priceTable: undefined,
     keyNames: () => [],
     withOwnField: [],
     withQueryKeys: target.takesQueryKeys ? [target] : [],

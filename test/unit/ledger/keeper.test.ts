@@ -7,14 +7,16 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createCounts, readCounts } from '../../../src/ledger/counts.ts'
 import { createKeeper } from '../../../src/ledger/keeper.ts'
-import { AT, type Row } from '../../../src/ledger/row.ts'
-import { sampleRow, sqliteSettings, temporaryFolder } from '../../support/ledger-rows.ts'
+import { Packer } from '../../../src/ledger/packing.ts'
+import type { Handed } from '../../../src/ledger/queue.ts'
+import { NO_KEYS, sampleRecord, sampleUsage, sqliteSettings, temporaryFolder } from '../../support/ledger-rows.ts'
 import { handClock } from '../../support/ledger-writer.ts'
 
-function numbered(row: Row, sequence: number): Row {
-  row[AT.instance] = 'a'
-  row[AT.sequence] = sequence
-  return row
+/** One row, as a serving thread hands it over. */
+function handed(id: number, timeMs: number = Date.now()): Handed {
+  const packer = new Packer(1)
+  packer.add(sampleRecord({ usage: sampleUsage() }), NO_KEYS, timeMs)
+  return { id, instance: 'a', sequence: id, rows: packer.take() }
 }
 
 test('what is too old goes soon after the store has had no time for it', async () => {
@@ -31,15 +33,15 @@ test('what is too old goes soon after the store has had no time for it', async (
     }
   }
   let answers = 0
-  keeper.use({ ledger: settings })
-  keeper.take({ id: 1, rows: [numbered(sampleRow({}, {}, Date.now() - 3 * 86_400_000), 1)] }, () => void answers++)
+  keeper.use({ ledger: settings, priceTable: undefined })
+  keeper.take(handed(1, Date.now() - 3 * 86_400_000), () => void answers++)
   await until(() => answers === 1, 10_000)
   using other = new DatabaseSync(settings.url)
   const count = (): unknown => other.prepare('SELECT COUNT(*) AS n FROM fluxgate_records').get()?.n
   await until(() => count() === 0, 70_000)
   // Busy at the moment at which it would be looked at again.
   other.exec('BEGIN IMMEDIATE')
-  keeper.take({ id: 2, rows: [numbered(sampleRow({}, {}, Date.now() - 3 * 86_400_000), 2)] }, () => {})
+  keeper.take(handed(2, Date.now() - 3 * 86_400_000), () => {})
   for (let i = 0; i < 62; i++) {
     await pass(1_000)
     await turn()
@@ -62,13 +64,13 @@ test('a stop in the middle of a change still spills in time', async () => {
   const { clock, pass } = handClock()
   const shared = createCounts()
   const keeper = createKeeper(shared, clock, () => {})
-  const sources = { prices: [], providers: {} }
+  const sources = { priceTable: undefined }
   keeper.use({ ledger: { ...hanging, spillPath: undefined }, ...sources })
   await turn()
-  keeper.take({ id: 1, rows: [numbered(sampleRow(), 1)] }, () => {})
+  keeper.take(handed(1), () => {})
   keeper.use({ ledger: hanging, ...sources })
   await turn()
-  keeper.take({ id: 2, rows: [numbered(sampleRow(), 2)] }, () => {})
+  keeper.take(handed(2), () => {})
   let isClosed = false
   const closing = keeper.close(10_000).then(() => {
     isClosed = true

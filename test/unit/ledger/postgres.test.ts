@@ -7,7 +7,7 @@ import { faultOf } from '../../../src/ledger/store.ts'
 import { connectPostgres, openPostgres } from '../../../src/ledger/stores/postgres.ts'
 import { openLedger } from '../../../src/ledger/thread.ts'
 import { askPostgres } from '../../../src/tools/usage/servers.ts'
-import { hearLog, sampleRow, sourceOf, temporaryFolder, until } from '../../support/ledger-rows.ts'
+import { hearLog, offerSample, sampleRow, sourceOf, temporaryFolder, until } from '../../support/ledger-rows.ts'
 import { noPostgres, startPostgres } from '../../support/postgres.ts'
 
 function keyed(row: Row, sequence: number): Row {
@@ -105,7 +105,7 @@ test('rows wait in the spill while a server is away or frozen, and go in once it
   const ledger = openLedger(sourceOf(settings), log, { onReplaced: () => {} })
   const queue = createLedgerQueue(ledger.port())
   const offer = (): void => {
-    for (let i = 0; i < 700; i++) queue.offer(sampleRow())
+    for (let i = 0; i < 700; i++) offerSample(queue)
   }
   offer()
   await until(() => ledger.rows().written === 700)

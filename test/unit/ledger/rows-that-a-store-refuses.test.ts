@@ -9,8 +9,11 @@ import { openSqlite } from '../../../src/ledger/stores/sqlite.ts'
 import { openLedger } from '../../../src/ledger/thread.ts'
 import {
   hearLog,
+  NO_KEYS,
   readAll,
+  sampleRecord,
   sampleRow,
+  sampleUsage,
   sourceOf,
   sqliteSettings,
   temporaryFolder,
@@ -109,7 +112,8 @@ test('PostgreSQL: a row that its table does not take goes alone', { skip: noPost
   })
   const queue = createLedgerQueue(ledger.port())
   for (let i = 0; i < 300; i++) {
-    queue.offer(sampleRow({ subject: i === 5 ? 'bad' : 'good' }, i === 250 ? { costUsd: '1000000' } : {}))
+    const usage = sampleUsage(i === 250 ? { costUsd: '1000000' } : {})
+    queue.offer(sampleRecord({ subject: i === 5 ? 'bad' : 'good', usage }), NO_KEYS, Date.now())
   }
   await until(() => ledger.rows().queued === 0)
   queue.close()
@@ -134,9 +138,8 @@ test('SQLite: a row that a trigger or a type does not take goes alone', async ()
   const ledger = openLedger(sourceOf(settings), hearLog(), { onReplaced: () => {} })
   const queue = createLedgerQueue(ledger.port())
   for (let i = 0; i < 100; i++) {
-    const row = sampleRow({ subject: i === 5 ? 'bad' : 'good' })
-    if (i === 50) row[AT.error] = ['no text'] as unknown as string
-    queue.offer(row)
+    const record = sampleRecord({ subject: i === 5 ? 'bad' : 'good', usage: sampleUsage() })
+    queue.offer(i === 50 ? { ...record, error: ['no text'] as unknown as string } : record, NO_KEYS, Date.now())
   }
   await until(() => ledger.rows().queued === 0)
   queue.close()

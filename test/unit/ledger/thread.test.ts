@@ -7,13 +7,14 @@ import { type LedgerThread, openLedger } from '../../../src/ledger/thread.ts'
 import {
   assertWhole,
   hearLog,
+  offerSample,
   readAll,
-  sampleRow,
   sourceOf,
   sqliteSettings,
   temporaryFolder,
   until,
 } from '../../support/ledger-rows.ts'
+import { priceTable } from '../../support/price-table.ts'
 
 function start(source: Parameters<typeof openLedger>[0], entry?: URL) {
   const log = hearLog()
@@ -32,7 +33,7 @@ function start(source: Parameters<typeof openLedger>[0], entry?: URL) {
 }
 
 function offer(queue: LedgerQueue, count: number): void {
-  for (let i = 0; i < count; i++) queue.offer(sampleRow())
+  for (let i = 0; i < count; i++) offerSample(queue)
 }
 
 const written = (ledger: LedgerThread, count: number): Promise<void> => until(() => ledger.rows().written === count)
@@ -191,4 +192,22 @@ test('a thread that dies takes no row along', async () => {
   rows.close()
   await ledger.close()
   assert.equal(assertWhole(sqliteSettings(folder.path).url), 1500)
+})
+
+test('which version of the public prices is in force is told, once for each', async () => {
+  using folder = temporaryFolder()
+  const settings = sqliteSettings(folder.path)
+  const { ledger, log, queue } = start({ ...sourceOf(settings), priceTable: priceTable('one', 1) })
+  const rows = queue()
+  offer(rows, 1)
+  await written(ledger, 1)
+  ledger.publish({ ...sourceOf(settings), priceTable: priceTable('one', 1) })
+  ledger.publish({ ...sourceOf(settings), priceTable: priceTable('two', 2) })
+  await until(() => log.heard.some(({ message }) => message === 'Public prices replaced'))
+  rows.close()
+  await ledger.close()
+  assert.deepEqual(
+    log.heard.slice(0, 2).map(({ fields }) => fields.prices),
+    ['one', 'two'],
+  )
 })

@@ -126,7 +126,7 @@ const OPENAI = at('https://api.openai.com')
 
 function priced(prices: readonly PriceRule[], used: Partial<Used> = {}, seller: Seller = OPENAI) {
   const unknown: string[] = []
-  const pricing = createPricing(prices, (model) => void unknown.push(model))
+  const pricing = createPricing({ prices, priceTable: undefined }, (model) => void unknown.push(model))
   return { cost: pricing.costOf({ ...USED, ...used }, seller, Date.now()), unknown }
 }
 
