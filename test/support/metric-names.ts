@@ -8,22 +8,9 @@ export interface KnownMetric {
 }
 
 const plain = (...labels: readonly string[]): KnownMetric => ({ isHistogram: false, labels })
-const histogram = (...labels: readonly string[]): KnownMetric => ({ isHistogram: true, labels })
-
-/** Families of metering. */
-const OTHERS: Readonly<Record<string, KnownMetric>> = {
-  fluxgate_usage_total: plain('upstream', 'api_key', 'usage'),
-  fluxgate_usage_unknown_total: plain('reason'),
-  fluxgate_tokens_total: plain('upstream', 'model', 'api_key', 'kind'),
-  fluxgate_cost_usd_total: plain('upstream', 'model', 'api_key'),
-  fluxgate_time_to_first_token_seconds: histogram('upstream', 'model'),
-  fluxgate_output_tokens_per_second: histogram('upstream', 'model'),
-  fluxgate_ledger_rows: plain('state'),
-}
 
 /** Every name that a dashboard, a rule or a page may use. */
 export const KNOWN_METRICS: ReadonlyMap<string, KnownMetric> = new Map([
-  ...Object.entries(OTHERS),
   ...processFamilies().map(({ name }) => [name, plain()] as const),
   ...Object.entries(FAMILIES as Readonly<Record<string, FamilyKind>>)
     .filter(([, { isInner }]) => !isInner)
