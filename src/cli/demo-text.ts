@@ -92,8 +92,8 @@ Or point an official SDK at it:
   new GoogleGenAI({ apiKey: '${key}', httpOptions: { baseUrl: '${origin}/gemini' } })
   new WebSocket('${origin.replace('http:', 'ws:')}/openai/v1/realtime', ['realtime', 'openai-insecure-api-key.${key}'])
 
-Each request is logged below, with its tokens and what they would cost at the prices of gpt-4o. Ctrl-C stops the demo, and shows
-the sums.
+Each request is logged below, with its tokens and what they would cost at the prices of gpt-4o; the sums come at the end.
+Ctrl-C stops the demo.
 
 `
 }

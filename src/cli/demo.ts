@@ -51,6 +51,7 @@ function serve(bindAddress: string, tls: DemoTls | undefined, meter: DemoMeter |
     )
     const address = await listen(gateway, bindAddress, log)
     if (address === undefined) {
+      await gateway.cut()
       process.stderr.write(`error: ${bindAddress} cannot be listened on; try another one with --bind-address\n`)
       return 1
     }

@@ -101,7 +101,10 @@ async function live(surroundings: Surroundings): Promise<number> {
     socketOf('admin'),
   )
   address = await open(surroundings, gateway, operations, snapshot)
-  if (address === undefined) return 1
+  if (address === undefined) {
+    await gateway.cut()
+    return 1
+  }
 
   const { generation, server } = snapshot
   const { maxConnections, workers } = server

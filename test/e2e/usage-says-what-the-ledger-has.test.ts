@@ -20,7 +20,10 @@ async function folderWithLedger() {
   const store = openSqlite(sqliteSettings(folder.path).url, { onRecreated() {} })
   const rows = [
     sampleRow({ apiKey: 'team-a' }, { costUsd: '0.25' }),
-    sampleRow({ apiKey: '=team-b', status: 429, outcome: 'complete' }, { model: 'gpt-\u001b[31m', usage: 'estimated' }),
+    sampleRow(
+      { apiKey: '=team-b', status: 429, outcome: 'complete' },
+      { model: 'gpt-\u001b[31m', usage: 'estimated', costUsd: undefined },
+    ),
     sampleRow(
       { apiKey: undefined, status: undefined, outcome: 'client_abort' },
       { usage: 'unknown', costUsd: '1', ttftMs: undefined },
