@@ -89,7 +89,7 @@ export class Meter {
     try {
       if (this.#responseFraming !== undefined)
         this.#unframe('response', this.#responseFraming, before, buffer, start, end)
-      else if (start < end) this.#tap.response(buffer.subarray(start, end))
+      else if (start < end) this.#tap.response(buffer, start, end)
     } catch {
       this.#isBroken = true
     }
@@ -107,7 +107,9 @@ export class Meter {
     for (let at = start; at < end; ) {
       at = framing.next(buffer, at, end)
       const { pieceStart, pieceEnd } = framing
-      if (pieceStart < pieceEnd) this.#tap[way](buffer.subarray(pieceStart, pieceEnd))
+      if (pieceStart === pieceEnd) continue
+      if (way === 'response') this.#tap.response(buffer, pieceStart, pieceEnd)
+      else this.#tap.request(buffer.subarray(pieceStart, pieceEnd))
     }
   }
 

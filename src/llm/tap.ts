@@ -29,8 +29,8 @@ export interface Tap {
   request(bytes: Buffer): void
   /** The head of the final answer. `field` gives a field of it by its name in lower case; it is asked during the call alone. */
   responseHead(status: number, field: FieldOf): void
-  /** Content of the answer, without its chunks. The octets are copied, as far as they count. */
-  response(bytes: Buffer): void
+  /** Content of the answer, without its chunks: `buffer[start..end)`. The octets are copied, as far as they count. */
+  response(buffer: Buffer, start?: number, end?: number): void
   /** `complete`: both messages came to their end. `requestBytes`: all content of the request, where it was not all offered. */
   end(how: 'complete' | 'broken', requestBytes?: number): void
   /** The callback is called once: at once if all is known, else when compressed content has been decoded. */
@@ -73,6 +73,8 @@ export class ContentTap implements Tap {
   #contentType = ''
   #field: FieldOf = NO_FIELD
   #isRead = false
+  /** What comes is kept, and nothing else is done with it. */
+  #isPlain = false
   #isDecodable = true
   #inflater: Inflater | undefined
   #tunnel: Tunnel | undefined
@@ -149,9 +151,15 @@ export class ContentTap implements Tap {
     }
   }
 
-  response(bytes: Buffer): void {
+  response(buffer: Buffer, start = 0, end: number = buffer.length): void {
     if (!this.#isRead || this.#isEnded) return
     try {
+      // What an event of a stream costs: nothing is allocated for it.
+      if (this.#isPlain) {
+        this.#window.add(buffer, start, end)
+        return
+      }
+      const bytes = buffer.subarray(start, end)
       if (!this.#isDecodable) this.#giveUp('coding')
       else if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
       else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)
@@ -224,6 +232,8 @@ export class ContentTap implements Tap {
       if (at !== -1) this.#deltaAt = this.#window.total + at
     }
     this.#window.add(bytes)
+    this.#isPlain =
+      this.#inflater === undefined && !this.#isOfResponses && this.#start === undefined && this.#window.total > 0
   }
 
   /** Behind the last mark nobody has looked at the clock. */

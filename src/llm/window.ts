@@ -32,29 +32,28 @@ export class Window {
   #buffer: Buffer | undefined
   #isReleased = false
 
-  /** Copies what counts of it; allocates nothing but for the first octet. */
-  add(bytes: Buffer): void {
-    const length = bytes.length
+  /** Copies what counts of `bytes[start..end)`; allocates nothing but for the first octet. */
+  add(bytes: Buffer, start = 0, end: number = bytes.length): void {
+    const length = end - start
     if (this.#isReleased || length === 0) {
       this.total += length
       return
     }
     const buffer = (this.#buffer ??= spare.pop() ?? Buffer.allocUnsafeSlow(WINDOW_BYTES))
-    let from = 0
+    let from = start
     if (this.total < HEAD_BYTES) {
-      from = Math.min(length, HEAD_BYTES - this.total)
-      bytes.copy(buffer, this.total, 0, from)
-      this.total += from
-      if (from === length) return
+      from += Math.min(length, HEAD_BYTES - this.total)
+      bytes.copy(buffer, this.total, start, from)
+      this.total += from - start
+      if (from === end) return
     }
-    const rest = length - from
-    this.total += rest
-    if (rest > TAIL_BYTES) from = length - TAIL_BYTES
+    this.total += end - from
+    if (end - from > TAIL_BYTES) from = end - TAIL_BYTES
     // Where the octet `bytes[from]` belongs in the ring.
-    const at = (this.total - (length - from) - HEAD_BYTES) % TAIL_BYTES
-    const straight = Math.min(length - from, TAIL_BYTES - at)
+    const at = (this.total - (end - from) - HEAD_BYTES) % TAIL_BYTES
+    const straight = Math.min(end - from, TAIL_BYTES - at)
     bytes.copy(buffer, HEAD_BYTES + at, from, from + straight)
-    if (from + straight < length) bytes.copy(buffer, HEAD_BYTES, from + straight, length)
+    if (from + straight < end) bytes.copy(buffer, HEAD_BYTES, from + straight, end)
   }
 
   /** Valid until the next octet, and until another window is read. */
