@@ -1,3 +1,4 @@
+import { contentWordsOf } from './content-words.ts'
 import {
   beginningOf,
   type Document,
@@ -30,7 +31,6 @@ export interface Content {
 
 type Form = 'json' | 'array' | 'lines' | 'events' | 'frames'
 
-const LINES = /ndjson|jsonl|json-lines|json-seq|stream\+json/
 const BOM = 0xef
 /** Of either end of a stream, so many documents are looked at: what counts is in the first or the last two or three. */
 const MAX_DOCUMENTS = 16
@@ -58,18 +58,13 @@ export function readContent(kept: Kept, contentType: string, isWhole: boolean): 
   }
 }
 
-/** Whether content of this type may have documents at all; else it need not be looked at. */
-export function mayBeRead(contentType: string): boolean {
-  return /^$|json|^text\/event-stream|^application\/vnd\.amazon\.eventstream/i.test(contentType)
-}
-
 /** By its type, and where the first octets say otherwise, by them. */
 function formOf(head: Buffer, from: number, contentType: string): Form | undefined {
-  const type = contentType.toLowerCase()
-  if (type.startsWith('application/vnd.amazon.eventstream')) return 'frames'
-  const isEvents = type.startsWith('text/event-stream')
+  const { form } = contentWordsOf(contentType)
+  if (form === 'frames') return 'frames'
+  const isEvents = form === 'events'
   const byte = head[from]
-  if (byte === OPEN_OBJECT) return LINES.test(type) ? 'lines' : 'json'
+  if (byte === OPEN_OBJECT) return form === 'lines' ? 'lines' : 'json'
   if (byte === OPEN_ARRAY && !isEvents) return 'array'
   if (isEvents) return 'events'
   return /^(?:data|event|id|retry)?:/.test(head.toString('latin1', from, from + 8)) ? 'events' : undefined

@@ -53,7 +53,8 @@ export function createEstimator(): Estimator {
 /** The one that was used last is the last of the map. */
 function touch(ratios: Map<string, Ratio>, model: string): Ratio | undefined {
   const ratio = ratios.get(model)
-  if (ratio === undefined) return undefined
+  // As long as there is room, nobody will be forgotten.
+  if (ratio === undefined || ratios.size < MAX_MODELS / 2) return ratio
   ratios.delete(model)
   ratios.set(model, ratio)
   return ratio

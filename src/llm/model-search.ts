@@ -14,7 +14,8 @@ const spare: Buffer[] = []
  * has to be held; most clients say the model first.
  */
 export class ModelSearch implements ModelSeeker {
-  readonly #scanner = new TopModelSeeker()
+  #model: string | undefined
+  #scanner: TopModelSeeker | undefined
   #held: Buffer | undefined
   #length = 0
   #searched = 0
@@ -24,17 +25,25 @@ export class ModelSearch implements ModelSeeker {
   #isOver = false
 
   get model(): string | null | undefined {
-    return this.#scanner.model === undefined && this.#isOver ? null : this.#scanner.model
+    const model = this.#model ?? this.#scanner?.model
+    return model === undefined && this.#isOver ? null : model
   }
 
   add(bytes: Buffer): void {
     if (this.#isOver) return
     const piece = bytes.length <= LOOK_BYTES - this.#length ? bytes : bytes.subarray(0, LOOK_BYTES - this.#length)
     const isFirst = this.#length === 0
+    if (isFirst) {
+      this.#model = modelAtStart(bytes)
+      if (this.#model !== undefined) {
+        this.#isOver = true
+        return
+      }
+    }
     if (!isFirst) this.#hold(piece)
     this.#length += piece.length
     this.#search(isFirst ? piece : this.#held!.subarray(0, this.#length))
-    if (this.#scanner.model !== undefined || this.#length === LOOK_BYTES) this.release()
+    if (this.#scanner?.model !== undefined || this.#length === LOOK_BYTES) this.release()
     else if (isFirst) {
       this.#length = 0
       this.#hold(piece)
@@ -57,10 +66,11 @@ export class ModelSearch implements ModelSeeker {
     for (;;) {
       const to = Math.min(this.#wanted, all.length)
       if (this.#scanned < to) {
+        this.#scanner ??= new TopModelSeeker()
         this.#scanner.add(all.subarray(this.#scanned, to))
         this.#scanned = to
       }
-      const at = this.#scanner.model === undefined ? all.indexOf(NAME, this.#searched) : -1
+      const at = this.#scanner?.model === undefined ? all.indexOf(NAME, this.#searched) : -1
       if (at === -1) break
       this.#searched = at + 1
       this.#wanted = at + REACH_BYTES
@@ -68,4 +78,20 @@ export class ModelSearch implements ModelSeeker {
     // The name may be cut.
     this.#searched = Math.max(this.#searched, all.length - NAME.length + 1)
   }
+}
+
+const STARTS = ['{"model":"', '{"model": "']
+const QUOTE = 0x22
+const MAX_LENGTH = 256
+
+/** Where the official clients have it: nothing has to be followed then. Undefined: it has to be looked for. */
+function modelAtStart(bytes: Buffer): string | undefined {
+  const beginning = bytes.toString('latin1', 0, 11)
+  const start = STARTS.find((one) => beginning.startsWith(one))
+  if (start === undefined) return undefined
+  const end = bytes.indexOf(QUOTE, start.length)
+  if (end === -1 || end - start.length > MAX_LENGTH) return undefined
+  const model = bytes.toString('utf8', start.length, end)
+  // An escape, or what no text in JSON may have.
+  return /[\\\u0000-\u001f]/.test(model) ? undefined : model
 }

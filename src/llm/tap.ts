@@ -1,16 +1,16 @@
-import { type Content, mayBeRead, readContent } from './content.ts'
+import { type Content, readContent } from './content.ts'
+import { contentWordsOf } from './content-words.ts'
 import type { FieldOf, Found } from './dialect.ts'
 import { fieldsOfBedrock } from './dialects/bedrock.ts'
-import { openAiResponses } from './dialects/openai-responses.ts'
 import type { Estimator } from './estimate.ts'
 import { bytesBehindContent, type ContentSeeker, seekContent } from './first-content.ts'
 import { type Coding, codingOf, Inflater } from './inflate.ts'
 import { parsed } from './json-text.ts'
 import type { ModelSeeker } from './model-seeker.ts'
-import { modelInTarget, splitTarget } from './path-model.ts'
 import { type DialectName, readAnswer } from './read-answer.ts'
 import { seekModel } from './request-model.ts'
 import { givenUp, settle, settleTunnel, unused } from './settle.ts'
+import { type TargetWords, wordsOf } from './target-words.ts'
 import { BROKEN, type Counts, modelOf, type UnknownReason, type Usage } from './usage.ts'
 import { Waiting } from './waiting.ts'
 import { Tunnel, type TunnelUsage } from './websocket-tap.ts'
@@ -49,12 +49,10 @@ export interface TapOptions {
   readonly onTurn?: (counts: Counts, model: string | undefined) => void
 }
 
-const STREAMS =
-  /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/i
-
 /** Ends the type of an event of the output. What follows repeats all of it, and is no measure of how long it was. */
 const DELTA = Buffer.from('.delta"')
 
+const NO_WORDS: TargetWords = { model: undefined, dialect: undefined, isOfResponses: false, isOfBedrock: false }
 const NO_FIELD: FieldOf = () => undefined
 
 /** Of a compressed stream, so many pieces are told apart: a first event with content comes soon. */
@@ -65,8 +63,7 @@ export class ContentTap implements Tap {
   readonly #startedMs: number
   readonly #window = new Window()
   readonly #waiting = new Waiting()
-  #target = ''
-  #targetModel: string | undefined
+  #target: TargetWords | undefined
   #seeker: ModelSeeker | undefined
   #requestBytes = 0
   #status = 0
@@ -99,9 +96,8 @@ export class ContentTap implements Tap {
 
   requestHead(target: string, contentType: string | undefined): void {
     try {
-      this.#target = target
-      this.#targetModel = modelOf(modelInTarget(target))
-      if (this.#targetModel === undefined) this.#seeker = seekModel(contentType ?? '')
+      this.#target = wordsOf(target)
+      if (this.#target.model === undefined) this.#seeker = seekModel(contentType ?? '')
     } catch {
       this.#giveUp('bug')
     }
@@ -135,14 +131,15 @@ export class ContentTap implements Tap {
         return
       }
       this.#contentType = field('content-type') ?? ''
-      if (this.#target.includes('/model/')) this.#field = fieldsOfBedrock(field)
-      if (!mayBeRead(this.#contentType)) return
+      if (this.#target?.isOfBedrock) this.#field = fieldsOfBedrock(field)
+      const { mayBeRead, isStream } = contentWordsOf(this.#contentType)
+      if (!mayBeRead) return
       const coding = codingOf(field('content-encoding'))
       this.#isRead = true
       this.#isDecodable = coding !== undefined
-      if (STREAMS.test(this.#contentType)) {
+      if (isStream) {
         this.#start = seekContent()
-        this.#isOfResponses = openAiResponses.path.test(splitTarget(this.#target)[0])
+        this.#isOfResponses = this.#target?.isOfResponses === true
         if (coding) this.#times = []
       }
       if (coding) this.#inflater = this.#openInflater(coding)
@@ -261,7 +258,7 @@ export class ContentTap implements Tap {
   }
 
   #read(tunnel: TunnelUsage | undefined): Usage {
-    const requestModel = modelOf(this.#seeker?.model) ?? this.#targetModel
+    const requestModel = modelOf(this.#seeker?.model) ?? this.#target?.model
     const about = { requestModel, ttftMs: this.#ttftMs }
     if (this.#failure !== undefined) return givenUp(this.#failure, about)
     if (tunnel !== undefined) return settleTunnel(tunnel, about)
@@ -269,9 +266,8 @@ export class ContentTap implements Tap {
     const kept = this.#window.read()
     const content = readContent(kept, this.#contentType, this.#how === 'complete')
     const hasDocuments = content !== undefined && content.first.length + content.last.length > 0
-    const [path] = splitTarget(this.#target)
     const found = hasDocuments
-      ? readAnswer(content, this.#options.dialect, path, this.#contentType, this.#field)
+      ? readAnswer(content, this.#options.dialect, this.#target ?? NO_WORDS, this.#contentType, this.#field)
       : undefined
     return settle(content, found, {
       ...about,
