@@ -1,7 +1,9 @@
 import { ownText } from './own-text.ts'
 
-/** What the type of an answer says of how it is read. */
+/** What the type of a content says of how it is read. */
 export interface ContentWords {
+  /** Of a request: where its model may stand. */
+  readonly ofRequest: 'json' | 'parts' | 'neither'
   /** Whether there may be documents at all; else it need not be looked at. */
   readonly mayBeRead: boolean
   readonly isStream: boolean
@@ -24,6 +26,11 @@ export function contentWordsOf(contentType: string): ContentWords {
   if (known !== undefined) return known
   const type = contentType.toLowerCase()
   const words: ContentWords = {
+    ofRequest: type.startsWith('multipart/form-data')
+      ? 'parts'
+      : type === '' || type.includes('json')
+        ? 'json'
+        : 'neither',
     mayBeRead: READABLE.test(type),
     isStream: STREAMS.test(type),
     form: type.startsWith('application/vnd.amazon.eventstream')
