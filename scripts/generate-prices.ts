@@ -16,11 +16,18 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', `file://$
   version: string
 }
 
+/**
+ * Half of the table, and left out of the package for its size: OpenRouter says with each answer what it cost, and few call one provider through
+ * Hugging Face by its own host. `fluxgate prices update` brings them.
+ */
+const LEFT_OUT = /^(?:openrouter$|huggingface_)/
+
 /** It has no list of them; each is found by its id, which the text of the package holds. */
 function providers(): GivenProvider[] {
   const ids = new Set([...readFileSync(main, 'utf8').matchAll(/\bid: ?["']([^"'\n]+)["']/g)].map(([, id]) => id!))
   const found = [...ids].map((id) => findProvider({ providerId: id })).filter((provider) => provider !== undefined)
-  return [...new Map(found.map((provider) => [provider.id, provider as GivenProvider])).values()]
+  const kept = found.filter(({ id }) => !LEFT_OUT.test(id))
+  return [...new Map(kept.map((provider) => [provider.id, provider as GivenProvider])).values()]
 }
 
 function current(): string | undefined {
