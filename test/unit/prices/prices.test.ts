@@ -192,7 +192,6 @@ test('a host that only begins, or a path that ends, like that of a provider is s
     ['https://api.moonshot.cn/v1', 'moonshotai'],
     ['https://europe-west1-aiplatform.googleapis.com/v1', 'google'],
     ['https://my.openai.azure.com/openai', 'azure'],
-    ['https://router.huggingface.co/groq/openai/v1', 'huggingface_groq'],
     ['https://bedrock-runtime.eu-west-1.amazonaws.com/model/x', 'aws'],
   ] as const) {
     assert.equal(providerAt(url), provider, url)
