@@ -1,4 +1,5 @@
 /** Asks SQLite: whole hours from their sums, what is left at both ends from the rows. */
+import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { bucketOf, HOUR_MS, millisOfBucket } from '../../ledger/stores/hour-sums.ts'
 import { type Line, lineOf } from './answer.ts'
@@ -29,6 +30,7 @@ const SUMS = `TOTAL(requests) AS requests, TOTAL(CASE WHEN outcome <> 'complete'
 
 /** Throws where there is no such file, or it is no ledger. */
 export function askSqlite(path: string, question: Question): readonly Line[] {
+  if (!existsSync(path)) throw new Error('there is no such file; the gateway makes it with its first row')
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   const db = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
   try {
