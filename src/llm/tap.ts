@@ -156,11 +156,10 @@ export class ContentTap implements Tap {
         this.#window.add(buffer, start, end)
         return
       }
-      const bytes = buffer.subarray(start, end)
       if (!this.#isDecodable) this.#giveUp('coding')
-      else if (this.#tunnel !== undefined) this.#tunnel.server(bytes)
-      else if (this.#inflater !== undefined) this.#inflate(this.#inflater, bytes)
-      else this.#take(bytes, 0)
+      else if (this.#tunnel !== undefined) this.#tunnel.server(buffer.subarray(start, end))
+      else if (this.#inflater !== undefined) this.#inflate(this.#inflater, buffer.subarray(start, end))
+      else this.#take(buffer, start, end, 0)
     } catch {
       this.#giveUp('bug')
     }
@@ -191,7 +190,7 @@ export class ContentTap implements Tap {
     return new Inflater(coding, {
       output: (bytes, marks) => {
         try {
-          this.#take(bytes, marks)
+          this.#take(bytes, 0, bytes.length, marks)
         } catch {
           this.#giveUp('bug')
         }
@@ -213,22 +212,22 @@ export class ContentTap implements Tap {
     inflater.add(bytes)
   }
 
-  #take(piece: Buffer, marks: number): void {
-    const bytes = this.#window.total === 0 ? piece.subarray(this.#waiting.skip(piece)) : piece
-    const start = this.#start
-    if (start !== undefined) {
-      if (start.add(bytes)) {
+  #take(buffer: Buffer, start: number, end: number, marks: number): void {
+    const from = this.#window.total === 0 ? this.#waiting.skip(buffer, start, end) : start
+    const seeker = this.#start
+    if (seeker !== undefined) {
+      if (seeker.add(buffer.subarray(from, end))) {
         this.#startAt = this.#window.total
         const nowMs = this.#inflater === undefined ? this.#options.now() : this.#timeOf(marks)
         if (nowMs !== undefined) this.#ttftMs = nowMs - this.#startedMs
       }
-      if (start.isOver) this.#start = undefined
+      if (seeker.isOver) this.#start = undefined
     }
     if (this.#isOfResponses) {
-      const at = bytes.lastIndexOf(DELTA)
+      const at = buffer.subarray(from, end).lastIndexOf(DELTA)
       if (at !== -1) this.#deltaAt = this.#window.total + at
     }
-    this.#window.add(bytes)
+    this.#window.add(buffer, from, end)
     this.#isPlain =
       this.#inflater === undefined && !this.#isOfResponses && this.#start === undefined && this.#window.total > 0
   }

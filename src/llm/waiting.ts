@@ -10,22 +10,22 @@ const CR = 0x0d
 export class Waiting {
   #isComment = false
 
-  /** Where the first octet of something else is; the length if there is none yet. */
-  skip(piece: Buffer): number {
-    for (let at = 0; at < piece.length; at++) {
+  /** Where in `piece[start..end)` the first octet of something else is; the end if there is none yet. */
+  skip(piece: Buffer, start: number, end: number): number {
+    for (let at = start; at < end; at++) {
       if (this.#isComment) {
-        at = endOfLine(piece, at)
-        this.#isComment = at === piece.length
+        at = endOfLine(piece, at, end)
+        this.#isComment = at === end
       } else if (piece[at] === COLON) this.#isComment = true
       else if (!isSpace(piece[at]!) && !isMark(piece[at]!)) return at
     }
-    return piece.length
+    return end
   }
 }
 
-function endOfLine(piece: Buffer, from: number): number {
+function endOfLine(piece: Buffer, from: number, end: number): number {
   let at = from
-  while (at < piece.length && piece[at] !== LF && piece[at] !== CR) at++
+  while (at < end && piece[at] !== LF && piece[at] !== CR) at++
   return at
 }
 
