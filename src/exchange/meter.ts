@@ -36,12 +36,15 @@ export class Meter {
   #requestFraming: Unchunker | undefined
   #responseFraming: Unchunker | undefined
   #isBroken = false
+  /** Of a request that asks for a tunnel: an answer that opens none is as good as that to any other GET. */
+  readonly #isForTunnel: boolean
   /** What the turns of a tunnel came to, which the metrics have counted already. */
   counted: Tokens | undefined
 
   /** May throw. */
   constructor(exchange: Exchange, dialect: Exclude<Upstream['usage'], 'off'>) {
     const head = exchange.head!
+    this.#isForTunnel = head.isWebSocketUpgrade
     this.#tap = new ContentTap({
       dialect,
       estimator: exchange.path.metering.estimator,
@@ -68,7 +71,7 @@ export class Meter {
   }
 
   responseHead(head: ResponseHead, before: string, buffer: Buffer, start: number, end: number): void {
-    if (this.#isBroken) return
+    if (this.#isBroken || (this.#isForTunnel && head.status !== 101)) return
     try {
       this.#responseFraming = head.framing === 'chunked' ? new Unchunker() : undefined
       this.#tap.responseHead(head.status, (name) => fieldOf(head, name))

@@ -28,3 +28,19 @@ for (const key of [CLIENT_KEY, PROVIDER_KEY]) {
     assert.ok(!gateway.log().includes(key))
   })
 }
+
+test('a GET that asks for WebSocket and gets a stored answer has used nothing', async () => {
+  await using origin = await startOrigin(answerOf('gpt-x'))
+  await using gateway = await startGateway({
+    upstreams: { up: { request_path: '/up', target_url: origin.url, api_key: PROVIDER_KEY, websocket: true } },
+  })
+  using client = await connect(gateway.port)
+  void client.write(
+    `GET /up/v1/chat/completions/1 HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer ${CLIENT_KEY}\r\n` +
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  )
+  await client.response()
+  const record = await gateway.waitForRecord()
+  assert.deepEqual([record.status, record.usage, record.input_tokens], [200, 'none', undefined])
+})
