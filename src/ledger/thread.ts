@@ -5,7 +5,7 @@ import type { Configuration } from '../config/assemble.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { startThread } from '../runtime/threads.ts'
-import { createCounts, inMemoryOf, type LedgerRows, readCounts } from './counts.ts'
+import { createCounts, inMemoryOf, type LedgerRows, readCounts, writerEnded } from './counts.ts'
 import type { FromLedgerThread, LedgerState, ToLedgerThread } from './messages.ts'
 import type { LedgerPort } from './queue.ts'
 
@@ -14,7 +14,7 @@ export interface LedgerThread {
   readonly instance: string
   /** For one serving thread, which makes a queue of it (`createLedgerQueue`). */
   port(): LedgerPort
-  /** The thread of a port has ended: what it had handed over is written all the same. */
+  /** The thread of a port has ended: what it had handed over is written all the same, and the rest of its rows is dropped. */
   forget(port: LedgerPort): void
   /** What holds from now on. Rows that were handed over for another store still go there. */
   publish(settings: LedgerSource): void
@@ -83,6 +83,7 @@ class Ledger implements LedgerThread {
 
   forget(port: LedgerPort): void {
     this.#ports.delete(port)
+    writerEnded(this.#counts, port.writer)
   }
 
   publish(settings: LedgerSource): void {
