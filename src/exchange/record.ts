@@ -97,13 +97,14 @@ function shownCause({ failure, cause }: Exchange): string | undefined {
 /** With what it costs. Whoever looks for a price may tell of the model that has none. */
 function shownUsage(exchange: Exchange, usage: Usage | undefined): Usage | undefined {
   if (usage === undefined) return undefined
-  const { path, upstream } = exchange
+  const { path, upstream, meter } = exchange
   const { model, requestModel } = usage
   const [shown, shownRequested] = [shownModel(exchange, model), shownModel(exchange, requestModel)]
   const masked =
     shown === model && shownRequested === requestModel
       ? usage
       : { ...usage, model: shown, requestModel: shownRequested }
-  const costUsd = usage.costUsd ?? path.metering.costOf(masked, upstream!)
+  const costOf = (used: Usage): string | undefined => path.metering.costOf(used, upstream!)
+  const costUsd = meter?.costOfTurns(masked, costOf) ?? usage.costUsd ?? costOf(masked)
   return costUsd === usage.costUsd ? masked : { ...masked, costUsd }
 }
