@@ -22,7 +22,7 @@ export interface Metering {
   readonly estimator: Estimator
   /** Dollars by the table of prices; undefined where there is none to go by. */
   readonly costOf: (usage: Usage, upstream: Upstream) => string | undefined
-  /** Exchanges that are over, whose answers are still read: see `settled`. */
+  /** Exchanges that nobody else waits for: over, with an answer that is still read, or left by their clients. See `settled`. */
   unsettled: number
   /** Somebody waits for the last of them. */
   settling: PromiseWithResolvers<void> | undefined
@@ -199,13 +199,17 @@ export function settleMeter(exchange: Exchange, done: (usage: Usage | undefined)
     } catch (error) {
       path.reportBug(error)
     }
-    if (--metering.unsettled === 0) metering.settling?.resolve()
+    settledOne(metering)
   })
   if (usage === undefined) metering.unsettled++
   else done(usage)
 }
 
-/** Resolves when every exchange that is over has its record. */
+export function settledOne(metering: Metering): void {
+  if (--metering.unsettled === 0) metering.settling?.resolve()
+}
+
+/** Resolves when every exchange that is over, or whose client is, has its record. */
 export function settled(metering: Metering): Promise<void> {
   if (metering.unsettled === 0) return Promise.resolve()
   metering.settling ??= Promise.withResolvers()
