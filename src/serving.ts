@@ -158,6 +158,8 @@ export function createServing(
     async end() {
       pools.close()
       metrics?.close()
+      // The last connection tells that it is gone before its exchange hears of it.
+      await Promise.resolve()
       await settled(metering)
       ledger.close()
     },

@@ -101,6 +101,8 @@ export class Exchange {
   isRestUnwanted = false
   isCompleting = false
   hasClientLeft = false
+  /** Its client's connection may be gone, and a stop must not end before its record: see `settled`. */
+  isUnsettled = false
   /** An answer of our own is on its way, and has its own time to be taken. */
   isAnswered = false
   /** Bytes of the answer's tail that wait in memory: see tail. */

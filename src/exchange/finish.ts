@@ -1,6 +1,7 @@
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { leftFlight } from './measure.ts'
+import { settledOne } from './meter.ts'
 import { record } from './record.ts'
 import { dropReplay } from './retry.ts'
 import { releaseTail } from './tail.ts'
@@ -21,6 +22,7 @@ export function finish(exchange: Exchange, keep: boolean): void {
     connection?.release(false)
     record(exchange)
   } finally {
+    if (exchange.isUnsettled) settledOne(exchange.path.metering)
     // Nobody comes by here again: without this a bug of ours would leave the client's connection to itself, for good.
     exchange.downstream.finish(keep, exchange.endedAtMs)
   }

@@ -9,8 +9,9 @@ import type { RequestHead, ResponseHead } from '../http/message.ts'
 import { Unchunker } from '../http/unchunker.ts'
 import type { Estimator } from '../llm/estimate.ts'
 import { ContentTap } from '../llm/tap.ts'
-import { BROKEN, type Counts, UNUSED, type Usage } from '../llm/usage.ts'
-import { addTokens, type Tokens } from '../metrics/usage-counts.ts'
+import { wordsOf } from '../llm/target-words.ts'
+import { addDollars, BROKEN, type Counts, UNUSED, type Usage } from '../llm/usage.ts'
+import { addTokens, type Tokens, tokensWithout } from '../metrics/usage-counts.ts'
 import { monotonicMs } from '../runtime/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { turned } from './measure.ts'
@@ -21,7 +22,7 @@ export interface Metering {
   readonly estimator: Estimator
   /** Dollars by the table of prices; undefined where there is none to go by. */
   readonly costOf: (usage: Usage, upstream: Upstream) => string | undefined
-  /** Exchanges that are over, whose answers are still read: see `settled`. */
+  /** Exchanges that nobody else waits for: over, with an answer that is still read, or left by their clients. See `settled`. */
   unsettled: number
   /** Somebody waits for the last of them. */
   settling: PromiseWithResolvers<void> | undefined
@@ -36,12 +37,17 @@ export class Meter {
   #requestFraming: Unchunker | undefined
   #responseFraming: Unchunker | undefined
   #isBroken = false
+  /** Of a request that asks for a tunnel: an answer that opens none is as good as that to any other GET. */
+  readonly #isForTunnel: boolean
   /** What the turns of a tunnel came to, which the metrics have counted already. */
   counted: Tokens | undefined
+  /** What they cost, as long as each of them has a price. */
+  #turnsCost: string | undefined = '0'
 
   /** May throw. */
   constructor(exchange: Exchange, dialect: Exclude<Upstream['usage'], 'off'>) {
     const head = exchange.head!
+    this.#isForTunnel = head.isWebSocketUpgrade
     this.#tap = new ContentTap({
       dialect,
       estimator: exchange.path.metering.estimator,
@@ -50,7 +56,9 @@ export class Meter {
       onTurn: (counts, model) => {
         const turn = tokensOf(counts)
         this.counted = this.counted === undefined ? turn : addTokens(this.counted, turn)
-        turned(exchange, shownModel(exchange, model), turn)
+        const shown = shownModel(exchange, model)
+        this.#price(exchange, counts, turn, shown)
+        turned(exchange, shown, turn)
       },
     })
     this.#requestFraming = head.framing === 'chunked' ? new Unchunker() : undefined
@@ -68,7 +76,7 @@ export class Meter {
   }
 
   responseHead(head: ResponseHead, before: string, buffer: Buffer, start: number, end: number): void {
-    if (this.#isBroken) return
+    if (this.#isBroken || (this.#isForTunnel && head.status !== 101)) return
     try {
       this.#responseFraming = head.framing === 'chunked' ? new Unchunker() : undefined
       this.#tap.responseHead(head.status, (name) => fieldOf(head, name))
@@ -111,6 +119,28 @@ export class Meter {
       if (way === 'response') this.#tap.response(buffer, pieceStart, pieceEnd)
       else this.#tap.request(buffer.subarray(pieceStart, pieceEnd))
     }
+  }
+
+  #price(exchange: Exchange, counts: Counts, turn: Tokens, model: string | undefined): void {
+    if (this.#turnsCost === undefined) return
+    const requestModel = shownModel(exchange, wordsOf(exchange.upstreamTarget).model)
+    const used: Usage = { ...UNUSED, ...turn, model, requestModel, units: counts.units, tier: counts.tier }
+    const cost = counts.costUsd ?? exchange.path.metering.costOf(used, exchange.upstream!)
+    this.#turnsCost = cost === undefined ? undefined : addDollars(this.#turnsCost, cost)
+  }
+
+  /**
+   * What a tunnel cost: each turn is a request to whoever sells it, and long ones may have a price of their own, which the sum of short
+   * ones has not. Undefined where there were none, or not all have a price.
+   */
+  costOfTurns(usage: Usage, costOf: (rest: Usage) => string | undefined): string | undefined {
+    if (this.counted === undefined || usage.usage === 'unknown') return undefined
+    if (this.#turnsCost === undefined) return undefined
+    const rest = { ...usage, ...tokensWithout(usage, this.counted), units: undefined }
+    // Of a turn that was broken off.
+    if (!rest.inputTokens && !rest.outputTokens) return this.#turnsCost
+    const cost = costOf(rest)
+    return cost && addDollars(this.#turnsCost, cost)
   }
 
   /** What was used; undefined: a compressed answer is still to be read, and `late` will be called. */
@@ -169,13 +199,17 @@ export function settleMeter(exchange: Exchange, done: (usage: Usage | undefined)
     } catch (error) {
       path.reportBug(error)
     }
-    if (--metering.unsettled === 0) metering.settling?.resolve()
+    settledOne(metering)
   })
   if (usage === undefined) metering.unsettled++
   else done(usage)
 }
 
-/** Resolves when every exchange that is over has its record. */
+export function settledOne(metering: Metering): void {
+  if (--metering.unsettled === 0) metering.settling?.resolve()
+}
+
+/** Resolves when every exchange that is over, or whose client is, has its record. */
 export function settled(metering: Metering): Promise<void> {
   if (metering.unsettled === 0) return Promise.resolve()
   metering.settling ??= Promise.withResolvers()

@@ -94,13 +94,17 @@ function shownCause({ failure, cause }: Exchange): string | undefined {
   return failure !== undefined && cause !== undefined && isCause(cause) ? cause : undefined
 }
 
-/** With what it costs. */
+/** With what it costs. Whoever looks for a price may tell of the model that has none. */
 function shownUsage(exchange: Exchange, usage: Usage | undefined): Usage | undefined {
   if (usage === undefined) return undefined
-  const { path, upstream } = exchange
+  const { path, upstream, meter } = exchange
   const { model, requestModel } = usage
-  const costUsd = usage.costUsd ?? path.metering.costOf(usage, upstream!)
   const [shown, shownRequested] = [shownModel(exchange, model), shownModel(exchange, requestModel)]
-  if (costUsd === usage.costUsd && shown === model && shownRequested === requestModel) return usage
-  return { ...usage, costUsd, model: shown, requestModel: shownRequested }
+  const masked =
+    shown === model && shownRequested === requestModel
+      ? usage
+      : { ...usage, model: shown, requestModel: shownRequested }
+  const costOf = (used: Usage): string | undefined => path.metering.costOf(used, upstream!)
+  const costUsd = meter?.costOfTurns(masked, costOf) ?? usage.costUsd ?? costOf(masked)
+  return costUsd === usage.costUsd ? masked : { ...masked, costUsd }
 }

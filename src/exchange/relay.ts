@@ -249,6 +249,8 @@ export function clientLeft(exchange: Exchange): void {
   // Half closed, perhaps: the rest of an answer that is whole still goes to whoever reads it, and cancelling saves nothing.
   if (exchange.isResponseDone) return
   exchange.deadline?.close()
+  if (!exchange.isUnsettled) exchange.path.metering.unsettled++
+  exchange.isUnsettled = true
   exchange.deadline = new Deadline(() => abandon(exchange))
   exchange.deadline.arm(GRACE_MS)
   if (exchange.isHeadSent) exchange.connection?.resumeResponse()

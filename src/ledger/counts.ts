@@ -11,6 +11,11 @@ const LEDGER_DROPPED = 2
 /** Of a spill that an earlier process left. */
 const FOUND = 3
 const FIRST_WRITER = 4
+/** Of one writer. */
+const ACCEPTED = 0
+const DROPPED = 1
+const HANDED = 2
+const PER_WRITER = 3
 
 export interface LedgerRows {
   readonly accepted: number
@@ -23,7 +28,7 @@ export interface LedgerRows {
 export type SharedCounts = SharedArrayBuffer
 
 export function createCounts(): SharedCounts {
-  return new SharedArrayBuffer(8 * (FIRST_WRITER + 2 * MAX_WRITERS) + 8)
+  return new SharedArrayBuffer(8 * (FIRST_WRITER + PER_WRITER * MAX_WRITERS) + 8)
 }
 
 export function readCounts(shared: SharedCounts): LedgerRows {
@@ -33,9 +38,9 @@ export function readCounts(shared: SharedCounts): LedgerRows {
   const spilled = numbers[SPILLED]!
   let dropped = numbers[LEDGER_DROPPED]!
   let accepted = numbers[FOUND]!
-  for (let at = FIRST_WRITER; at < numbers.length; at += 2) {
-    dropped += numbers[at + 1]!
-    accepted += numbers[at]!
+  for (let at = FIRST_WRITER; at < numbers.length; at += PER_WRITER) {
+    dropped += numbers[at + DROPPED]!
+    accepted += numbers[at + ACCEPTED]!
   }
   return { accepted, written, queued: Math.max(0, accepted - written - spilled - dropped), spilled, dropped }
 }
@@ -68,16 +73,36 @@ export function inMemoryOf(shared: SharedCounts): InMemory {
 export interface WriterCounts {
   accepted(): void
   dropped(): void
+  /** Over to the ledger's thread: they outlive this one. */
+  handed(rows: number): void
 }
 
 /** @param writer its number, from 0 */
 export function writerCounts(shared: SharedCounts, writer: number): WriterCounts {
   const numbers = new Float64Array(shared, 8)
-  const at = FIRST_WRITER + 2 * Math.min(writer, MAX_WRITERS - 1)
+  const at = placeOf(writer)
   return {
-    accepted: () => void numbers[at]!++,
-    dropped: () => void numbers[at + 1]!++,
+    accepted: () => void numbers[at + ACCEPTED]!++,
+    dropped: () => void numbers[at + DROPPED]!++,
+    handed(rows) {
+      numbers[at + HANDED]! += rows
+    },
   }
+}
+
+/** Its thread has ended, whatever way: what it has not handed over waits for nobody, and takes no room. */
+export function writerEnded(shared: SharedCounts, writer: number): void {
+  // Of a place that is shared nobody can tell whose rows they are.
+  if (writer >= MAX_WRITERS - 1) return
+  const numbers = new Float64Array(shared, 8)
+  const at = placeOf(writer)
+  const lost = numbers[at + ACCEPTED]! - numbers[at + DROPPED]! - numbers[at + HANDED]!
+  numbers[at + DROPPED]! += lost
+  inMemoryOf(shared).give(lost)
+}
+
+function placeOf(writer: number): number {
+  return FIRST_WRITER + PER_WRITER * Math.min(writer, MAX_WRITERS - 1)
 }
 
 /** Those of the ledger's thread. */

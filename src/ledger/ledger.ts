@@ -1,10 +1,9 @@
 /** What a gateway has of a ledger: its thread, as soon as a configuration names a store, and ways to it for the threads that serve. */
-import { setTimeout as wait } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
 import type { Log } from '../observe/log.ts'
 import type { LedgerRows } from './counts.ts'
 import { createLedgerQueue, type LedgerPort, type LedgerQueue } from './queue.ts'
-import { GRACE_MS, type LedgerSource, type LedgerThread, openLedger } from './thread.ts'
+import { type LedgerSource, type LedgerThread, openLedger } from './thread.ts'
 
 /** For a thread that serves: the way to the ledger, or another end of it after the ledger's thread was replaced. */
 export type LedgerWay =
@@ -24,7 +23,6 @@ export interface Ledger {
 
 export function createLedger(log: Log): Ledger {
   let thread: LedgerThread | undefined
-  let closing: Promise<void> | undefined
   /** With its port, as soon as there is a thread. */
   const joined = new Map<(way: LedgerWay) => void, LedgerPort | undefined>()
   const takers = new Map<LedgerPort, (way: LedgerWay) => void>()
@@ -57,13 +55,7 @@ export function createLedger(log: Log): Ledger {
       }
     },
     rows: () => thread?.rows(),
-    async close(withinMs) {
-      closing ??= thread?.close(withinMs)
-      // A stop that takes its time may be followed by one that takes none.
-      await (withinMs === undefined
-        ? closing
-        : Promise.race([closing, wait(withinMs + GRACE_MS, undefined, { ref: false })]))
-    },
+    close: async (withinMs) => thread?.close(withinMs),
   }
 }
 

@@ -62,6 +62,7 @@ export function createLedgerQueue({ port: first, instance, writer, counts: share
     timer = undefined
     if (waiting === 0) return
     const handed = { id: ++lastId, instance, sequence, rows: packer.take() }
+    counts.handed(waiting)
     sequence += waiting
     waiting = 0
     unanswered.set(handed.id, handed)

@@ -5,7 +5,7 @@ import type { Configuration } from '../config/assemble.ts'
 import { announce, EVENTS } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { startThread } from '../runtime/threads.ts'
-import { createCounts, inMemoryOf, type LedgerRows, readCounts } from './counts.ts'
+import { createCounts, inMemoryOf, type LedgerRows, readCounts, writerEnded } from './counts.ts'
 import type { FromLedgerThread, LedgerState, ToLedgerThread } from './messages.ts'
 import type { LedgerPort } from './queue.ts'
 
@@ -14,14 +14,15 @@ export interface LedgerThread {
   readonly instance: string
   /** For one serving thread, which makes a queue of it (`createLedgerQueue`). */
   port(): LedgerPort
-  /** The thread of a port has ended: what it had handed over is written all the same. */
+  /** The thread of a port has ended: what it had handed over is written all the same, and the rest of its rows is dropped. */
   forget(port: LedgerPort): void
   /** What holds from now on. Rows that were handed over for another store still go there. */
   publish(settings: LedgerSource): void
   rows(): LedgerRows
   /**
    * Once all queues are closed. What is not in the store within this time goes into the spill. Resolves when every row is in one of
-   * them, at the latest 2 seconds behind that, and has logged what became of them.
+   * them, at the latest 2 seconds behind that, and has logged what became of them. A stop that takes its time may be followed by one
+   * that takes none.
    */
   close(withinMs?: number): Promise<void>
 }
@@ -40,7 +41,7 @@ const ENTRY = new URL('./worker.ts', import.meta.url)
 const LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 1024 }
 const STOP_MS = 10_000
 /** For a store that does not even let go. */
-export const GRACE_MS = 2_000
+const GRACE_MS = 2_000
 const FIRST_RESTART_MS = 250
 const MAX_RESTART_MS = 32_000
 /** One that has lived so long did not die of what its predecessor died of. */
@@ -62,7 +63,8 @@ class Ledger implements LedgerThread {
   #restartMs = FIRST_RESTART_MS
   #startedAt = 0
   #restart: NodeJS.Timeout | undefined
-  #stopped: (() => void) | undefined
+  #closing: Promise<void> | undefined
+  readonly #stopped = Promise.withResolvers<void>()
 
   constructor(settings: LedgerSource, log: Log, options: LedgerThreadOptions) {
     this.#log = log
@@ -83,6 +85,7 @@ class Ledger implements LedgerThread {
 
   forget(port: LedgerPort): void {
     this.#ports.delete(port)
+    writerEnded(this.#counts, port.writer)
   }
 
   publish(settings: LedgerSource): void {
@@ -94,15 +97,20 @@ class Ledger implements LedgerThread {
     return readCounts(this.#counts)
   }
 
-  async close(withinMs: number = STOP_MS): Promise<void> {
-    clearTimeout(this.#restart)
-    const stopped = Promise.withResolvers<void>()
-    this.#stopped = stopped.resolve
-    if (this.#thread === undefined) stopped.resolve()
-    this.#post({ type: 'stop', withinMs })
-    const timer = setTimeout(stopped.resolve, withinMs + GRACE_MS)
-    await stopped.promise
+  async close(withinMs?: number): Promise<void> {
+    const limitMs = withinMs ?? (this.#closing === undefined ? STOP_MS : undefined)
+    this.#closing ??= this.#close()
+    if (limitMs === undefined) return this.#closing
+    this.#post({ type: 'stop', withinMs: limitMs })
+    const timer = setTimeout(() => this.#stopped.resolve(), limitMs + GRACE_MS)
+    await this.#closing
     clearTimeout(timer)
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#restart)
+    if (this.#thread === undefined) this.#stopped.resolve()
+    await this.#stopped.promise
     void this.#thread?.terminate()
     const { accepted, written, queued, spilled, dropped } = this.rows()
     // What waits now waits for nobody.
@@ -133,8 +141,8 @@ class Ledger implements LedgerThread {
     })
     thread.on('exit', (code) => {
       this.#thread = undefined
-      if (this.#stopped === undefined) this.#died(cause ?? new Error(`exit code ${code}`))
-      else this.#stopped()
+      if (this.#closing === undefined) this.#died(cause ?? new Error(`exit code ${code}`))
+      else this.#stopped.resolve()
     })
     this.#post({ type: 'begin', counts: this.#counts })
     this.#post({ type: 'state', state: this.#state })
@@ -153,7 +161,7 @@ class Ledger implements LedgerThread {
   }
 
   #take(message: FromLedgerThread): void {
-    if (message.type === 'stopped') this.#stopped?.()
+    if (message.type === 'stopped') this.#stopped.resolve()
     else announce(this.#log, EVENTS[message.event.kind], message.event.fields)
   }
 

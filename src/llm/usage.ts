@@ -159,7 +159,7 @@ export function addCounts(one: Counts, other: Counts): Counts {
   return sum
 }
 
-function addDollars(one: string | undefined, other: string | undefined): string | undefined {
+export function addDollars(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined) return one ?? other
   return dollars(Number(one) + Number(other))
 }

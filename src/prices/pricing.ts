@@ -56,12 +56,12 @@ export function createPricing(
   { prices, priceTable }: PriceSources,
   onUnknown: (model: string, upstream: string) => void,
 ): Pricing {
-  /** By upstream, then by model. */
-  const remembered = new Map<string, Map<string, Price | undefined>>()
+  /** By upstream, then by model. One of before a reload has the name of the one that is there now, and perhaps another provider. */
+  const remembered = new Map<Seller, Map<string, Price | undefined>>()
   let count = 0
 
   function find(seller: Seller, model: string): Price | undefined {
-    let ofSeller = remembered.get(seller.name)
+    let ofSeller = remembered.get(seller)
     if (ofSeller?.has(model)) return ofSeller.get(model)
     const price = findPrice(prices, publicPrices(priceTable), seller, model)
     if (++count > MAX_REMEMBERED) {
@@ -69,7 +69,7 @@ export function createPricing(
       count = 1
       ofSeller = undefined
     }
-    if (ofSeller === undefined) remembered.set(seller.name, (ofSeller = new Map()))
+    if (ofSeller === undefined) remembered.set(seller, (ofSeller = new Map()))
     ofSeller.set(model, price)
     return price
   }

@@ -35,3 +35,12 @@ test('a bug in pricing costs a record its cost, and is told of once', () => {
   for (let nth = 0; nth < 3; nth++) assert.equal(metering.costOf(used('gpt-x'), upstream), undefined)
   assert.equal(log.heard.length, 1)
 })
+
+test('an exchange that a reload outlives does not put its price on those of the upstream that has its name now', () => {
+  const metering = createMetering(hearLog(), createTextSet(10))
+  metering.publish({ prices: [], priceTable: priceTable('one', 1) })
+  const moved = { ...upstream, target: { ...upstream.target, authority: 'gpt.example.com' } }
+  assert.equal(metering.costOf(used('gpt-x'), upstream), '0.001')
+  assert.equal(metering.costOf(used('gpt-x'), moved), undefined)
+  assert.equal(metering.costOf(used('gpt-x'), upstream), '0.001')
+})

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { createLedgerQueue, type LedgerQueue } from '../../../src/ledger/queue.ts'
 import { type LedgerThread, openLedger } from '../../../src/ledger/thread.ts'
 import {
@@ -210,4 +212,22 @@ test('which version of the public prices is in force is told, once for each', as
     log.heard.slice(0, 2).map(({ fields }) => fields.prices),
     ['one', 'two'],
   )
+})
+
+test('what a serving thread takes along into its end is dropped, and takes no room', async () => {
+  using folder = temporaryFolder()
+  const { ledger, queue } = start(sourceOf(sqliteSettings(folder.path, { queueRows: 100 })))
+  const port = ledger.port()
+  const entry = new URL('../../support/ledger-serving.ts', import.meta.url)
+  const serving = new Worker(entry, { workerData: port, transferList: [port.port] })
+  await once(serving, 'message')
+  await serving.terminate()
+  ledger.forget(port)
+  await written(ledger, 30)
+  assert.deepEqual(ledger.rows(), { accepted: 90, written: 30, queued: 0, spilled: 0, dropped: 60 })
+  const rows = queue()
+  offer(rows, 100)
+  rows.close()
+  await ledger.close()
+  assert.deepEqual(ledger.rows(), { accepted: 190, written: 130, queued: 0, spilled: 0, dropped: 60 })
 })
