@@ -96,7 +96,10 @@ test('mistakes end with 2, a ledger that cannot be read with 1', async () => {
   writeFileSync(none, 'version: 1\nledger: { url: "sqlite:not-there.db" }\n')
   const missing = run('usage', '--config', none)
   assert.equal(missing.status, 1)
-  assert.match(missing.stderr, /^error: the ledger at sqlite:.*not-there\.db cannot be read: there is no such file; the gateway makes it with its first row/)
+  assert.match(
+    missing.stderr,
+    /^error: the ledger at sqlite:.*not-there\.db cannot be read: there is no such file; the gateway makes it with its first row/,
+  )
 })
 
 test('prices are told with their place, and the tables printed', async () => {
