@@ -23,7 +23,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   listener: [...WIRE, 'config/snapshot'],
   upstream: [...WIRE, 'config/snapshot'],
   // Bytes of an answer in, usage out.
-  llm: [],
+  llm: ['http/octets', 'runtime/own-text'],
   // What tokens cost.
   prices: ['runtime', 'config/snapshot', 'config/schema/price-table'],
   // Numbers and their names; what is counted when, the path says.

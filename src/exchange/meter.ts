@@ -28,9 +28,6 @@ export interface Metering {
   settling: PromiseWithResolvers<void> | undefined
 }
 
-/** Its target tells of a model at Bedrock, whose answers may have their counts in fields. */
-const BEDROCK = '/model/'
-
 /** None of its methods throws, whatever its tap does. */
 export class Meter {
   readonly #tap: ContentTap
@@ -63,6 +60,10 @@ export class Meter {
     })
     this.#requestFraming = head.framing === 'chunked' ? new Unchunker() : undefined
     this.#tap.requestHead(exchange.upstreamTarget, fieldValueOf(head, FIELD.contentType))
+  }
+
+  get readsFields(): boolean {
+    return this.#tap.readsFields
   }
 
   request(before: string, buffer: Buffer, start: number, end: number): void {
@@ -178,8 +179,8 @@ export function startMeter(exchange: Exchange, before: string, buffer: Buffer, s
 }
 
 /** Whether its tap reads fields of the answer that nobody else does. */
-export function metersHead({ meter, upstreamTarget }: Exchange): boolean {
-  return meter !== undefined && upstreamTarget.includes(BEDROCK)
+export function metersHead({ meter }: Exchange): boolean {
+  return meter?.readsFields === true
 }
 
 /**

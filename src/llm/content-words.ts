@@ -1,4 +1,4 @@
-import { ownText } from './own-text.ts'
+import { remembering } from './remembering.ts'
 
 /** What the type of a content says of how it is read. */
 export interface ContentWords {
@@ -16,16 +16,9 @@ const STREAMS =
   /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream|application\/(?:x-)?ndjson|application\/stream\+json)/
 const LINES = /ndjson|jsonl|json-lines|json-seq|stream\+json/
 
-/** There are few types, and each of many answers says one. */
-const remembered = new Map<string, ContentWords>()
-const MAX_REMEMBERED = 64
-const MAX_LENGTH = 128
-
-export function contentWordsOf(contentType: string): ContentWords {
-  const known = remembered.get(contentType)
-  if (known !== undefined) return known
+const remembered = remembering(64, (contentType): ContentWords => {
   const type = contentType.toLowerCase()
-  const words: ContentWords = {
+  return {
     ofRequest: type.startsWith('multipart/form-data')
       ? 'parts'
       : type === '' || type.includes('json')
@@ -41,8 +34,8 @@ export function contentWordsOf(contentType: string): ContentWords {
           ? 'lines'
           : 'json',
   }
-  if (contentType.length > MAX_LENGTH) return words
-  if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-  remembered.set(ownText(contentType), words)
-  return words
+})
+
+export function contentWordsOf(contentType: string): ContentWords {
+  return remembered(contentType)
 }

@@ -1,9 +1,7 @@
+import { CR, LF, SP } from '../http/octets.ts'
 import { type Document, endingOf, wholeDocument } from './document.ts'
 import { OPEN_ARRAY, OPEN_OBJECT, skipSpace } from './json-text.ts'
 
-const LF = 0x0a
-const CR = 0x0d
-const BLANK = 0x20
 const DONE = '[DONE]'
 
 /** The documents of a piece of a stream, in their order. */
@@ -90,7 +88,7 @@ function dataOfLine(bytes: Buffer, at: number, end: number): number {
     bytes[at + 3] === 0x61 &&
     bytes[at + 4] === 0x3a
   if (!isData) return -1
-  return at + 5 < end && bytes[at + 5] === BLANK ? at + 6 : at + 5
+  return at + 5 < end && bytes[at + 5] === SP ? at + 6 : at + 5
 }
 
 /** One JSON text a line, as Ollama sends them. */

@@ -2,6 +2,8 @@
  * The first event of a stream that has content: text, a thought, arguments of a tool, audio. An event before it (the role, the start
  * of a message, the echo of a request) has none.
  */
+import { LF } from '../http/octets.ts'
+
 const CONTENT =
   /"(?:content|text|delta|thinking|partial_json|reasoning_content|reasoning|arguments|response|data|thought|bytes)"\s*:\s*"[^"]|"functionCall"\s*:/
 /** Text that a piece may have cut before it could be recognised. */
@@ -35,7 +37,6 @@ export function seekContent(): ContentSeeker {
   }
 }
 
-const LF = 0x0a
 /** So many lines may stand behind the last content: usage, stops, `[DONE]`. */
 const MAX_LINES = 24
 

@@ -1,13 +1,12 @@
+import { COLON, DQUOTE } from '../http/octets.ts'
 import {
   CLOSE_ARRAY,
   CLOSE_OBJECT,
-  COLON,
   COMMA,
   endOfString,
   nameIn,
   OPEN_ARRAY,
   OPEN_OBJECT,
-  QUOTE,
   type Span,
   skipSpace,
 } from './json-text.ts'
@@ -47,7 +46,7 @@ export function readBeginning(bytes: Buffer, from: number, to: number): Beginnin
   while (at < to) {
     const byte = bytes[at]!
     const here = open.at(-1)
-    if (byte === QUOTE) {
+    if (byte === DQUOTE) {
       const end = endOfString(bytes, at + 1, to)
       if (end === -1) return result(-1)
       text = { from: at + 1, to: end - 1 }

@@ -1,14 +1,13 @@
+import { COLON, DQUOTE } from '../http/octets.ts'
 import { type Level, MAX_LEVELS } from './json-beginning.ts'
 import {
   CLOSE_ARRAY,
   CLOSE_OBJECT,
-  COLON,
   COMMA,
   isSpace,
   nameIn,
   OPEN_ARRAY,
   OPEN_OBJECT,
-  QUOTE,
   type Span,
   startOfString,
 } from './json-text.ts'
@@ -43,7 +42,7 @@ export function readEnding(bytes: Buffer, from: number, to: number): Ending | un
   while (at >= from) {
     const byte = bytes[at]!
     const here = open.at(-1)
-    if (byte === QUOTE) {
+    if (byte === DQUOTE) {
       const start = startOfString(bytes, at, from)
       if (start === -1) break
       at = start
@@ -86,7 +85,7 @@ function nameBefore(
 ): { start: number; text: string | undefined } | undefined {
   let at = colon - 1
   while (at >= from && isSpace(bytes[at]!)) at--
-  if (at < from || bytes[at] !== QUOTE) return undefined
+  if (at < from || bytes[at] !== DQUOTE) return undefined
   const start = startOfString(bytes, at, from)
   return start === -1 ? undefined : { start, text: nameIn(bytes, start + 1, at) }
 }

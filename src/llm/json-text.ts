@@ -1,9 +1,7 @@
 /** What the scanners of JSON have in common: octets with a meaning, strings, and the values of what they have found. */
+import { BACKSLASH, DQUOTE } from '../http/octets.ts'
 
-export const QUOTE = 0x22
 export const COMMA = 0x2c
-export const COLON = 0x3a
-export const BACKSLASH = 0x5c
 export const OPEN_ARRAY = 0x5b
 export const CLOSE_ARRAY = 0x5d
 export const OPEN_OBJECT = 0x7b
@@ -30,7 +28,7 @@ export function skipSpace(bytes: Uint8Array, at: number, to: number): number {
 export function endOfString(bytes: Buffer, at: number, to: number): number {
   let from = at
   for (;;) {
-    const quote = bytes.indexOf(QUOTE, from)
+    const quote = bytes.indexOf(DQUOTE, from)
     if (quote === -1 || quote >= to) return -1
     if (backslashesBefore(bytes, quote, at) % 2 === 0) return quote + 1
     from = quote + 1
@@ -44,7 +42,7 @@ export function endOfString(bytes: Buffer, at: number, to: number): number {
 export function startOfString(bytes: Buffer, at: number, from: number): number {
   let before = at - 1
   for (;;) {
-    const quote = before < from ? -1 : bytes.lastIndexOf(QUOTE, before)
+    const quote = before < from ? -1 : bytes.lastIndexOf(DQUOTE, before)
     if (quote <= from) return quote === from && from === 0 ? 0 : -1
     const slashes = backslashesBefore(bytes, quote, from)
     if (quote - slashes === from) return -1

@@ -1,3 +1,4 @@
+import { DQUOTE } from '../http/octets.ts'
 import { LOOK_BYTES, type ModelSeeker } from './model-seeker.ts'
 import { TopModelSeeker } from './request-json.ts'
 
@@ -81,7 +82,6 @@ export class ModelSearch implements ModelSeeker {
 }
 
 const STARTS = ['{"model":"', '{"model": "']
-const QUOTE = 0x22
 const MAX_LENGTH = 256
 
 /** Where the official clients have it: nothing has to be followed then. Undefined: it has to be looked for. */
@@ -89,7 +89,7 @@ function modelAtStart(bytes: Buffer): string | undefined {
   const beginning = bytes.toString('latin1', 0, 11)
   const start = STARTS.find((one) => beginning.startsWith(one))
   if (start === undefined) return undefined
-  const end = bytes.indexOf(QUOTE, start.length)
+  const end = bytes.indexOf(DQUOTE, start.length)
   if (end === -1 || end - start.length > MAX_LENGTH) return undefined
   const model = bytes.toString('utf8', start.length, end)
   // An escape, or what no text in JSON may have.

@@ -1,15 +1,5 @@
-import {
-  BACKSLASH,
-  CLOSE_ARRAY,
-  CLOSE_OBJECT,
-  COLON,
-  COMMA,
-  isSpace,
-  OPEN_ARRAY,
-  OPEN_OBJECT,
-  parsed,
-  QUOTE,
-} from './json-text.ts'
+import { BACKSLASH, COLON, DQUOTE } from '../http/octets.ts'
+import { CLOSE_ARRAY, CLOSE_OBJECT, COMMA, isSpace, OPEN_ARRAY, OPEN_OBJECT, parsed } from './json-text.ts'
 import { fromLatin1, LOOK_BYTES } from './model-seeker.ts'
 
 /** Longer strings are neither `model` nor a model. */
@@ -53,7 +43,7 @@ export class TopModelSeeker {
   }
 
   #step(byte: number): void {
-    if (byte === QUOTE) {
+    if (byte === DQUOTE) {
       this.#isInText = true
       this.#isTextKept = this.#depth === 1
       this.#text = ''
@@ -72,7 +62,7 @@ export class TopModelSeeker {
         from++
         continue
       }
-      const quote = bytes.indexOf(QUOTE, from)
+      const quote = bytes.indexOf(DQUOTE, from)
       const end = quote === -1 || quote > to ? to : quote
       this.#isEscaped = slashesBefore(bytes, end, from) % 2 === 1
       if (end < to && !this.#isEscaped) {

@@ -23,6 +23,8 @@ import { type Kept, Window } from './window.ts'
 export interface Tap {
   /** `target` is the request's, from its path on. */
   requestHead(target: string, contentType: string | undefined): void
+  /** Whether fields of the answer are asked for besides its type and coding: Bedrock has counts in some. */
+  readonly readsFields: boolean
   /** Whether content of the request is still looked at: there may be much of it that says nothing. */
   readonly looksAtRequest: boolean
   /** Content of the request as it leaves. The octets are looked at during the call alone. */
@@ -103,6 +105,10 @@ export class ContentTap implements Tap {
     }
   }
 
+  get readsFields(): boolean {
+    return this.#target?.isOfBedrock === true
+  }
+
   get looksAtRequest(): boolean {
     return this.#tunnel !== undefined || (this.#seeker !== undefined && this.#seeker.model === undefined)
   }
@@ -131,7 +137,7 @@ export class ContentTap implements Tap {
         return
       }
       this.#contentType = field('content-type') ?? ''
-      if (this.#target?.isOfBedrock) this.#field = fieldsOfBedrock(field)
+      if (this.readsFields) this.#field = fieldsOfBedrock(field)
       const { mayBeRead, isStream } = contentWordsOf(this.#contentType)
       if (!mayBeRead) return
       const coding = codingOf(field('content-encoding'))

@@ -1,7 +1,5 @@
-import { COLON, isSpace } from './json-text.ts'
-
-const LF = 0x0a
-const CR = 0x0d
+import { COLON, CR, LF } from '../http/octets.ts'
+import { isSpace } from './json-text.ts'
 
 /**
  * Passes over what comes while a request waits for its turn: blank lines, comments of an event stream, a byte order mark. All of

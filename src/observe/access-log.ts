@@ -1,5 +1,6 @@
 import type { Snapshot } from '../config/snapshot.ts'
 import { threeDigits, timestamp } from '../runtime/clock.ts'
+import { ownText } from '../runtime/own-text.ts'
 import { cutToFit, quote, textValue } from './escape.ts'
 import { isLevelEnabled, type LogSettings, lineHead } from './log.ts'
 import type { RecordUsage, RequestRecord } from './record.ts'
@@ -221,8 +222,8 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     const memo = isGcp ? undefined : r.memo
     if (memo !== undefined) {
       if (memo.before === '') {
-        memo.before = flat(asked(r, text(shownUrl(r, keys, maxUrlBytes)), keys))
-        memo.between = flat(sent(r, keys))
+        memo.before = ownText(asked(r, text(shownUrl(r, keys, maxUrlBytes)), keys))
+        memo.between = ownText(sent(r, keys))
       }
       return start + timestamp(r.endedAtMs) + level + memo.before + bodyLength + memo.between + became(r) + end
     }
@@ -230,11 +231,6 @@ export function createRecordFormatter(settings: LogSettings): RecordFormatter {
     const line = start + timestamp(r.endedAtMs) + level + asked(r, url, keys) + bodyLength + sent(r, keys) + became(r)
     return line + (isGcp ? httpRequest(r, keys, url) : '') + end
   }
-}
-
-/** The same text in one piece: it is copied at every use. */
-function flat(joined: string): string {
-  return Buffer.from(joined).toString()
 }
 
 /** Writes the record of an exchange whose level is enabled, and does nothing for any other. */

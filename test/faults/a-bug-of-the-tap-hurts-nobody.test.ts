@@ -8,7 +8,7 @@ import { usageCases } from '../support/usage-vectors.ts'
 
 const HOOK = fileURLToPath(new URL('../support/tap-hook.ts', import.meta.url))
 
-/** Files of the tap, by their names, all of whose functions throw. */
+/** Files of the tap, by their names, all of whose functions throw; but for two that are called before anybody asks. */
 const BROKEN = [
   'dialects/\\w+',
   'read-answer',
@@ -21,9 +21,11 @@ const BROKEN = [
   'model-search',
   'request-model',
   'path-model',
+  'target-words',
+  'content-words',
   'settle',
   'usage',
-  '(?!estimate)[\\w/-]+',
+  '(?!estimate|remembering)[\\w/-]+',
 ]
 
 /** One of each dialect, in one piece and as a stream. */
