@@ -25,9 +25,9 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   // Bytes of an answer in, usage out.
   llm: ['http/octets', 'runtime/own-text'],
   // What tokens cost.
-  prices: ['runtime', 'config/snapshot', 'config/schema/price-table'],
+  prices: ['runtime', 'llm/usage', 'config/snapshot', 'config/schema/price-table'],
   // Numbers and their names; what is counted when, the path says.
-  metrics: ['failure', 'http', 'runtime', 'config/snapshot'],
+  metrics: ['failure', 'http', 'runtime', 'llm/usage', 'config/snapshot'],
   // The operations door, which no request of a client passes.
   admin: ['metrics/exposition', 'config/snapshot'],
   // Rows of what has been, on a thread of their own.
@@ -73,7 +73,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   config: ['config/text', 'config/schema', 'config/compile', 'http', 'runtime'],
   'config/watch': ['config', 'runtime'],
   access: [...BASE, 'http', 'config/snapshot'],
-  observe: [...BASE, 'config/snapshot', 'workers/line-ring', 'workers/tally'],
+  observe: [...BASE, 'llm/usage', 'config/snapshot', 'workers/line-ring', 'workers/tally'],
 
   'tools/diff': ['http', 'config', 'gateway', 'observe/log'],
   'tools/prices': ['config/schema/price-table'],

@@ -1,4 +1,5 @@
 /** What a thread that serves counts of tokens and their cost. */
+import type { Usage } from '../llm/usage.ts'
 import { addToTextSet } from '../runtime/text-set.ts'
 import { FAMILIES } from './families.ts'
 import { add, type Counted, observe, type Series } from './series.ts'
@@ -6,25 +7,13 @@ import { add, type Counted, observe, type Series } from './series.ts'
 const FIRST_TOKEN_BOUNDS = FAMILIES.fluxgate_time_to_first_token_seconds.bounds!
 const RATE_BOUNDS = FAMILIES.fluxgate_output_tokens_per_second.bounds!
 
-/** Totals and parts of them; undefined: not said. */
-export interface Tokens {
-  readonly inputTokens: number | undefined
-  readonly cachedTokens: number | undefined
-  readonly cacheWriteTokens: number | undefined
-  readonly outputTokens: number | undefined
-  readonly reasoningTokens: number | undefined
-}
+export type Tokens = Pick<
+  Usage,
+  'inputTokens' | 'cachedTokens' | 'cacheWriteTokens' | 'outputTokens' | 'reasoningTokens'
+>
 
 /** Of an exchange that has ended. */
-export interface Used extends Tokens {
-  readonly model: string | undefined
-  /** How sure that is. */
-  readonly usage: string
-  /** Why it could not be read. */
-  readonly reason: string | undefined
-  /** Dollars, as a decimal. */
-  readonly costUsd: string | undefined
-  readonly ttftMs: number | undefined
+export interface Used extends Omit<Usage, 'requestModel' | 'units' | 'tier'> {
   /** From the first content to the end. */
   readonly streamedMs: number | undefined
 }

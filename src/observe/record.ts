@@ -1,4 +1,5 @@
 import type { Outcome, RecordLevel } from '../failure.ts'
+import type { Usage } from '../llm/usage.ts'
 
 /** What records have in common whose requests repeat each other: parts of the line, empty before the first one is written. */
 export interface RecordMemo {
@@ -8,26 +9,8 @@ export interface RecordMemo {
   between: string
 }
 
-/** Totals, and parts of them; undefined: not said. */
-export interface RecordUsage {
-  /** As the answer names it, else as the request does. */
-  readonly model: string | undefined
-  /** As the request names it, where that is another. */
-  readonly requestModel: string | undefined
-  readonly inputTokens: number | undefined
-  readonly cachedTokens: number | undefined
-  readonly cacheWriteTokens: number | undefined
-  readonly outputTokens: number | undefined
-  readonly reasoningTokens: number | undefined
-  /** Dollars, a decimal with at most 9 places. */
-  readonly costUsd: string | undefined
-  /** What is billed otherwise than by token. */
-  readonly units: Readonly<Record<string, number>> | undefined
-  /** How sure the numbers are. */
-  readonly usage: string
-  /** From the request to the first event of a stream that has content. */
-  readonly ttftMs: number | undefined
-}
+/** As the tap tells it, with what it costs. */
+export type RecordUsage = Omit<Usage, 'tier' | 'reason'>
 
 /** What is known of an exchange when it has ended; one of these becomes one line of the log. Absent values are undefined. */
 export interface RequestRecord {

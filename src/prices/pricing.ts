@@ -1,21 +1,11 @@
 /** What an exchange costs: by a price of the operator's, or a public one, in this order. The provider's own figure goes before both. */
 import type { OwnRates, PriceRule } from '../config/snapshot.ts'
+import type { Usage } from '../llm/usage.ts'
 import { type Amounts, costOf, dollarsOf, type Rates } from './cost.ts'
 import { type PriceTable, publicPrices, ratesAt, type Step } from './table.ts'
 
-/** What was used. Undefined: not said. */
-export interface Used {
-  readonly model: string | undefined
-  readonly requestModel: string | undefined
-  readonly inputTokens: number | undefined
-  readonly cachedTokens: number | undefined
-  readonly cacheWriteTokens: number | undefined
-  readonly outputTokens: number | undefined
-  readonly reasoningTokens: number | undefined
-  readonly units: Readonly<Record<string, number>> | undefined
-  /** The provider's word for a class of service. */
-  readonly tier: string | undefined
-}
+/** What was used: the provider's own figure goes before any price, and is the caller's. */
+export type Used = Omit<Usage, 'costUsd' | 'usage' | 'ttftMs' | 'reason'>
 
 /** Whose prices hold. */
 export interface Seller {
